@@ -1,0 +1,156 @@
+//! The capture plan: everything that has to be fetched, in order, each segment complete in itself.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{Iv, KeyMethod, MediaSequence, TrackKind};
+use crate::url::AbsoluteUrl;
+
+/// What one click captures. Built by [`crate::plan`], checked again by the host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CapturePlan {
+    /// The playlist that the user chose: the multivariant one where there is one.
+    pub source: AbsoluteUrl,
+    /// The page's title, only a wish: the host makes the file name from it by its own rules.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// True when a playlist has no EXT-X-ENDLIST: what is listed here is only its window.
+    pub live: bool,
+    /// One per playlist: the main one first, then audio, then subtitles. Never empty.
+    pub tracks: Vec<PlannedTrack>,
+}
+
+/// The segments of one media playlist.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlannedTrack {
+    /// What it carries.
+    pub kind: TrackKind,
+    /// The media playlist's own URL.
+    pub playlist: AbsoluteUrl,
+    /// LANGUAGE of its EXT-X-MEDIA, a BCP 47 tag.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// NAME of its EXT-X-MEDIA.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// CODECS of its variant.
+    #[serde(default)]
+    pub codecs: Vec<String>,
+    /// RESOLUTION of its variant, in pixels: width, height.
+    #[serde(default)]
+    pub resolution: Option<(u32, u32)>,
+    /// In playlist order, media sequence rising.
+    pub segments: Vec<PlannedSegment>,
+}
+
+/// One segment. Key, IV, map and range are the effective ones: nothing has to be known of the segments before it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlannedSegment {
+    /// The media sequence number.
+    pub sequence: MediaSequence,
+    /// Where it is.
+    pub url: AbsoluteUrl,
+    /// The part of the resource, null for all of it.
+    #[serde(default)]
+    pub range: Option<ByteRange>,
+    /// EXTINF in seconds, null when it was unusable.
+    #[serde(default)]
+    pub duration_seconds: Option<f64>,
+    /// EXT-X-DISCONTINUITY stands before it.
+    #[serde(default)]
+    pub discontinuity: bool,
+    /// EXT-X-GAP: the server says that it is not there, and it is not asked for.
+    #[serde(default)]
+    pub gap: bool,
+    /// How to decrypt it, null when clear.
+    #[serde(default)]
+    pub key: Option<SegmentKey>,
+    /// Its media initialization section (EXT-X-MAP), null without one.
+    #[serde(default)]
+    pub map: Option<PlannedMap>,
+}
+
+/// How one segment or map is decrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SegmentKey {
+    /// METHOD.
+    pub method: KeyMethod,
+    /// Where the key is.
+    pub url: AbsoluteUrl,
+    /// The effective IV, explicit or from the media sequence number.
+    pub iv: Iv,
+}
+
+/// A media initialization section.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlannedMap {
+    /// Where it is.
+    pub url: AbsoluteUrl,
+    /// The part of the resource, null for all of it.
+    #[serde(default)]
+    pub range: Option<ByteRange>,
+    /// How to decrypt it, null when clear.
+    #[serde(default)]
+    pub key: Option<SegmentKey>,
+}
+
+/// A part of a resource, in bytes. `offset + length` never overflows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", try_from = "RawByteRange")]
+pub struct ByteRange {
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    offset: u64,
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    length: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawByteRange {
+    offset: MediaSequence,
+    length: MediaSequence,
+}
+
+impl TryFrom<RawByteRange> for ByteRange {
+    type Error = &'static str;
+
+    fn try_from(raw: RawByteRange) -> Result<Self, Self::Error> {
+        Self::new(raw.offset.0, raw.length.0).ok_or("range overflow")
+    }
+}
+
+impl ByteRange {
+    /// The range of `length` bytes from `offset`; None when it is empty or its end overflows.
+    #[must_use]
+    pub fn new(offset: u64, length: u64) -> Option<Self> {
+        (length > 0 && offset.checked_add(length).is_some()).then_some(Self { offset, length })
+    }
+
+    /// The first byte.
+    #[must_use]
+    pub fn offset(self) -> u64 {
+        self.offset
+    }
+
+    /// How many bytes, at least one.
+    #[must_use]
+    pub fn length(self) -> u64 {
+        self.length
+    }
+
+    /// One past the last byte.
+    #[must_use]
+    pub fn end(self) -> u64 {
+        self.offset.saturating_add(self.length)
+    }
+}

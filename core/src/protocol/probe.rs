@@ -1,0 +1,1 @@
+//! What a playlist holds, as `weir probe --json` prints it.

@@ -1,0 +1,105 @@
+//! What the extension asks of the host.
+
+use serde::{Deserialize, Serialize};
+
+use super::context::RequestContext;
+use super::ids::{JobId, RequestId};
+use super::plan::CapturePlan;
+
+/// One frame from the extension. Every one has an `id`, which its answer repeats as `re`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Request {
+    /// Comes first, once. Answered by [`super::Event::Hello`], or by an error and the end of the port.
+    Hello {
+        /// Answer to this.
+        id: RequestId,
+        /// [`super::VERSION`] of the extension.
+        protocol: u32,
+        /// The extension's own version, for people.
+        extension_version: String,
+    },
+    /// Starts a job. Answered by `done` once it is accepted; its events follow.
+    Start {
+        /// Answer to this.
+        id: RequestId,
+        /// The new job's id, chosen by the extension.
+        job: JobId,
+        /// What to capture.
+        plan: CapturePlan,
+        /// How to ask for it.
+        #[serde(default)]
+        context: RequestContext,
+        /// How to write it.
+        #[serde(default)]
+        options: JobOptions,
+    },
+    /// Cancels a job. Answered by `done`; the job's `finished` follows.
+    Cancel {
+        /// Answer to this.
+        id: RequestId,
+        /// Which one.
+        job: JobId,
+    },
+    /// Asks for every job that this host knows. Answered by `jobs`.
+    Jobs {
+        /// Answer to this.
+        id: RequestId,
+    },
+    /// Shows a finished job's file in the file manager. Answered by `done`.
+    Reveal {
+        /// Answer to this.
+        id: RequestId,
+        /// Which one.
+        job: JobId,
+    },
+    /// Reads the settings, after changing what `change` holds. Answered by `settings`.
+    Settings {
+        /// Answer to this.
+        id: RequestId,
+        /// What to change, if anything.
+        #[serde(default)]
+        change: Option<SettingsChange>,
+    },
+}
+
+/// How a job's output is written.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JobOptions {
+    /// The container; MP4 by default.
+    #[serde(default)]
+    pub container: Container,
+    /// Segments in flight at a time, 1 to 64; null for the host's setting.
+    #[serde(default)]
+    pub concurrency: Option<u8>,
+}
+
+/// The kinds of output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum Container {
+    /// One MP4 file.
+    #[default]
+    Mp4,
+    /// One transport stream: the decrypted segments, one after the other.
+    Ts,
+    /// A folder of decrypted segments with a local playlist.
+    Segments,
+}
+
+/// A change of the host's settings; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SettingsChange {
+    /// The absolute path of the folder that files go to.
+    #[serde(default)]
+    pub output_folder: Option<String>,
+    /// Segments in flight at a time, 1 to 64.
+    #[serde(default)]
+    pub concurrency: Option<u32>,
+}

@@ -1,0 +1,1 @@
+//! (key, iv, bytes) -> bytes: pure.

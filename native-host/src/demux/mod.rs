@@ -1,0 +1,1 @@
+//! Segments -> samples: transport streams and fragmented MP4.

@@ -1,0 +1,1 @@
+//! One plan, from start to verdict.

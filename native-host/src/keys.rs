@@ -1,0 +1,1 @@
+//! Decryption keys: each URL asked once, every known form of a key understood.

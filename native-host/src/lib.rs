@@ -1,0 +1,17 @@
+//! Weir's native side: the engine behind `weir get` and behind the browser extension.
+//!
+//! The flow is one way, a stage a module, and a stage never imports a later one:
+//!
+//! ```text
+//! plan -> fetch -> decrypt (keys) -> demux -> merge -> report
+//! ```
+//!
+//! [`job`] runs one plan through it. [`session`] (a browser on the port) and [`cli`] (a terminal) are
+//! the two that start jobs.
+
+pub mod decrypt;
+pub mod demux;
+pub mod fetch;
+pub mod job;
+pub mod keys;
+pub mod merge;
