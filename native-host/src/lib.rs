@@ -9,9 +9,18 @@
 //! [`job`] runs one plan through it. [`session`] (a browser on the port) and [`cli`] (a terminal) are
 //! the two that start jobs.
 
+pub mod cli;
 pub mod decrypt;
 pub mod demux;
+pub mod error;
 pub mod fetch;
+pub mod install;
 pub mod job;
 pub mod keys;
+pub mod log;
 pub mod merge;
+pub mod output_path;
+pub mod port;
+pub mod report;
+pub mod session;
+pub mod settings;

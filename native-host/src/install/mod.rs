@@ -1,0 +1,1 @@
+//! Registers the native host with browsers, and checks the registration.

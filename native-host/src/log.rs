@@ -1,0 +1,1 @@
+//! The log file: stdout belongs to the port, stderr may be closed.

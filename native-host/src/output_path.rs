@@ -1,0 +1,1 @@
+//! File names from page titles, and files that never replace another.

@@ -1,0 +1,1 @@
+//! Frames: four bytes of length, then JSON.

@@ -1,0 +1,1 @@
+//! A browser on the port: handshake, requests, jobs and their events.
