@@ -1,1 +1,3 @@
-//! weir-tests
+//! What Weir's tests and its demo stand on: a loopback origin that can misbehave.
+
+pub mod origin;
