@@ -19,12 +19,14 @@ pub struct TrackHint {
 }
 
 /// One decrypted segment, in playlist order within its track.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SegmentInput {
     /// Index of the plan's track.
     pub track: usize,
-    /// EXT-X-DISCONTINUITY stood before it, or a gap.
+    /// EXT-X-DISCONTINUITY stood before it, or before a segment that was left out just before it.
     pub discontinuity: bool,
+    /// How long the segments play that were left out just before it: the hole that stays in the output. 0 without a gap.
+    pub missing_seconds: f64,
     /// EXTINF.
     pub duration_seconds: Option<f64>,
     /// Its media initialization section, decrypted; the same `Bytes` again when it has not changed.
@@ -34,7 +36,7 @@ pub struct SegmentInput {
 }
 
 /// What was written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Merged {
     /// Bytes of the output file, or of all files of the folder.
     pub bytes: u64,
@@ -42,6 +44,8 @@ pub struct Merged {
     pub duration_seconds: f64,
     /// Output tracks.
     pub tracks: Vec<TrackSummary>,
+    /// What a person should know though the output is whole, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Why merging cannot go on.
@@ -92,6 +96,11 @@ impl Merger {
     /// # Errors
     /// [`MergeError`].
     pub fn finish(self) -> Result<Merged, MergeError> {
-        Ok(Merged { bytes: 0, duration_seconds: 0.0, tracks: Vec::new() })
+        Ok(Merged {
+            bytes: 0,
+            duration_seconds: 0.0,
+            tracks: Vec::new(),
+            warnings: Vec::new(),
+        })
     }
 }
