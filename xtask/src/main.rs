@@ -1,2 +1,42 @@
-//! Developer tasks.
-fn main() {}
+//! Weir's developer tasks: `cargo xtask setup|build|demo|test|install`. `cargo xtask --help` lists them.
+
+mod build;
+mod command;
+mod extension;
+mod say;
+mod setup;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Weir's developer tasks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Find or install what the other tasks need; quick when everything is there
+    Setup,
+    /// Build the host and the extension (target/extension/chromium)
+    Build(build::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = Workspace::find().and_then(|workspace| match arguments.task {
+        Task::Setup => setup::run(&workspace).map(|_| ExitCode::SUCCESS),
+        Task::Build(arguments) => build::run(&workspace, &arguments),
+    });
+    outcome.unwrap_or_else(|error| {
+        say::error(&error);
+        ExitCode::FAILURE
+    })
+}

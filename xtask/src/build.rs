@@ -1,0 +1,111 @@
+//! `cargo xtask build`: the host, and the extension as a folder that a browser loads.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::command;
+use crate::extension;
+use crate::say;
+use crate::setup::{self, WasmToolchain};
+use crate::workspace::Workspace;
+
+/// How to build.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct Arguments {
+    /// Build the host with optimisations (the wasm module always has them)
+    #[arg(long)]
+    release: bool,
+}
+
+/// The profile of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quick to build.
+    Dev,
+    /// Quick to run.
+    Release,
+}
+
+/// Sets up, then builds the host and the extension.
+///
+/// # Errors
+/// When something is missing or does not compile.
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
+    let toolchain = setup::run(workspace)?;
+    let profile = if arguments.release {
+        Profile::Release
+    } else {
+        Profile::Dev
+    };
+    let host = host(workspace, profile)?;
+    let extension = extension(workspace, &toolchain)?;
+    say::line(&format!(
+        "host:      {}\nextension: {}",
+        host.display(),
+        extension.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds `weir` and returns its path.
+///
+/// # Errors
+/// When it does not compile.
+pub(crate) fn host(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
+    let mut cargo = command::cargo();
+    cargo.arg("build").current_dir(workspace.root());
+    let folder = match profile {
+        Profile::Dev => {
+            // Cargo joins the features of what is built together: with fewer packages, most of the
+            // dependencies would be built once for this and once more for the tests.
+            cargo.args(["--workspace", "--bins"]);
+            "debug"
+        }
+        Profile::Release => {
+            cargo.args(["--release", "--package", "weir", "--bin", "weir"]);
+            "release"
+        }
+    };
+    say::timed("weir, the host: cargo build", || command::run(&mut cargo))?;
+    Ok(workspace
+        .target()
+        .join(folder)
+        .join(format!("weir{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// Builds the wasm module and lays out the extension; returns the folder to load.
+///
+/// # Errors
+/// When it does not compile or a file of the extension is missing.
+pub(crate) fn extension(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<PathBuf> {
+    wasm(workspace, toolchain)?;
+    extension::lay_out(workspace)
+}
+
+/// Builds the wasm module with its glue into `extension/generated`.
+///
+/// # Errors
+/// When it does not compile.
+pub(crate) fn wasm(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<()> {
+    // wasm-pack writes a .gitignore beside its output: not into a folder that holds a committed file.
+    let package = workspace.target().join("wasm-package");
+    say::timed("weir-wasm: wasm-pack build", || {
+        command::run(
+            toolchain
+                .command(workspace, "wasm-pack")?
+                .args(["--quiet", "build", "--target", "web", "--profile", "wasm-release"])
+                .args(["--mode", "no-install", "--no-pack", "--no-opt", "--out-dir"])
+                .arg(&package)
+                .arg(workspace.root().join("wasm")),
+        )
+    })?;
+    let generated = workspace.root().join("extension/generated");
+    std::fs::create_dir_all(&generated)?;
+    for name in ["weir_wasm.js", "weir_wasm.d.ts", "weir_wasm_bg.wasm"] {
+        let from = package.join(name);
+        std::fs::copy(&from, generated.join(name)).with_context(|| from.display().to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Lays out the extension as a browser loads it: the files that ship, and the manifest of the browser
+//! made from the common one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::say;
+use crate::workspace::Workspace;
+
+/// What lies in `extension/` for the people who work on it.
+const NOT_SHIPPED: &[&str] = &[
+    "manifests",
+    "tests",
+    "node_modules",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+];
+
+/// Makes `target/extension/chromium` anew and returns it.
+///
+/// # Errors
+/// When a file cannot be read or written, or a manifest is not JSON.
+pub(crate) fn lay_out(workspace: &Workspace) -> Result<PathBuf> {
+    let source = workspace.root().join("extension");
+    let folder = workspace.target().join("extension/chromium");
+    say::timed("the extension for Chromium: target/extension/chromium", || {
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        copy_folder(&source, &folder, NOT_SHIPPED)?;
+        let manifest = manifest(&source.join("manifests"), "chromium")?;
+        let text = serde_json::to_string_pretty(&manifest)?;
+        std::fs::write(folder.join("manifest.json"), text + "\n")?;
+        Ok(folder)
+    })
+}
+
+fn copy_folder(from: &Path, to: &Path, except: &[&str]) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let shown = name.to_string_lossy();
+        if except.contains(&shown.as_ref()) || shown.starts_with('.') || shown.ends_with(".d.ts") {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &to.join(&name), &[])?;
+        } else {
+            std::fs::copy(entry.path(), to.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
+/// `base.json`, changed by `BROWSER.json` where there is one, with the workspace's version.
+fn manifest(folder: &Path, browser: &str) -> Result<Value> {
+    let mut manifest = read_json(&folder.join("base.json"))?;
+    let changes = folder.join(format!("{browser}.json"));
+    if changes.exists() {
+        merge(&mut manifest, read_json(&changes)?);
+    }
+    merge(
+        &mut manifest,
+        serde_json::json!({ "version": env!("CARGO_PKG_VERSION") }),
+    );
+    Ok(manifest)
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    serde_json::from_str(&text).with_context(|| path.display().to_string())
+}
+
+/// JSON merge patch (RFC 7396): null takes a member away, objects are merged, all else is replaced.
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(members) = target else {
+        return;
+    };
+    for (name, change) in patch {
+        if change.is_null() {
+            members.remove(&name);
+        } else {
+            merge(members.entry(name).or_insert(Value::Null), change);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::merge;
+    use serde_json::json;
+
+    #[test]
+    fn merge_patch_replaces_removes_and_descends() {
+        let mut manifest = json!({ "a": 1, "b": { "c": 2, "d": [3] }, "e": "f" });
+        merge(
+            &mut manifest,
+            json!({ "a": null, "b": { "d": [4], "g": { "h": null } }, "e": { "i": 5 } }),
+        );
+        assert_eq!(
+            manifest,
+            json!({ "b": { "c": 2, "d": [4], "g": {} }, "e": { "i": 5 } })
+        );
+    }
+}
