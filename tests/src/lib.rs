@@ -1,4 +1,9 @@
-//! What Weir's tests and its demo stand on: a loopback origin that can misbehave.
+//! What Weir's tests and its demo stand on: a loopback origin that can misbehave, streams made by ffmpeg, a
+//! sample site, a driver for a real browser, and ffmpeg's opinion of a media file.
 
+pub mod browser;
 pub mod media;
 pub mod origin;
+pub mod program;
+pub mod site;
+pub mod streams;

@@ -1,0 +1,488 @@
+//! A real Chromium with the built extension and the real native host, in a home folder of its own.
+//!
+//! [`Browser::start`] starts chromedriver on a free port, which starts Chromium. HOME is a temporary folder:
+//! the profile, the host's manifest, its settings and the captured files are all inside, and no process
+//! outlives the [`Browser`].
+
+pub mod process;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::common::types::WindowHandle;
+use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, WebElement};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+use self::process::Process;
+use crate::program;
+
+/// The extension's id in Chromium, fixed by the `key` of its manifest.
+pub const EXTENSION_ID: &str = "hfbofokbohdjbpgdbciplkcjdhiidcog";
+
+/// The native host's name.
+pub const HOST_NAME: &str = "io.github.weir_hls.weir";
+
+/// How long a page may take to show what it should, on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two looks at a page: short for a person, long for a CPU.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The unpacked extension.
+    pub extension: PathBuf,
+    /// The `weir` program to register as native host; None: the host is missing.
+    pub host: Option<PathBuf>,
+    /// Whether a window is shown.
+    pub window: Window,
+}
+
+/// Whether a window is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// No.
+    Headless,
+    /// Yes, on the display of the environment.
+    Headed,
+}
+
+/// The colour scheme that the system asks of pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColourScheme {
+    /// Dark text on a light ground.
+    Light,
+    /// Light text on a dark ground.
+    Dark,
+}
+
+/// The programs that a browser test needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Programs {
+    /// Chromium.
+    pub chromium: PathBuf,
+    /// Its WebDriver server, of the same version.
+    pub chromedriver: PathBuf,
+}
+
+impl Programs {
+    /// Finds them: the environment variables `CHROMIUM` and `CHROMEDRIVER`, else PATH.
+    /// None when one is missing.
+    #[must_use]
+    pub fn find() -> Option<Self> {
+        let find = |variable: &str, names: &[&str]| {
+            std::env::var_os(variable)
+                .map(PathBuf::from)
+                .or_else(|| names.iter().find_map(|name| program::find(name)))
+        };
+        Some(Self {
+            chromium: find("CHROMIUM", &["chromium", "chromium-browser"])?,
+            chromedriver: find("CHROMEDRIVER", &["chromedriver"])?,
+        })
+    }
+}
+
+/// A running browser. [`Browser::close`] ends it in order; a drop ends it by force.
+#[derive(Debug)]
+pub struct Browser {
+    driver: WebDriver,
+    // Dropped in this order: the processes end before the folder that they write to goes.
+    processes: Processes,
+    home: TempDir,
+}
+
+impl Browser {
+    /// Starts chromedriver and Chromium with an empty profile, and waits until the extension answers.
+    ///
+    /// # Errors
+    /// Whatever keeps the browser from starting.
+    pub async fn start(programs: &Programs, options: &Options) -> anyhow::Result<Self> {
+        install_crypto();
+        let home = tempfile::Builder::new().prefix("weir-browser-").tempdir()?;
+        let profile = home.path().join("profile");
+        std::fs::create_dir_all(&profile)?;
+        if let Some(host) = &options.host {
+            write_host_manifest(&profile.join("NativeMessagingHosts"), host)?;
+        }
+        let (chromedriver, port) = start_chromedriver(programs, home.path()).await?;
+        let processes = Processes {
+            chromedriver,
+            home: home.path().to_owned(),
+        };
+        let driver = WebDriver::new(
+            format!("http://127.0.0.1:{port}"),
+            capabilities(programs, options, &profile)?,
+        )
+        .await
+        .context("chromedriver did not start Chromium")?;
+        driver.set_script_timeout(PATIENCE).await?;
+        driver.set_page_load_timeout(PATIENCE).await?;
+        Ok(Self {
+            driver,
+            processes,
+            home,
+        })
+    }
+
+    /// Ends the browser in order, then by force what is left.
+    ///
+    /// # Errors
+    /// Those of the WebDriver session's end.
+    pub async fn close(self) -> anyhow::Result<()> {
+        let Self {
+            driver,
+            processes,
+            home,
+        } = self;
+        let quit = driver.quit().await;
+        drop(processes);
+        drop(home);
+        Ok(quit?)
+    }
+
+    /// The WebDriver session, for what this type has no word for.
+    #[must_use]
+    pub fn driver(&self) -> &WebDriver {
+        &self.driver
+    }
+
+    /// The browser's home folder: everything that it and the host write is inside.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Keeps the home folder, and what was captured into it, after the browser's end.
+    pub fn keep_home(&mut self) {
+        self.home.disable_cleanup(true);
+    }
+
+    /// Every process of this browser that runs now, its native hosts included.
+    #[must_use]
+    pub fn processes(&self) -> Vec<Process> {
+        process::of_home(self.home.path())
+    }
+
+    /// The native hosts that run now.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<Process> {
+        let is_host = |process: &Process| process.program.file_stem().is_some_and(|name| name == "weir");
+        self.processes().into_iter().filter(is_host).collect()
+    }
+
+    /// Opens `url` in a new tab and makes it the current one.
+    ///
+    /// # Errors
+    /// Those of the WebDriver session.
+    pub async fn open(&self, url: &str) -> anyhow::Result<WindowHandle> {
+        let tab = self.driver.new_tab().await?;
+        self.driver.switch_to_window(tab.clone()).await?;
+        self.driver
+            .goto(url)
+            .await
+            .with_context(|| format!("cannot open {url}"))?;
+        Ok(tab)
+    }
+
+    /// Makes an open tab the current one.
+    ///
+    /// # Errors
+    /// The tab is gone.
+    pub async fn switch_to(&self, tab: &WindowHandle) -> anyhow::Result<()> {
+        Ok(self.driver.switch_to_window(tab.clone()).await?)
+    }
+
+    /// The browser's own number of the tab that shows `url`. Opens a page of the extension for it, where
+    /// `chrome.tabs` is, and leaves that the current tab.
+    ///
+    /// # Errors
+    /// No tab shows it.
+    pub async fn tab_number(&self, url: &str) -> anyhow::Result<i64> {
+        self.open(&extension_page("ui/popup.html")).await?;
+        let tabs = self
+            .call("const tabs = await chrome.tabs.query({}); return tabs.map(({id, url}) => [id, url]);")
+            .await?;
+        let found = tabs.as_array().into_iter().flatten().find(|tab| tab[1] == url);
+        found
+            .and_then(|tab| tab[0].as_i64())
+            .with_context(|| format!("no tab shows {url}: {tabs}"))
+    }
+
+    /// Opens the popup as a page, for the tab that shows `url`, and makes it the current tab.
+    ///
+    /// # Errors
+    /// No tab shows `url`, or the extension is not there.
+    pub async fn open_popup(&self, url: &str) -> anyhow::Result<WindowHandle> {
+        let number = self.tab_number(url).await?;
+        self.driver
+            .goto(extension_page(&format!("ui/popup.html?tab={number}")))
+            .await?;
+        Ok(self.driver.window().await?)
+    }
+
+    /// Runs the body of an async function in the current tab and returns its result.
+    ///
+    /// # Errors
+    /// What the script threw.
+    pub async fn call(&self, body: &str) -> anyhow::Result<Value> {
+        let script = format!(
+            "const done = arguments[arguments.length - 1];
+             (async () => {{ {body} }})().then((value) => done({{value}}), (error) => done({{error: String(error)}}));"
+        );
+        let answer = self.driver.execute_async(script, Vec::new()).await?;
+        let answer = answer.json();
+        match answer.get("error") {
+            Some(error) => bail!("the page's script failed: {error}"),
+            None => Ok(answer.get("value").cloned().unwrap_or(Value::Null)),
+        }
+    }
+
+    /// Waits for an element in the current tab.
+    ///
+    /// # Errors
+    /// None came within [`PATIENCE`]: with the page's text.
+    pub async fn wait_for(&self, css: &str) -> anyhow::Result<WebElement> {
+        let found = self.until(|| async {
+            Ok(self
+                .driver
+                .find_all(By::Css(css.to_owned()))
+                .await?
+                .into_iter()
+                .next())
+        });
+        match found.await? {
+            Some(element) => Ok(element),
+            None => bail!(
+                "no {css} after {PATIENCE:?}; the page says:\n{}",
+                self.text().await?
+            ),
+        }
+    }
+
+    /// Waits until no element of the current tab matches.
+    ///
+    /// # Errors
+    /// One was still there after [`PATIENCE`].
+    pub async fn wait_gone(&self, css: &str) -> anyhow::Result<()> {
+        let gone = self.until(|| async {
+            Ok(self
+                .driver
+                .find_all(By::Css(css.to_owned()))
+                .await?
+                .is_empty()
+                .then_some(()))
+        });
+        gone.await?
+            .with_context(|| format!("{css} is still there after {PATIENCE:?}"))
+    }
+
+    /// Asks again and again until an answer comes; None after [`PATIENCE`].
+    ///
+    /// # Errors
+    /// The first error of a question.
+    pub async fn until<T, F>(&self, mut question: impl FnMut() -> F) -> anyhow::Result<Option<T>>
+    where
+        F: Future<Output = anyhow::Result<Option<T>>>,
+    {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(answer) = question().await? {
+                return Ok(Some(answer));
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+            sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// The visible text of the current tab.
+    ///
+    /// # Errors
+    /// Those of the WebDriver session.
+    pub async fn text(&self) -> anyhow::Result<String> {
+        let text = self
+            .driver
+            .execute("return document.body?.innerText ?? ''", Vec::new())
+            .await?;
+        Ok(text.json().as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Makes the current tab believe in a colour scheme.
+    ///
+    /// # Errors
+    /// Those of the `DevTools` protocol.
+    pub async fn set_colour_scheme(&self, scheme: ColourScheme) -> anyhow::Result<()> {
+        let value = match scheme {
+            ColourScheme::Light => "light",
+            ColourScheme::Dark => "dark",
+        };
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
+        self.command("Emulation.setEmulatedMedia", features).await?;
+        Ok(())
+    }
+
+    /// Sends a command of the Chrome `DevTools` protocol to the current tab.
+    ///
+    /// # Errors
+    /// The browser refused it.
+    pub async fn command(&self, method: &str, parameters: Value) -> anyhow::Result<Value> {
+        Ok(self.driver.cdp().send_raw(method, parameters).await?)
+    }
+
+    /// Saves a picture of the current tab in a window of the given size, in CSS pixels.
+    ///
+    /// # Errors
+    /// The picture cannot be made or written.
+    pub async fn screenshot(&self, path: &Path, width: u32, height: u32) -> anyhow::Result<()> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.command("Emulation.setDeviceMetricsOverride", size).await?;
+        self.driver.screenshot(path).await?;
+        self.command("Emulation.clearDeviceMetricsOverride", json!({}))
+            .await?;
+        Ok(())
+    }
+}
+
+/// The address of a page of the extension.
+#[must_use]
+pub fn extension_page(path: &str) -> String {
+    format!("chrome-extension://{EXTENSION_ID}/{path}")
+}
+
+/// The selector of `data-testid`.
+#[must_use]
+pub fn testid(id: &str) -> String {
+    format!("[data-testid={id}]")
+}
+
+/// chromedriver and what it started; all of it ends with this value.
+#[derive(Debug)]
+struct Processes {
+    chromedriver: Child,
+    home: PathBuf,
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        let _ = self.chromedriver.start_kill();
+        // Twice, because a process may start another while the list is read.
+        for _ in 0..2 {
+            process::of_home(&self.home).iter().for_each(Process::kill);
+        }
+    }
+}
+
+/// thirtyfour's HTTP client and the tests use rustls without a default provider.
+fn install_crypto() {
+    // An error means that another test of this process was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+fn write_host_manifest(folder: &Path, host: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let manifest = json!({
+        "name": HOST_NAME,
+        "description": "Weir",
+        "path": host,
+        "type": "stdio",
+        "allowed_origins": [extension_page("")],
+    });
+    Ok(std::fs::write(
+        folder.join(format!("{HOST_NAME}.json")),
+        manifest.to_string(),
+    )?)
+}
+
+async fn start_chromedriver(programs: &Programs, home: &Path) -> anyhow::Result<(Child, u16)> {
+    let mut command = Command::new(&programs.chromedriver);
+    command.arg("--port=0").env("HOME", home);
+    for variable in [
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+        "XDG_CACHE_HOME",
+        "XDG_STATE_HOME",
+        "XDG_VIDEOS_DIR",
+    ] {
+        command.env_remove(variable);
+    }
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start {}", programs.chromedriver.display()))?;
+    let mut lines = BufReader::new(child.stdout.take().context("chromedriver has no output")?).lines();
+    let port = timeout(PATIENCE, async {
+        while let Some(line) = lines.next_line().await? {
+            let port = line
+                .split_once("started successfully on port ")
+                .map(|(_, port)| port.trim_end_matches('.'));
+            if let Some(port) = port {
+                return Ok(port.parse::<u16>()?);
+            }
+        }
+        bail!("chromedriver ended before it named its port")
+    });
+    let port = port
+        .await
+        .context("chromedriver did not name its port in time")??;
+    // Read on, so that the pipe never fills.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Ok((child, port))
+}
+
+fn capabilities(
+    programs: &Programs,
+    options: &Options,
+    profile: &Path,
+) -> anyhow::Result<thirtyfour::Capabilities> {
+    let mut capabilities = DesiredCapabilities::chrome();
+    capabilities.set_binary(&programs.chromium.to_string_lossy())?;
+    let extension = std::fs::canonicalize(&options.extension).with_context(|| {
+        format!(
+            "no extension at {}: run `cargo xtask build`",
+            options.extension.display()
+        )
+    })?;
+    for argument in [
+        format!("--user-data-dir={}", profile.display()),
+        format!("--load-extension={}", extension.display()),
+    ] {
+        capabilities.add_arg(&argument)?;
+    }
+    for argument in [
+        "--no-first-run",
+        "--no-default-browser-check",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-quic",
+        "--mute-audio",
+        "--autoplay-policy=no-user-gesture-required",
+        "--lang=en-US",
+        "--window-size=1000,760",
+    ] {
+        capabilities.add_arg(argument)?;
+    }
+    let preferences = json!({"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": false}});
+    capabilities.add_experimental_option("prefs", preferences)?;
+    if options.window == Window::Headless {
+        capabilities.add_arg("--headless=new")?;
+    }
+    Ok(capabilities.into())
+}
