@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::{Host, Url};
 
+use crate::protocol::ErrorCode;
+
 /// Longest URL that is read, in bytes; Chromium's own limit is 2 MiB, servers stop at 8 to 32 KiB.
 pub const MAX_URL_BYTES: usize = 32 * 1024 - 1;
 
@@ -39,6 +41,17 @@ pub enum UrlError {
     /// Whatever else the WHATWG parser refuses.
     #[error("not a URL: {0}")]
     Invalid(String),
+}
+
+impl UrlError {
+    /// The code that the user interface translates.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Scheme(_) => ErrorCode::SchemeRefused,
+            _ => ErrorCode::BadUrl,
+        }
+    }
 }
 
 /// An absolute `http`, `https` or `data` URL without fragment or credentials.
@@ -131,8 +144,12 @@ impl AbsoluteUrl {
             Some(Host::Ipv6(address)) => classify(IpAddr::V6(address)),
             Some(Host::Domain(name)) => {
                 let name = name.trim_end_matches('.');
-                let local = name == "localhost" || name.ends_with(".localhost") || name.ends_with(".local");
-                if local { AddressClass::Private } else { AddressClass::Public }
+                let last = name.rsplit('.').next().unwrap_or(name);
+                if matches!(last, "localhost" | "local") {
+                    AddressClass::Private
+                } else {
+                    AddressClass::Public
+                }
             }
             None => AddressClass::Public,
         }
@@ -152,7 +169,11 @@ pub fn classify(address: IpAddr) -> AddressClass {
         IpAddr::V4(v4) => is_private_v4(v4),
         IpAddr::V6(v6) => is_private_v6(v6),
     };
-    if private { AddressClass::Private } else { AddressClass::Public }
+    if private {
+        AddressClass::Private
+    } else {
+        AddressClass::Public
+    }
 }
 
 fn is_private_v4(address: Ipv4Addr) -> bool {
@@ -177,10 +198,14 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
         is_private_v4(Ipv4Addr::new(a, b, c, d))
     };
     match address.segments() {
-        // Mapped, compatible (which holds :: and ::1 too), NAT64 and 6to4 forms are as private as the IPv4 address inside.
-        [0, 0, 0, 0, 0, 0xffff | 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        [0x2002, high, low, ..] => embedded(high, low),
-        [0x2001, 0xdb8, ..] => true, // documentation
+        // Mapped, compatible (which holds :: and ::1 too), translated, NAT64 and 6to4 forms are as private as
+        // the IPv4 address inside.
+        [0, 0, 0, 0, 0, 0xffff | 0, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => embedded(high, low),
+        // Documentation, local NAT64 (RFC 8215), discard-only (RFC 6666).
+        [0x2001, 0xdb8, ..] | [0x64, 0xff9b, 1, ..] | [0x100, 0, 0, 0, ..] => true,
         [first, ..] => {
             (first & 0xfe00) == 0xfc00 // unique local
                 || (first & 0xffc0) == 0xfe80 // link-local
@@ -192,7 +217,9 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
 
 fn resolve(base: Option<&AbsoluteUrl>, reference: &str) -> Result<AbsoluteUrl, UrlError> {
     let reference = reference.trim_matches([' ', '\t']);
-    let is_data = reference.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+    let is_data = reference
+        .get(..5)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
     if is_data && reference.len() > MAX_DATA_URL_BYTES {
         return Err(UrlError::DataTooLong(reference.len()));
     }
@@ -216,6 +243,10 @@ fn resolve(base: Option<&AbsoluteUrl>, reference: &str) -> Result<AbsoluteUrl, U
             UrlError::Invalid("a data: playlist cannot hold relative URLs".to_owned())
         }
         url::ParseError::InvalidPort => UrlError::Port,
+        // The Unicode tables are left out of this build: they alone are larger than the rest of the module.
+        url::ParseError::IdnaError if !reference.is_ascii() => {
+            UrlError::Invalid("a host name must be ASCII, an international one in its xn-- form".to_owned())
+        }
         other => UrlError::Invalid(other.to_string()),
     })?;
     if !matches!(url.scheme(), "http" | "https" | "data") {
@@ -241,7 +272,11 @@ impl fmt::Display for AbsoluteUrl {
         }
         f.write_str(&self.origin())?;
         f.write_str(self.0.path())?;
-        if self.0.query().is_some() { f.write_str("?...") } else { Ok(()) }
+        if self.0.query().is_some() {
+            f.write_str("?...")
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -1,15 +1,25 @@
 //! Playlist text -> [`Playlist`], leniently: what can be read around is read around, with a warning
 //! that names the line; nothing panics and no line is lost.
 //!
-//! `text` (encoding, line ends) -> `lines` (URIs, tags, comments) -> `attributes` -> `read` (the model).
+//! `text` (encoding) -> `lines` (line ends, tags, URIs) -> `read` (which kind of playlist) -> `media`,
+//! `multivariant` or `list` (the model). What each of them reads a tag in is `scope` (base URL,
+//! `variables`, warnings) and `attributes`.
 
 mod attributes;
+mod key;
 mod lines;
+mod list;
+mod media;
 mod model;
+mod multivariant;
 mod read;
+mod scope;
 mod text;
+mod variables;
 mod warning;
 
+pub use key::{KeySystem, Protection, protection};
 pub use model::*;
-pub use read::read;
+pub use read::{read, read_child};
+pub use variables::Variables;
 pub use warning::{Warning, WarningCode};

@@ -7,6 +7,7 @@ use crate::protocol::{ByteRange, Iv, MediaSequence};
 use crate::url::{AbsoluteUrl, UrlError};
 
 use super::Warning;
+use super::variables::Variables;
 
 /// A playlist as it was read, and what had to be read around.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +60,8 @@ pub struct Multivariant {
     pub independent_segments: bool,
     /// EXT-X-VERSION.
     pub version: Option<u64>,
+    /// EXT-X-DEFINE, for the media playlists that import them.
+    pub variables: Variables,
 }
 
 /// One EXT-X-STREAM-INF or EXT-X-I-FRAME-STREAM-INF.
@@ -195,6 +198,20 @@ pub struct Media {
     pub start: Option<Start>,
     /// In playlist order.
     pub segments: Vec<Segment>,
+    /// EXT-X-PART-INF: PART-TARGET in seconds.
+    pub part_target_seconds: Option<f64>,
+    /// EXT-X-SERVER-CONTROL.
+    pub server_control: Option<ServerControl>,
+    /// EXT-X-SKIP: how many segments at the head of the window are left out here.
+    pub skipped_segments: Option<u64>,
+    /// EXT-X-DATERANGE, in playlist order.
+    pub date_ranges: Vec<DateRange>,
+    /// EXT-X-PRELOAD-HINT.
+    pub preload_hints: Vec<PreloadHint>,
+    /// EXT-X-RENDITION-REPORT.
+    pub rendition_reports: Vec<RenditionReport>,
+    /// EXT-X-PART behind the last whole segment.
+    pub trailing_parts: Vec<Part>,
 }
 
 /// One media segment, complete in itself.
@@ -222,8 +239,95 @@ pub struct Segment {
     pub keys: Arc<[Key]>,
     /// The effective EXT-X-MAP.
     pub map: Option<Arc<Map>>,
+    /// EXT-X-PART of this segment.
+    pub parts: Vec<Part>,
     /// 1-based line of its URI.
     pub line: usize,
+}
+
+/// One EXT-X-PART.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// URI.
+    pub uri: Reference,
+    /// DURATION in seconds.
+    pub duration_seconds: Option<f64>,
+    /// INDEPENDENT=YES.
+    pub independent: bool,
+    /// GAP=YES.
+    pub gap: bool,
+    /// BYTERANGE, its offset worked out.
+    pub range: Option<ByteRange>,
+    /// 1-based line of the tag.
+    pub line: usize,
+}
+
+/// EXT-X-SERVER-CONTROL.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ServerControl {
+    /// CAN-BLOCK-RELOAD=YES.
+    pub can_block_reload: bool,
+    /// CAN-SKIP-UNTIL in seconds.
+    pub can_skip_until_seconds: Option<f64>,
+    /// CAN-SKIP-DATERANGES=YES.
+    pub can_skip_date_ranges: bool,
+    /// HOLD-BACK in seconds.
+    pub hold_back_seconds: Option<f64>,
+    /// PART-HOLD-BACK in seconds.
+    pub part_hold_back_seconds: Option<f64>,
+}
+
+/// One EXT-X-DATERANGE.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DateRange {
+    /// ID.
+    pub id: String,
+    /// CLASS.
+    pub class: Option<String>,
+    /// START-DATE, as written.
+    pub start_date: Option<String>,
+    /// END-DATE, as written.
+    pub end_date: Option<String>,
+    /// DURATION in seconds.
+    pub duration_seconds: Option<f64>,
+    /// PLANNED-DURATION in seconds.
+    pub planned_duration_seconds: Option<f64>,
+    /// SCTE35-CMD, as written.
+    pub scte35_cmd: Option<String>,
+    /// SCTE35-OUT, as written.
+    pub scte35_out: Option<String>,
+    /// SCTE35-IN, as written.
+    pub scte35_in: Option<String>,
+    /// END-ON-NEXT=YES.
+    pub end_on_next: bool,
+    /// Every other attribute, `X-` ones above all, in order.
+    pub attributes: Vec<(String, String)>,
+    /// 1-based line of the tag.
+    pub line: usize,
+}
+
+/// One EXT-X-PRELOAD-HINT.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreloadHint {
+    /// TYPE: PART or MAP.
+    pub hint_type: String,
+    /// URI.
+    pub uri: Reference,
+    /// BYTERANGE-START, in bytes.
+    pub range_start: Option<u64>,
+    /// BYTERANGE-LENGTH, in bytes; None to the end of the resource.
+    pub range_length: Option<u64>,
+}
+
+/// One EXT-X-RENDITION-REPORT.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RenditionReport {
+    /// URI.
+    pub uri: Reference,
+    /// LAST-MSN.
+    pub last_msn: Option<u64>,
+    /// LAST-PART.
+    pub last_part: Option<u64>,
 }
 
 /// One EXT-X-KEY or EXT-X-SESSION-KEY with another METHOD than NONE.
@@ -232,7 +336,7 @@ pub struct Key {
     /// METHOD as written.
     pub method: String,
     /// URI.
-    pub uri: Option<Reference>,
+    pub uri: Reference,
     /// The explicit IV.
     pub iv: Option<Iv>,
     /// KEYFORMAT; `identity` when not written.
@@ -320,6 +424,9 @@ pub enum PlaylistErrorKind {
     /// EXT-X-DEFINE.
     #[error("undefined variable {0}")]
     UndefinedVariable(String),
+    /// EXT-X-DEFINE without NAME and VALUE, IMPORT or QUERYPARAM.
+    #[error("EXT-X-DEFINE defines nothing")]
+    EmptyDefine,
     /// EXT-X-DEFINE.
     #[error("variable {0} is defined twice")]
     DuplicateVariable(String),

@@ -1,6 +1,13 @@
-//! Lines -> model.
+//! Lines -> model: says which kind of playlist a text is and has it read as that.
 
-use super::{PlaylistError, PlaylistErrorKind, Reading};
+use super::lines::{Content, Line, Lines};
+use super::list::{self, is_list_without_header};
+use super::media::{MediaReader, split_inf};
+use super::multivariant::MultivariantReader;
+use super::scope::{Scope, seconds};
+use super::text::decode;
+use super::warning::{WarningCode, Warnings};
+use super::{Multivariant, Playlist, PlaylistError, PlaylistErrorKind, Reading};
 use crate::url::AbsoluteUrl;
 
 /// Reads a playlist.
@@ -11,6 +18,219 @@ use crate::url::AbsoluteUrl;
 /// # Errors
 /// [`PlaylistError`] when the text is no playlist or cannot be read around.
 pub fn read(bytes: &[u8], base: Option<&AbsoluteUrl>) -> Result<Reading, PlaylistError> {
-    let _ = (bytes, base);
-    Err(PlaylistError { line: None, kind: PlaylistErrorKind::NotHls })
+    read_with(bytes, base, None)
+}
+
+/// Reads a media playlist that `parent` refers to: as [`read`], but EXT-X-DEFINE may import the parent's variables.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_child(
+    bytes: &[u8],
+    base: Option<&AbsoluteUrl>,
+    parent: &Multivariant,
+) -> Result<Reading, PlaylistError> {
+    read_with(bytes, base, Some(parent))
+}
+
+fn read_with(
+    bytes: &[u8],
+    base: Option<&AbsoluteUrl>,
+    parent: Option<&Multivariant>,
+) -> Result<Reading, PlaylistError> {
+    let mut warnings = Warnings::default();
+    let text = decode(bytes, &mut warnings)?;
+    let survey = Survey::of(&text)?;
+    if !survey.header {
+        return read_without_header(&text, &survey, Scope::new(base, None, warnings));
+    }
+    if survey.comment_before_header {
+        let message = format_args!("#EXTM3U is not the first line");
+        warnings.push(survey.first_line, WarningCode::LateHeader, message);
+    }
+    let mut scope = Scope::new(base, parent, warnings);
+    let playlist = match survey.kind()? {
+        Kind::Multivariant => {
+            let mut reader = MultivariantReader::default();
+            for line in Lines::new(&text) {
+                reader.line(line?, &mut scope)?;
+            }
+            Playlist::Multivariant(reader.finish(&mut scope))
+        }
+        Kind::Media => {
+            let mut reader = MediaReader::default();
+            for line in Lines::new(&text) {
+                reader.line(line?, &mut scope)?;
+            }
+            Playlist::Media(reader.finish(&mut scope)?)
+        }
+        Kind::List => Playlist::List(list::read(&text, &mut scope)?),
+    };
+    Ok(Reading {
+        playlist,
+        warnings: scope.warnings.finish(),
+    })
+}
+
+/// Text without `#EXTM3U`: a plain list of files, or none of ours.
+fn read_without_header(
+    text: &str,
+    survey: &Survey<'_>,
+    mut scope: Scope<'_>,
+) -> Result<Reading, PlaylistError> {
+    let fail = |kind| Err(PlaylistError { line: None, kind });
+    match survey.first_line {
+        None if text.trim().is_empty() => fail(PlaylistErrorKind::Empty),
+        _ if is_web_page(text) => fail(PlaylistErrorKind::WebPage),
+        _ if !survey.has_ext_x && !survey.entries_are_segments() && is_list_without_header(text) => {
+            let playlist = Playlist::List(list::read(text, &mut scope)?);
+            Ok(Reading {
+                playlist,
+                warnings: scope.warnings.finish(),
+            })
+        }
+        _ => fail(PlaylistErrorKind::NotHls),
+    }
+}
+
+enum Kind {
+    Multivariant,
+    Media,
+    List,
+}
+
+/// A tag, and where it was first seen.
+type Seen<'a> = Option<(usize, &'a str)>;
+
+/// What the lines of a text are, before any of them is read.
+#[derive(Default)]
+struct Survey<'a> {
+    /// The first line that says something.
+    first_line: Option<usize>,
+    header: bool,
+    comment_before_header: bool,
+    multivariant: Seen<'a>,
+    media: Seen<'a>,
+    inf: Seen<'a>,
+    has_ext_x: bool,
+    uris: usize,
+    /// URIs that look like segments.
+    segment_uris: usize,
+    /// EXTINF as lists of channels have it: with attributes, or -1 and a name.
+    channel_infs: usize,
+}
+
+impl<'a> Survey<'a> {
+    fn of(text: &'a str) -> Result<Self, PlaylistError> {
+        let mut survey = Self::default();
+        for line in Lines::new(text) {
+            let Line { number, content } = line?;
+            let is_first = survey.first_line.is_none();
+            survey.first_line.get_or_insert(number);
+            match content {
+                Content::Tag { name, value } => survey.tag(name, value, number, is_first),
+                Content::Uri(uri) => {
+                    survey.uris += 1;
+                    survey.segment_uris += usize::from(list::is_segment(uri));
+                }
+            }
+        }
+        if survey.header {
+            survey.comment_before_header = !starts_with_header(text);
+        }
+        Ok(survey)
+    }
+
+    fn tag(&mut self, name: &'a str, value: &str, line: usize, is_first: bool) {
+        // Lists of channels have attributes behind the header.
+        if is_first && name.split([' ', '\t']).next() == Some("EXTM3U") {
+            self.header = true;
+            return;
+        }
+        let seen = Some((line, name));
+        match name {
+            "EXTINF" => {
+                self.inf = self.inf.or(seen);
+                let (number, title) = split_inf(value);
+                let has_attributes = value.get(number.len()..).is_some_and(|rest| rest.contains('='));
+                let is_channel = has_attributes
+                    && !value
+                        .get(number.len()..)
+                        .is_some_and(|rest| rest.starts_with(','));
+                self.channel_infs +=
+                    usize::from(is_channel || (seconds(number).is_none() && title.is_some()));
+            }
+            "EXT-X-STREAM-INF"
+            | "EXT-X-I-FRAME-STREAM-INF"
+            | "EXT-X-MEDIA"
+            | "EXT-X-SESSION-DATA"
+            | "EXT-X-SESSION-KEY"
+            | "EXT-X-CONTENT-STEERING" => self.multivariant = self.multivariant.or(seen),
+            "EXT-X-TARGETDURATION"
+            | "EXT-X-MEDIA-SEQUENCE"
+            | "EXT-X-DISCONTINUITY-SEQUENCE"
+            | "EXT-X-ENDLIST"
+            | "EXT-X-PLAYLIST-TYPE"
+            | "EXT-X-I-FRAMES-ONLY"
+            | "EXT-X-BYTERANGE"
+            | "EXT-X-DISCONTINUITY"
+            | "EXT-X-KEY"
+            | "EXT-X-MAP"
+            | "EXT-X-PROGRAM-DATE-TIME"
+            | "EXT-X-GAP"
+            | "EXT-X-BITRATE"
+            | "EXT-X-PART"
+            | "EXT-X-PART-INF"
+            | "EXT-X-SERVER-CONTROL"
+            | "EXT-X-SKIP"
+            | "EXT-X-DATERANGE"
+            | "EXT-X-PRELOAD-HINT"
+            | "EXT-X-RENDITION-REPORT" => self.media = self.media.or(seen),
+            _ => {}
+        }
+        self.has_ext_x |= name.starts_with("EXT-X-");
+    }
+
+    /// Every entry is a segment by its name, and none is a channel.
+    fn entries_are_segments(&self) -> bool {
+        self.inf.is_some() && self.uris > 0 && self.segment_uris == self.uris && self.channel_infs == 0
+    }
+
+    fn kind(&self) -> Result<Kind, PlaylistError> {
+        match (self.multivariant, self.media.or(self.inf)) {
+            (Some((multivariant_line, multivariant)), Some((media_line, media))) => {
+                let kind = PlaylistErrorKind::Ambiguous(multivariant.to_owned(), media.to_owned());
+                Err(PlaylistError {
+                    line: Some(multivariant_line.max(media_line)),
+                    kind,
+                })
+            }
+            (Some(_), None) => Ok(Kind::Multivariant),
+            (None, _) if self.media.is_some() || self.has_ext_x || self.entries_are_segments() => {
+                Ok(Kind::Media)
+            }
+            (None, _) if self.uris > 0 => Ok(Kind::List),
+            (None, _) => Err(PlaylistError {
+                line: None,
+                kind: PlaylistErrorKind::Empty,
+            }),
+        }
+    }
+}
+
+/// True when nothing but white space stands before `#EXTM3U`.
+fn starts_with_header(text: &str) -> bool {
+    text.trim_start_matches([' ', '\t', '\r', '\n'])
+        .starts_with("#EXTM3U")
+}
+
+fn is_web_page(text: &str) -> bool {
+    let start = text.trim_start();
+    let head: String = start
+        .chars()
+        .take(1024)
+        .map(|character| character.to_ascii_lowercase())
+        .collect();
+    let marks = ["<!doctype html", "<html", "<head", "<body", "<title", "<script"];
+    head.starts_with('<') && marks.iter().any(|mark| head.contains(mark))
 }

@@ -57,7 +57,7 @@ codes! {
     BadUrl = "bad-url", Playlist;
     /// Nothing fits the selection, or nothing is left to capture.
     NothingToCapture = "nothing-to-capture", Playlist;
-    /// Widevine, PlayReady, FairPlay or an unknown key system.
+    /// Widevine, `PlayReady`, `FairPlay` or an unknown key system.
     Drm = "drm", Playlist;
     /// A scheme other than http, https or a small `data:`.
     SchemeRefused = "scheme-refused", Playlist;

@@ -107,7 +107,10 @@ impl FromStr for Iv {
 
     /// Reads exactly 32 hexadecimal digits, with or without `0x`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+        let digits = text
+            .strip_prefix("0x")
+            .or_else(|| text.strip_prefix("0X"))
+            .unwrap_or(text);
         if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err("bad IV: 32 hexadecimal digits are needed");
         }
@@ -136,17 +139,48 @@ impl Serialize for Iv {
 
 impl<'de> Deserialize<'de> for Iv {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for TrackKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Subtitle => "subtitle",
+        })
+    }
+}
+
+impl KeyMethod {
+    /// Every method.
+    pub const ALL: [Self; 3] = [Self::Aes128, Self::SampleAes, Self::SampleAesCtr];
+
+    /// As the specification writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aes128 => "AES-128",
+            Self::SampleAes => "SAMPLE-AES",
+            Self::SampleAesCtr => "SAMPLE-AES-CTR",
+        }
+    }
+
+    /// Reads METHOD, in any case; None for one that Weir does not decrypt.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|method| text.eq_ignore_ascii_case(method.as_str()))
     }
 }
 
 impl fmt::Display for KeyMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Aes128 => "AES-128",
-            Self::SampleAes => "SAMPLE-AES",
-            Self::SampleAesCtr => "SAMPLE-AES-CTR",
-        })
+        f.write_str(self.as_str())
     }
 }
 
@@ -155,7 +189,11 @@ impl fmt::Display for KeyMethod {
 /// # Errors
 /// Those of the serializer.
 pub(crate) fn serialize_safe<S: Serializer>(value: u64, serializer: S) -> Result<S::Ok, S::Error> {
-    if value <= MAX_SAFE_INTEGER { serializer.serialize_u64(value) } else { serializer.collect_str(&value) }
+    if value <= MAX_SAFE_INTEGER {
+        serializer.serialize_u64(value)
+    } else {
+        serializer.collect_str(&value)
+    }
 }
 
 impl Serialize for MediaSequence {

@@ -14,7 +14,8 @@ mod request;
 pub use code::{ErrorCode, Fault};
 pub use context::{Cookie, Header, RequestContext, Secret};
 pub use event::{
-    Event, Failure, Finished, Gap, JobState, JobStatus, Progress, SegmentCounts, Settings, TrackSummary, Verdict,
+    Event, Failure, Finished, Gap, JobState, JobStatus, Progress, SegmentCounts, Settings, TrackSummary,
+    Verdict,
 };
 pub use ids::{Iv, JobId, KeyMethod, MediaSequence, RequestId, TrackKind};
 pub use plan::{ByteRange, CapturePlan, PlannedMap, PlannedSegment, PlannedTrack, SegmentKey};

@@ -9,7 +9,16 @@ use super::plan::CapturePlan;
 /// One frame from the extension. Every one has an `id`, which its answer repeats as `re`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one request at a time is in memory, and a plan's size is its segments"
+)]
 pub enum Request {
     /// Comes first, once. Answered by [`super::Event::Hello`], or by an error and the end of the port.
     Hello {

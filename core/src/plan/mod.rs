@@ -1,9 +1,20 @@
 //! A playlist and a selection -> [`CapturePlan`], in two steps, because a browser and a command line
 //! fetch differently: [`choose`] says which media playlists are needed, [`build`] takes them as read.
+//!
+//! The host checks a plan that came over the wire again: [`crate::protocol::CapturePlan::check`].
 
-use crate::playlist::{Media, Multivariant};
-use crate::protocol::{CapturePlan, ErrorCode, TrackKind};
+mod build;
+mod check;
+mod choose;
+mod error;
+
+use crate::protocol::TrackKind;
 use crate::url::AbsoluteUrl;
+
+pub use build::{build, expect_media};
+pub use check::{CheckPolicy, Rule};
+pub use choose::choose;
+pub use error::PlanError;
 
 /// What the user wants of a multivariant playlist.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,7 +30,7 @@ pub struct Selection {
 /// Which variant.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Quality {
-    /// The highest resolution, then the highest bandwidth.
+    /// The highest SCORE where every variant has one, then the highest resolution, then the highest bandwidth.
     #[default]
     Best,
     /// The lowest.
@@ -35,12 +46,13 @@ pub enum Quality {
 /// Which renditions of a kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Languages {
-    /// The DEFAULT one, else the first AUTOSELECT one, else the first.
+    /// Of audio the DEFAULT one, else the first AUTOSELECT one, else the first; of subtitles the DEFAULT one.
     #[default]
     Default,
     /// None.
     None,
-    /// The one of this language, a BCP 47 tag.
+    /// The one of this language, a BCP 47 tag: exactly, else by its primary subtag. A stream without renditions
+    /// has what it has.
     Language(String),
     /// Every one.
     All,
@@ -63,51 +75,17 @@ pub struct ChosenTrack {
     pub resolution: Option<(u32, u32)>,
 }
 
-/// Why there is nothing to capture.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// No variant with a usable URL.
-    #[error("the playlist lists no variant that can be fetched")]
-    NoVariant,
-}
-
-impl PlanError {
-    /// The code that the user interface translates.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Self::NoVariant => ErrorCode::NothingToCapture,
-        }
-    }
-}
-
 impl ChosenTrack {
     /// The only track of a stream that has no multivariant playlist.
     #[must_use]
     pub fn only(playlist: AbsoluteUrl) -> Self {
-        Self { kind: TrackKind::Video, playlist, language: None, name: None, codecs: Vec::new(), resolution: None }
+        Self {
+            kind: TrackKind::Video,
+            playlist,
+            language: None,
+            name: None,
+            codecs: Vec::new(),
+            resolution: None,
+        }
     }
-}
-
-/// Which media playlists `selection` needs, the main one first.
-///
-/// # Errors
-/// [`PlanError`] when nothing fits.
-pub fn choose(playlist: &Multivariant, selection: &Selection) -> Result<Vec<ChosenTrack>, PlanError> {
-    let _ = (playlist, selection);
-    Err(PlanError::NoVariant)
-}
-
-/// The plan for media playlists that were fetched and read.
-///
-/// # Errors
-/// [`PlanError`]: DRM, an unknown method, a URL that is not fetched, no segments.
-pub fn build(
-    source: &AbsoluteUrl,
-    title: Option<&str>,
-    tracks: &[(ChosenTrack, Media)],
-) -> Result<CapturePlan, PlanError> {
-    let _ = (source, title, tracks);
-    Err(PlanError::NoVariant)
 }

@@ -1,0 +1,326 @@
+//! What every tag is read in: the base URL, the variables and the warnings so far.
+
+use std::borrow::Cow;
+
+use crate::protocol::limits::MAX_RESOLVED_URL_BYTES;
+use crate::protocol::{Iv, KeyMethod};
+use crate::url::{AbsoluteUrl, AddressClass, UrlError};
+
+use super::attributes::Attributes;
+use super::key::{Protection, protection};
+use super::variables::{Variables, query_parameter};
+use super::warning::{Shown, WarningCode, Warnings};
+use super::{Key, Multivariant, PlaylistError, PlaylistErrorKind, Reference, Start};
+
+/// Longest duration that is believed, in seconds: 100 days. No segment, part or range is longer.
+const MAX_DURATION_SECONDS: f64 = 8_640_000.0;
+
+pub(super) struct Scope<'a> {
+    base: Option<&'a AbsoluteUrl>,
+    parent: Option<&'a Multivariant>,
+    /// The playlist came from a public address, so private ones in it are worth a warning.
+    public: bool,
+    warned_of_relative: bool,
+    /// Bytes of resolved and substituted text so far: a long base or a long variable, many times, fills the memory.
+    expanded_bytes: usize,
+    pub(super) variables: Variables,
+    pub(super) warnings: Warnings,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(
+        base: Option<&'a AbsoluteUrl>,
+        parent: Option<&'a Multivariant>,
+        warnings: Warnings,
+    ) -> Self {
+        Self {
+            base,
+            parent,
+            public: base.is_some_and(|base| !base.is_data() && base.address_class() == AddressClass::Public),
+            warned_of_relative: false,
+            expanded_bytes: 0,
+            variables: Variables::default(),
+            warnings,
+        }
+    }
+
+    pub(super) fn attributes<'t>(&mut self, tag: &'t str, value: &'t str, line: usize) -> Attributes<'t> {
+        Attributes::parse(tag, value, line, &mut self.warnings)
+    }
+
+    /// A tag whose value cannot be read.
+    pub(super) fn bad_tag(&mut self, tag: &str, value: &str, line: usize) {
+        let message = format_args!("{tag}: cannot read '{}'", Shown(value));
+        self.warnings.push(Some(line), WarningCode::BadTag, message);
+    }
+
+    fn substitute<'t>(&mut self, text: &'t str, line: usize) -> Result<Cow<'t, str>, PlaylistError> {
+        let text = self.variables.substitute(text).map_err(|kind| PlaylistError {
+            line: Some(line),
+            kind,
+        })?;
+        if matches!(text, Cow::Owned(_)) {
+            self.count(text.len(), line)?;
+        }
+        Ok(text)
+    }
+
+    /// Counts text that takes more memory than its place in the playlist.
+    pub(super) fn count(&mut self, bytes: usize, line: usize) -> Result<(), PlaylistError> {
+        self.expanded_bytes = self.expanded_bytes.saturating_add(bytes);
+        if self.expanded_bytes > MAX_RESOLVED_URL_BYTES {
+            let kind = PlaylistErrorKind::TooLarge(self.expanded_bytes);
+            return Err(PlaylistError {
+                line: Some(line),
+                kind,
+            });
+        }
+        Ok(())
+    }
+
+    /// A URI as a reference.
+    pub(super) fn resolve(&mut self, text: &str, line: usize) -> Result<Reference, PlaylistError> {
+        let text = self.substitute(text, line)?;
+        let resolved = match self.base {
+            Some(base) => base.join(&text),
+            None => AbsoluteUrl::parse(&text),
+        };
+        match &resolved {
+            Ok(url) => {
+                self.count(url.as_str().len(), line)?;
+                if self.public && url.address_class() == AddressClass::Private {
+                    let message = format_args!("private address: {url}");
+                    self.warnings
+                        .push(Some(line), WarningCode::PrivateAddress, message);
+                }
+            }
+            Err(UrlError::Relative) => {
+                if !self.warned_of_relative {
+                    self.warned_of_relative = true;
+                    let message =
+                        format_args!("relative URLs stay relative: the playlist's own URL is not known");
+                    self.warnings.push(Some(line), WarningCode::RelativeUrl, message);
+                }
+            }
+            Err(error @ UrlError::Scheme(_)) => {
+                self.warnings
+                    .push(Some(line), WarningCode::SchemeRefused, format_args!("{error}"));
+            }
+            Err(error) => self
+                .warnings
+                .push(Some(line), WarningCode::BadUrl, format_args!("{error}")),
+        }
+        Ok(Reference {
+            text: text.into_owned(),
+            resolved,
+        })
+    }
+
+    /// An attribute as text, variables substituted.
+    pub(super) fn text(
+        &mut self,
+        attributes: &Attributes<'_>,
+        name: &str,
+    ) -> Result<Option<String>, PlaylistError> {
+        let value = attributes.raw(name);
+        value
+            .map(|value| self.substitute(value, attributes.line).map(Cow::into_owned))
+            .transpose()
+    }
+
+    /// An attribute as text; a warning when it is missing or empty.
+    pub(super) fn required(
+        &mut self,
+        attributes: &Attributes<'_>,
+        name: &str,
+    ) -> Result<Option<String>, PlaylistError> {
+        let value = self.text(attributes, name)?.filter(|value| !value.is_empty());
+        if value.is_none() {
+            let message = format_args!("{}: {name} is missing", attributes.tag);
+            self.warnings
+                .push(Some(attributes.line), WarningCode::MissingAttribute, message);
+        }
+        Ok(value)
+    }
+
+    /// An attribute as a reference; None when it is missing or empty.
+    pub(super) fn reference(
+        &mut self,
+        attributes: &Attributes<'_>,
+        name: &str,
+    ) -> Result<Option<Reference>, PlaylistError> {
+        let value = attributes.raw(name).filter(|value| !value.is_empty());
+        value
+            .map(|value| self.resolve(value, attributes.line))
+            .transpose()
+    }
+
+    /// An attribute as a reference; a warning when it is missing or empty.
+    pub(super) fn required_reference(
+        &mut self,
+        attributes: &Attributes<'_>,
+        name: &str,
+    ) -> Result<Option<Reference>, PlaylistError> {
+        let reference = self.reference(attributes, name)?;
+        if reference.is_none() {
+            let message = format_args!("{}: {name} is missing", attributes.tag);
+            self.warnings
+                .push(Some(attributes.line), WarningCode::MissingAttribute, message);
+        }
+        Ok(reference)
+    }
+
+    /// An attribute as a decimal integer; None, with a warning, when it is none.
+    pub(super) fn integer(&mut self, attributes: &Attributes<'_>, name: &str) -> Option<u64> {
+        let value = attributes.raw(name)?;
+        let number = integer(value);
+        if number.is_none() {
+            self.bad_attribute(attributes, name, value);
+        }
+        number
+    }
+
+    /// An attribute as a finite number; None, with a warning, when it is none.
+    pub(super) fn number(&mut self, attributes: &Attributes<'_>, name: &str) -> Option<f64> {
+        let value = attributes.raw(name)?;
+        let number = value.parse().ok().filter(|number: &f64| number.is_finite());
+        if number.is_none() {
+            self.bad_attribute(attributes, name, value);
+        }
+        number
+    }
+
+    /// An attribute as a duration in seconds; None, with a warning, when it is none.
+    pub(super) fn seconds(&mut self, attributes: &Attributes<'_>, name: &str) -> Option<f64> {
+        let value = attributes.raw(name)?;
+        let seconds = seconds(value);
+        if seconds.is_none() {
+            self.bad_attribute(attributes, name, value);
+        }
+        seconds
+    }
+
+    /// An attribute that is YES or NO; absent is NO.
+    pub(super) fn yes(&mut self, attributes: &Attributes<'_>, name: &str) -> bool {
+        let Some(value) = attributes.raw(name) else {
+            return false;
+        };
+        let yes = value.eq_ignore_ascii_case("YES");
+        if !yes && !value.eq_ignore_ascii_case("NO") {
+            self.bad_attribute(attributes, name, value);
+        }
+        yes
+    }
+
+    pub(super) fn bad_attribute(&mut self, attributes: &Attributes<'_>, name: &str, value: &str) {
+        let message = format_args!("{}: {name} cannot be '{}'", attributes.tag, Shown(value));
+        self.warnings
+            .push(Some(attributes.line), WarningCode::BadAttribute, message);
+    }
+
+    /// EXT-X-KEY or EXT-X-SESSION-KEY; None for METHOD=NONE.
+    pub(super) fn key(&mut self, attributes: &Attributes<'_>) -> Result<Option<Key>, PlaylistError> {
+        let line = attributes.line;
+        let fail = |kind| PlaylistError {
+            line: Some(line),
+            kind,
+        };
+        let method = self
+            .text(attributes, "METHOD")?
+            .filter(|method| !method.is_empty());
+        let method = method.ok_or_else(|| fail(PlaylistErrorKind::KeyMethodMissing))?;
+        if method.eq_ignore_ascii_case("NONE") {
+            return Ok(None);
+        }
+        if KeyMethod::parse(&method).is_none() {
+            let message = format_args!("unknown key METHOD: {}", Shown(&method));
+            self.warnings
+                .push(Some(line), WarningCode::UnknownMethod, message);
+        }
+        let uri = self.reference(attributes, "URI")?;
+        let uri = uri.ok_or_else(|| fail(PlaylistErrorKind::KeyUriMissing(Shown(&method).to_string())))?;
+        let iv = self.text(attributes, "IV")?;
+        let iv = iv.map(|iv| {
+            iv.parse::<Iv>()
+                .map_err(|_| fail(PlaylistErrorKind::BadIv(Shown(&iv).to_string())))
+        });
+        let key_format = self
+            .text(attributes, "KEYFORMAT")?
+            .filter(|format| !format.is_empty());
+        let key_format = key_format.unwrap_or_else(|| "identity".to_owned());
+        Ok(Some(Key {
+            method,
+            uri,
+            iv: iv.transpose()?,
+            key_format,
+            line,
+        }))
+    }
+
+    /// A warning when nothing but DRM decrypts what `keys` apply to.
+    pub(super) fn warn_of_drm(&mut self, keys: &[Key]) {
+        if let Protection::Drm(system, key) = protection(keys) {
+            let message = format_args!("protected by DRM ({system}): Weir does not remove DRM");
+            self.warnings.push(Some(key.line), WarningCode::Drm, message);
+        }
+    }
+
+    /// EXT-X-DEFINE.
+    pub(super) fn define(&mut self, attributes: &Attributes<'_>) -> Result<(), PlaylistError> {
+        let line = attributes.line;
+        let fail = |kind| PlaylistError {
+            line: Some(line),
+            kind,
+        };
+        let undefined = |name: &str| fail(PlaylistErrorKind::UndefinedVariable(Shown(name).to_string()));
+        let (name, value) = if let Some(name) = attributes.raw("NAME") {
+            let value = self.required(attributes, "VALUE")?;
+            (name, value.unwrap_or_default())
+        } else if let Some(name) = attributes.raw("IMPORT") {
+            let value = self.parent.and_then(|parent| parent.variables.get(name));
+            (name, value.ok_or_else(|| undefined(name))?.to_owned())
+        } else if let Some(name) = attributes.raw("QUERYPARAM") {
+            (
+                name,
+                query_parameter(self.base, name).ok_or_else(|| undefined(name))?,
+            )
+        } else {
+            return Err(fail(PlaylistErrorKind::EmptyDefine));
+        };
+        self.variables.define(name, value).map_err(fail)
+    }
+
+    /// EXT-X-START; None, with a warning, without a usable TIME-OFFSET.
+    pub(super) fn start(&mut self, attributes: &Attributes<'_>) -> Result<Option<Start>, PlaylistError> {
+        self.required(attributes, "TIME-OFFSET")?;
+        let precise = self.yes(attributes, "PRECISE");
+        let offset = self.number(attributes, "TIME-OFFSET");
+        Ok(offset.map(|time_offset_seconds| Start {
+            time_offset_seconds,
+            precise,
+        }))
+    }
+
+    /// A tag that may stand once: the first value counts.
+    pub(super) fn once<T>(&mut self, slot: &mut Option<T>, value: Option<T>, tag: &str, line: usize) {
+        if slot.is_none() {
+            *slot = value;
+        } else {
+            let message = format_args!("{tag} stands twice, the first one counts");
+            self.warnings.push(Some(line), WarningCode::DuplicateTag, message);
+        }
+    }
+}
+
+/// A decimal integer that fits 64 bits.
+pub(super) fn integer(text: &str) -> Option<u64> {
+    // `u64::from_str` takes a plus sign too, which does no harm.
+    text.parse().ok()
+}
+
+/// A duration that is plausible, in seconds.
+pub(super) fn seconds(text: &str) -> Option<f64> {
+    text.parse()
+        .ok()
+        .filter(|seconds: &f64| (0.0..=MAX_DURATION_SECONDS).contains(seconds))
+}

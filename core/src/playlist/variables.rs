@@ -1,0 +1,73 @@
+//! EXT-X-DEFINE and `{$name}` (RFC 8216bis, 4.3 and 4.4.2.3).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::protocol::limits::MAX_PLAYLIST_LINE_BYTES;
+use crate::url::AbsoluteUrl;
+
+use super::PlaylistErrorKind;
+use super::warning::Shown;
+
+/// The variables of a playlist.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Variables(BTreeMap<String, String>);
+
+impl Variables {
+    /// The value of a variable.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Adds a variable.
+    pub(super) fn define(&mut self, name: &str, value: String) -> Result<(), PlaylistErrorKind> {
+        if self.get(name).is_some() {
+            return Err(PlaylistErrorKind::DuplicateVariable(Shown(name).to_string()));
+        }
+        self.0.insert(name.to_owned(), value);
+        Ok(())
+    }
+
+    /// Replaces every `{$name}`. Values were substituted when they were defined, so nothing is read twice
+    /// and no cycle can arise: a variable that is used before its definition is undefined.
+    pub(super) fn substitute<'a>(&self, text: &'a str) -> Result<Cow<'a, str>, PlaylistErrorKind> {
+        if !text.contains("{$") {
+            return Ok(Cow::Borrowed(text));
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("{$") {
+            out.push_str(before);
+            if let Some((name, behind)) = after.split_once('}').filter(|(name, _)| is_name(name)) {
+                let undefined = || PlaylistErrorKind::UndefinedVariable(Shown(name).to_string());
+                out.push_str(self.get(name).ok_or_else(undefined)?);
+                rest = behind;
+            } else {
+                out.push_str("{$");
+                rest = after;
+            }
+            // Values that hold values double with every line: the limit of a line holds for the result too.
+            if out.len() > MAX_PLAYLIST_LINE_BYTES {
+                return Err(PlaylistErrorKind::LineTooLong(out.len()));
+            }
+        }
+        out.push_str(rest);
+        Ok(Cow::Owned(out))
+    }
+}
+
+/// The value of a parameter of the playlist's own query, percent-decoded; None when it is absent or empty.
+pub(super) fn query_parameter(base: Option<&AbsoluteUrl>, name: &str) -> Option<String> {
+    let pairs = base?.as_url().query_pairs();
+    pairs
+        .into_iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.into_owned())
+        .filter(|value| !value.is_empty())
+}
+
+fn is_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    !text.is_empty() && text.bytes().all(allowed)
+}
