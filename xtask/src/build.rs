@@ -32,7 +32,7 @@ pub(crate) enum Profile {
 ///
 /// # Errors
 /// When something is missing or does not compile.
-pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) fn run(workspace: &Workspace, arguments: Arguments) -> Result<ExitCode> {
     let toolchain = setup::run(workspace)?;
     let profile = if arguments.release {
         Profile::Release

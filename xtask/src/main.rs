@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = Workspace::find().and_then(|workspace| match arguments.task {
         Task::Setup => setup::run(&workspace).map(|_| ExitCode::SUCCESS),
-        Task::Build(arguments) => build::run(&workspace, &arguments),
+        Task::Build(arguments) => build::run(&workspace, arguments),
     });
     outcome.unwrap_or_else(|error| {
         say::error(&error);

@@ -54,10 +54,9 @@ impl WasmToolchain {
 /// # Errors
 /// When none of these is possible here.
 pub(super) fn ensure(workspace: &Workspace) -> Result<WasmToolchain> {
-    if std::env::var_os(NO_RUSTUP).is_none() {
-        if in_use_has_target() || added_by_rustup() {
-            return Ok(WasmToolchain::InUse);
-        }
+    let may_use_rustup = std::env::var_os(NO_RUSTUP).is_none();
+    if may_use_rustup && (in_use_has_target() || added_by_rustup()) {
+        return Ok(WasmToolchain::InUse);
     }
     if !programs::has_apt() {
         bail!("  the Rust target {TARGET} is missing. With rustup: rustup target add {TARGET}");
