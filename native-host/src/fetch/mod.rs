@@ -1,8 +1,38 @@
 //! GETs of playlists, keys, maps and segments: bounded, retried, checked at every hop.
+//!
+//! [`Client::get`] fetches one resource, [`ordered`] many of them in order. Inside, from the outside in:
+//! `client` (tries) -> `attempt` (one try, its redirects) -> `body` (deadlines, limits) -> `check` (is
+//! this what was asked for?), with the rules of who may be asked for what in `address`, `headers` and
+//! `cookies`.
+
+mod address;
+mod attempt;
+mod body;
+mod buffer;
+mod check;
+mod client;
+mod cookies;
+mod data_url;
+mod error;
+mod failure;
+mod headers;
+mod meter;
+mod ordered;
+mod retry;
+mod tuning;
 
 use bytes::Bytes;
-use weir_core::protocol::{ByteRange, ErrorCode, RequestContext};
+use weir_core::protocol::{ByteRange, RequestContext};
 use weir_core::url::AbsoluteUrl;
+
+pub(crate) use check::{is_json, is_web_page};
+pub use client::Client;
+pub(crate) use data_url::FORGIVING_BASE64;
+pub use error::{FetchError, NetworkFault, ResponseFault};
+pub use meter::Meter;
+pub use ordered::{Ordered, Window, ordered};
+pub use retry::Retries;
+pub use tuning::{Deadlines, Limits, Tuning};
 
 /// One thing to fetch.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,49 +96,13 @@ pub enum Permission {
     Refused,
 }
 
-/// An HTTP client with one job's context. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Client {}
-
-/// Why a resource could not be had.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum FetchError {
-    /// A status that is no success.
-    #[error("{url}: the server answered {status}")]
-    Status {
-        /// What was asked for.
-        url: AbsoluteUrl,
-        /// The HTTP status.
-        status: u16,
-    },
-}
-
-impl FetchError {
-    /// The code that the user interface translates.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Self::Status { .. } => ErrorCode::HttpStatus,
-        }
-    }
-}
-
-impl Client {
-    /// A client for one job.
-    ///
-    /// # Errors
-    /// A header that is not sent on, a proxy that cannot be read.
-    pub fn new(options: &ClientOptions) -> Result<Self, FetchError> {
-        let _ = options;
-        Ok(Self {})
-    }
-
-    /// Fetches one resource: retries, redirects, limits and checks included.
-    ///
-    /// # Errors
-    /// [`FetchError`] when it cannot be had.
-    pub async fn get(&self, resource: &Resource) -> Result<Fetched, FetchError> {
-        std::future::ready(Err(FetchError::Status { url: resource.url.clone(), status: 501 })).await
+impl std::fmt::Display for ResourceKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Playlist => "playlist",
+            Self::Key => "key",
+            Self::Map => "media initialization section",
+            Self::Segment => "segment",
+        })
     }
 }

@@ -1,0 +1,233 @@
+//! The client of one job: its rules, its tries.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::{Certificate, Proxy};
+use tokio::time::Instant;
+use url::Url;
+use weir_core::url::AbsoluteUrl;
+
+use super::address::{AddressPolicy, FilteredDns};
+use super::attempt;
+use super::body::Lane;
+use super::cookies::Cookies;
+use super::headers::Headers;
+use super::{ClientOptions, FetchError, Fetched, Meter, Resource, Tuning};
+
+/// An HTTP client with one job's context. Cheap to clone; clones share connections, cookies and pauses.
+#[derive(Debug, Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) http: reqwest::Client,
+    pub(super) policy: AddressPolicy,
+    pub(super) headers: Headers,
+    pub(super) cookies: Cookies,
+    pub(super) pauses: Pauses,
+    pub(super) tuning: Tuning,
+}
+
+impl Client {
+    /// A client for one job.
+    ///
+    /// # Errors
+    /// A header that is not sent on, a proxy that cannot be read, no authorities to check TLS with.
+    pub fn new(options: &ClientOptions) -> Result<Self, FetchError> {
+        Self::with_tuning(options, Tuning::default())
+    }
+
+    /// The same, with other deadlines, limits and retries.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_tuning(options: &ClientOptions, tuning: Tuning) -> Result<Self, FetchError> {
+        let headers = Headers::new(&options.context)?;
+        let policy = AddressPolicy::new(options);
+        let cookies = Cookies::new(&options.context.cookies);
+        let http = http_client(options, &policy, &tuning)?;
+        let pauses = Pauses::default();
+        Ok(Self {
+            inner: Arc::new(Inner {
+                http,
+                policy,
+                headers,
+                cookies,
+                pauses,
+                tuning,
+            }),
+        })
+    }
+
+    /// Fetches one resource: retries, redirects, limits and checks included.
+    ///
+    /// # Errors
+    /// [`FetchError`] when it cannot be had.
+    pub async fn get(&self, resource: &Resource) -> Result<Fetched, FetchError> {
+        self.get_in(resource, Lane::default()).await
+    }
+
+    /// The same, with its bytes and retries counted by `meter` while they come.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn get_metered(&self, resource: &Resource, meter: &Meter) -> Result<Fetched, FetchError> {
+        self.get_in(
+            resource,
+            Lane {
+                meter: Some(meter),
+                share: None,
+            },
+        )
+        .await
+    }
+
+    /// How many of the context's cookies were sent nowhere so far: they match no URL that was asked for
+    /// (RFC 6265), have expired, or are malformed.
+    #[must_use]
+    pub fn unsent_cookies(&self) -> usize {
+        self.inner.cookies.unsent()
+    }
+
+    pub(super) async fn get_in(&self, resource: &Resource, lane: Lane<'_>) -> Result<Fetched, FetchError> {
+        let retries = &self.inner.tuning.retries;
+        let mut tried: u32 = 0;
+        loop {
+            let failure = match attempt::run(&self.inner, resource, lane).await {
+                Ok(fetched) => {
+                    return Ok(Fetched {
+                        retries: tried,
+                        ..fetched
+                    });
+                }
+                Err(failure) => failure,
+            };
+            if let Some(share) = lane.share {
+                share.reset();
+            }
+            tried = tried.saturating_add(1);
+            if let Some(pause) = failure.retry_after {
+                self.inner.pauses.pause(&resource.url, pause);
+            }
+            if tried >= retries.tries_for(&failure.error) {
+                return Err(if tried == 1 {
+                    failure.error
+                } else {
+                    gave_up(tried, failure.error)
+                });
+            }
+            let delay = retries.delay(tried);
+            tracing::debug!(url = %resource.url, error = %failure.error, tried, ?delay, "trying again");
+            if let Some(meter) = lane.meter {
+                meter.add_retry();
+            }
+            tokio::time::sleep(delay).await;
+        }
+    }
+}
+
+/// Hosts that asked to be left alone (`Retry-After`): every request to them waits, not only the one
+/// that was told.
+#[derive(Debug, Default)]
+pub(super) struct Pauses(Mutex<HashMap<String, Instant>>);
+
+impl Pauses {
+    fn pause(&self, url: &AbsoluteUrl, time: Duration) {
+        let until = Instant::now() + time;
+        let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = pauses.entry(url.origin()).or_insert(until);
+        *end = until.max(*end);
+    }
+
+    pub(super) async fn wait_for(&self, url: &AbsoluteUrl) {
+        let until = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&url.origin())
+            .copied();
+        if let Some(until) = until {
+            tokio::time::sleep_until(until).await;
+        }
+    }
+}
+
+fn gave_up(tries: u32, last: FetchError) -> FetchError {
+    FetchError::GaveUp {
+        tries,
+        last: Box::new(last),
+    }
+}
+
+fn http_client(
+    options: &ClientOptions,
+    policy: &AddressPolicy,
+    tuning: &Tuning,
+) -> Result<reqwest::Client, FetchError> {
+    // The provider is process-wide; whoever installed one before has installed the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(tuning.deadlines.connect);
+    let mut proxies: HashSet<String> = system_proxy_hosts();
+    if let Some(text) = &options.proxy {
+        let (proxy, host) = explicit_proxy(text)?;
+        builder = builder.proxy(proxy);
+        proxies = HashSet::from([host]);
+    }
+    let roots: Result<Vec<Certificate>, _> = tuning
+        .extra_roots
+        .iter()
+        .map(|der| Certificate::from_der(der))
+        .collect();
+    let roots = roots.map_err(|error| FetchError::Setup(error.to_string()))?;
+    let dns = FilteredDns {
+        policy: policy.clone(),
+        hosts: Arc::new(tuning.hosts.clone()),
+        exempt: Arc::new(proxies),
+    };
+    let builder = builder.tls_certs_merge(roots).dns_resolver(dns);
+    builder
+        .build()
+        .map_err(|error| FetchError::Setup(error.to_string()))
+}
+
+fn explicit_proxy(text: &str) -> Result<(Proxy, String), FetchError> {
+    // The URL may hold a password, so the message shows nothing of it.
+    let bad = |reason: &str| FetchError::BadProxy(reason.to_owned());
+    let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") {
+        return Err(bad("its scheme is not spoken"));
+    }
+    let host = url
+        .host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or_else(|| bad("it names no host"))?;
+    let proxy = Proxy::all(text).map_err(|_| bad("the HTTP library refuses it"))?;
+    Ok((proxy, host.to_ascii_lowercase()))
+}
+
+/// The hosts of the proxies that the environment names. They are the user's choice, and often private.
+fn system_proxy_hosts() -> HashSet<String> {
+    let names = [
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+    ];
+    let values = names.into_iter().filter_map(|name| std::env::var(name).ok());
+    let urls = values.filter_map(|text| {
+        Url::parse(&text)
+            .or_else(|_| Url::parse(&format!("http://{text}")))
+            .ok()
+    });
+    urls.filter_map(|url| url.host_str().map(str::to_ascii_lowercase))
+        .collect()
+}
