@@ -4,6 +4,219 @@
 /** The version of the protocol that these types describe. */
 export type ProtocolVersion = 1;
 
+/**
+ * An absolute `http`, `https` or `data` URL without fragment or credentials.
+ *
+ * `Display` and `Debug` are safe to log: the query, which often carries a token, is left out.
+ * `AbsoluteUrl::as_str` is the whole text.
+ */
+export type AbsoluteUrl = string;
+
+/** A part of a resource, in bytes. `offset + length` never overflows. */
+export type ByteRange = { offset: number, length: number, };
+
+/** What one click captures. Built by `plan`, checked again by the host. */
+export type CapturePlan = {
+/** The playlist that the user chose: the multivariant one where there is one. */
+source: AbsoluteUrl,
+/** The page's title, only a wish: the host makes the file name from it by its own rules. */
+title: string | null,
+/** True when a playlist has no EXT-X-ENDLIST: what is listed here is only its window. */
+live: boolean,
+/** One per playlist: the main one first, then audio, then subtitles. Never empty. */
+tracks: Array<PlannedTrack>, };
+
+/** The kinds of output. */
+export type Container = "mp4" | "ts" | "segments";
+
+/** One cookie, with what RFC 6265 needs to know where it may go (the shape of `chrome.cookies.Cookie`). */
+export type Cookie = {
+/** The cookie's name. */
+name: string,
+/** The cookie's value. */
+value: Secret,
+/** The domain, without a leading dot. */
+domain: string,
+/** True when only exactly `domain` gets it, false when its subdomains do too. */
+hostOnly: boolean,
+/** The path it is for. */
+path: string,
+/** Only over https. */
+secure: boolean,
+/** When it expires, in seconds since 1970; null for a session cookie. */
+expiresEpochSeconds: number | null, };
+
+/** What went wrong. Append-only: a code keeps its meaning for ever. */
+export type ErrorCode = "not-a-playlist" | "bad-playlist" | "bad-url" | "nothing-to-capture" | "drm" | "scheme-refused" | "private-address" | "insecure-downgrade" | "http-status" | "link-expired" | "dns" | "tls" | "network" | "redirect" | "bad-response" | "bad-key" | "decrypt" | "bad-media" | "unsupported" | "disk-full" | "output-folder" | "file" | "symlink-refused" | "bad-settings" | "usage" | "bad-frame" | "unknown-command" | "bad-field" | "hello-first" | "update-host" | "update-extension" | "duplicate-job" | "unknown-job" | "busy" | "bad-header" | "unauthorised-caller" | "cancelled" | "browser-gone" | "internal";
+
+/** One frame from the host. */
+export type Event = { "type": "hello",
+/** The request. */
+re: RequestId,
+/** `VERSION` of the host. */
+protocol: number,
+/** The host's own version, for people. */
+hostVersion: string,
+/** `linux`, `macos` or `windows`. */
+platform: string,
+/** Longest frame that the host reads, in bytes. */
+maxFrameBytes: number,
+/** Most jobs at a time. */
+maxJobs: number, } | { "type": "done",
+/** The request. */
+re: RequestId, } | { "type": "error",
+/** The request, where it could be told. */
+re: RequestId | null,
+/** Why. */
+error: Failure, } | { "type": "jobs",
+/** The request. */
+re: RequestId,
+/** Running jobs first, then finished ones, newest first; at most `limits::MAX_JOBS` finished ones. */
+jobs: Array<JobStatus>, } | { "type": "settings",
+/** The request. */
+re: RequestId,
+/** The settings as they are now. */
+settings: Settings, } | { "type": "progress" } & Progress | { "type": "finished" } & Finished;
+
+/** An error as it is sent: the code decides the words that people read, the message is for details. */
+export type Failure = {
+/** What went wrong. */
+code: ErrorCode,
+/** What, where, and what to do next; without secrets. */
+message: string, };
+
+/** The end of a job. */
+export type Finished = {
+/** The job; null on the command line. */
+job: JobId | null,
+/** How it ended. */
+verdict: Verdict,
+/** The absolute path of the file (of the folder, for segments); null when nothing usable was written. */
+output: string | null,
+/** The output's size. */
+bytes: number,
+/** How long it plays. */
+durationSeconds: number,
+/** What is in it. */
+tracks: Array<TrackSummary>,
+/** Segment counters. */
+segments: SegmentCounts,
+/** What is missing. */
+gaps: Array<Gap>,
+/** Why it is not complete; null when it is. */
+error: Failure | null, };
+
+/** A segment that is not in the output. */
+export type Gap = {
+/** Index of the plan's track. */
+track: number,
+/** The segment. */
+sequence: MediaSequence,
+/** Where it would be in the output. */
+startSeconds: number,
+/** How long it would be. */
+durationSeconds: number, };
+
+/** One request header. */
+export type Header = {
+/** The field name, in any case. */
+name: string,
+/** The field value. */
+value: Secret, };
+
+/** A 128-bit initialisation vector: 32 lower-case hexadecimal digits in JSON. */
+export type Iv = string;
+
+/** Names one job: 1 to 64 characters of `A-Z a-z 0-9 - _`, so that it can be part of a file name. */
+export type JobId = string;
+
+/** How a job's output is written. */
+export type JobOptions = {
+/** The container; MP4 by default. */
+container: Container,
+/** Segments in flight at a time, 1 to 64; null for the host's setting. */
+concurrency: number | null, };
+
+/** What a job is doing. */
+export type JobState = "queued" | "running" | "finishing" | "finished";
+
+/** A job as the host remembers it. */
+export type JobStatus = {
+/** Which one. */
+job: JobId,
+/** The title it was started with. */
+title: string | null,
+/** Its latest progress. */
+progress: Progress,
+/** Its end, once there. */
+finished: Finished | null, };
+
+/** How a segment is encrypted (`METHOD` of EXT-X-KEY). */
+export type KeyMethod = "AES-128" | "SAMPLE-AES" | "SAMPLE-AES-CTR";
+
+/** A segment's media sequence number (RFC 8216bis, 4.4.3.2). A JSON number, or a string above 2^53 - 1. */
+export type MediaSequence = number | string;
+
+/** A media initialization section. */
+export type PlannedMap = {
+/** Where it is. */
+url: AbsoluteUrl,
+/** The part of the resource, null for all of it. */
+range: ByteRange | null,
+/** How to decrypt it, null when clear. */
+key: SegmentKey | null, };
+
+/** One segment. Key, IV, map and range are the effective ones: nothing has to be known of the segments before it. */
+export type PlannedSegment = {
+/** The media sequence number. */
+sequence: MediaSequence,
+/** Where it is. */
+url: AbsoluteUrl,
+/** The part of the resource, null for all of it. */
+range: ByteRange | null,
+/** EXTINF in seconds, null when it was unusable. */
+durationSeconds: number | null,
+/** EXT-X-DISCONTINUITY stands before it. */
+discontinuity: boolean,
+/** EXT-X-GAP: the server says that it is not there, and it is not asked for. */
+gap: boolean,
+/** How to decrypt it, null when clear. */
+key: SegmentKey | null,
+/** Its media initialization section (EXT-X-MAP), null without one. */
+map: PlannedMap | null, };
+
+/** The segments of one media playlist. */
+export type PlannedTrack = {
+/** What it carries. */
+kind: TrackKind,
+/** The media playlist's own URL. */
+playlist: AbsoluteUrl,
+/** LANGUAGE of its EXT-X-MEDIA, a BCP 47 tag. */
+language: string | null,
+/** NAME of its EXT-X-MEDIA. */
+name: string | null,
+/** CODECS of its variant. */
+codecs: Array<string>,
+/** RESOLUTION of its variant, in pixels: width, height. */
+resolution: [number, number] | null,
+/** In playlist order, media sequence rising. */
+segments: Array<PlannedSegment>, };
+
+/** How far a job is. */
+export type Progress = {
+/** The job; null on the command line, where there is only one. */
+job: JobId | null,
+/** What it is doing. */
+state: JobState,
+/** Segments merged, out of all. */
+segments: SegmentCounts,
+/** Bytes received so far, as they came over the wire. */
+bytes: number,
+/** Recent speed. */
+bytesPerSecond: number,
+/** Seconds left at this speed, null when unknown. */
+etaSeconds: number | null, };
+
 /** One frame from the extension. Every one has an `id`, which its answer repeats as `re`. */
 export type Request = { "type": "hello",
 /** Answer to this. */
@@ -37,16 +250,6 @@ id: RequestId,
 /** What to change, if anything. */
 change: SettingsChange | null, };
 
-/** How a job's output is written. */
-export type JobOptions = {
-/** The container; MP4 by default. */
-container: Container,
-/** Segments in flight at a time, 1 to 64; null for the host's setting. */
-concurrency: number | null, };
-
-/** The kinds of output. */
-export type Container = "mp4" | "ts" | "segments";
-
 /** The page's way of asking: its headers and the cookies of every host in the plan. */
 export type RequestContext = {
 /**
@@ -59,180 +262,11 @@ cookies: Array<Cookie>,
 /** The page (frame) that asked. */
 page: AbsoluteUrl | null, };
 
-/** One request header. */
-export type Header = {
-/** The field name, in any case. */
-name: string,
-/** The field value. */
-value: Secret, };
-
-/** Text that must not reach a log: `Debug` hides it. */
-export type Secret = string;
-
-/** One cookie, with what RFC 6265 needs to know where it may go (the shape of `chrome.cookies.Cookie`). */
-export type Cookie = {
-/** The cookie's name. */
-name: string,
-/** The cookie's value. */
-value: Secret,
-/** The domain, without a leading dot. */
-domain: string,
-/** True when only exactly `domain` gets it, false when its subdomains do too. */
-hostOnly: boolean,
-/** The path it is for. */
-path: string,
-/** Only over https. */
-secure: boolean,
-/** When it expires, in seconds since 1970; null for a session cookie. */
-expiresEpochSeconds: number | null, };
-
-/**
- * An absolute `http`, `https` or `data` URL without fragment or credentials.
- *
- * `Display` and `Debug` are safe to log: the query, which often carries a token, is left out.
- * `AbsoluteUrl::as_str` is the whole text.
- */
-export type AbsoluteUrl = string;
-
-/** Names one job: 1 to 64 characters of `A-Z a-z 0-9 - _`, so that it can be part of a file name. */
-export type JobId = string;
-
-/** A change of the host's settings; what is absent stays. */
-export type SettingsChange = {
-/** The absolute path of the folder that files go to. */
-outputFolder: string | null,
-/** Segments in flight at a time, 1 to 64. */
-concurrency: number | null, };
-
 /** Names one request, so that its reply can be told; chosen by the extension. */
 export type RequestId = number;
 
-/** What one click captures. Built by `plan`, checked again by the host. */
-export type CapturePlan = {
-/** The playlist that the user chose: the multivariant one where there is one. */
-source: AbsoluteUrl,
-/** The page's title, only a wish: the host makes the file name from it by its own rules. */
-title: string | null,
-/** True when a playlist has no EXT-X-ENDLIST: what is listed here is only its window. */
-live: boolean,
-/** One per playlist: the main one first, then audio, then subtitles. Never empty. */
-tracks: Array<PlannedTrack>, };
-
-/** The segments of one media playlist. */
-export type PlannedTrack = {
-/** What it carries. */
-kind: TrackKind,
-/** The media playlist's own URL. */
-playlist: AbsoluteUrl,
-/** LANGUAGE of its EXT-X-MEDIA, a BCP 47 tag. */
-language: string | null,
-/** NAME of its EXT-X-MEDIA. */
-name: string | null,
-/** CODECS of its variant. */
-codecs: Array<string>,
-/** RESOLUTION of its variant, in pixels: width, height. */
-resolution: [number, number] | null,
-/** In playlist order, media sequence rising. */
-segments: Array<PlannedSegment>, };
-
-/** What a track carries. The main track of a muxed stream is `video` though it holds audio too. */
-export type TrackKind = "video" | "audio" | "subtitle";
-
-/** One segment. Key, IV, map and range are the effective ones: nothing has to be known of the segments before it. */
-export type PlannedSegment = {
-/** The media sequence number. */
-sequence: MediaSequence,
-/** Where it is. */
-url: AbsoluteUrl,
-/** The part of the resource, null for all of it. */
-range: ByteRange | null,
-/** EXTINF in seconds, null when it was unusable. */
-durationSeconds: number | null,
-/** EXT-X-DISCONTINUITY stands before it. */
-discontinuity: boolean,
-/** EXT-X-GAP: the server says that it is not there, and it is not asked for. */
-gap: boolean,
-/** How to decrypt it, null when clear. */
-key: SegmentKey | null,
-/** Its media initialization section (EXT-X-MAP), null without one. */
-map: PlannedMap | null, };
-
-/** A part of a resource, in bytes. `offset + length` never overflows. */
-export type ByteRange = { offset: number, length: number, };
-
-/** How one segment or map is decrypted. */
-export type SegmentKey = {
-/** METHOD. */
-method: KeyMethod,
-/** Where the key is. */
-url: AbsoluteUrl,
-/** The effective IV, explicit or from the media sequence number. */
-iv: Iv, };
-
-/** How a segment is encrypted (`METHOD` of EXT-X-KEY). */
-export type KeyMethod = "AES-128" | "SAMPLE-AES" | "SAMPLE-AES-CTR";
-
-/** A 128-bit initialisation vector: 32 lower-case hexadecimal digits in JSON. */
-export type Iv = string;
-
-/** A segment's media sequence number (RFC 8216bis, 4.4.3.2). A JSON number, or a string above 2^53 - 1. */
-export type MediaSequence = number | string;
-
-/** A media initialization section. */
-export type PlannedMap = {
-/** Where it is. */
-url: AbsoluteUrl,
-/** The part of the resource, null for all of it. */
-range: ByteRange | null,
-/** How to decrypt it, null when clear. */
-key: SegmentKey | null, };
-
-/** One frame from the host. */
-export type Event = { "type": "hello",
-/** The request. */
-re: RequestId,
-/** `VERSION` of the host. */
-protocol: number,
-/** The host's own version, for people. */
-hostVersion: string,
-/** `linux`, `macos` or `windows`. */
-platform: string,
-/** Longest frame that the host reads, in bytes. */
-maxFrameBytes: number,
-/** Most jobs at a time. */
-maxJobs: number, } | { "type": "done",
-/** The request. */
-re: RequestId, } | { "type": "error",
-/** The request, where it could be told. */
-re: RequestId | null,
-/** Why. */
-error: Failure, } | { "type": "jobs",
-/** The request. */
-re: RequestId,
-/** Running jobs first, then finished ones, newest first; at most `limits::MAX_JOBS` finished ones. */
-jobs: Array<JobStatus>, } | { "type": "settings",
-/** The request. */
-re: RequestId,
-/** The settings as they are now. */
-settings: Settings, } | { "type": "progress" } & Progress | { "type": "finished" } & Finished;
-
-/** How far a job is. */
-export type Progress = {
-/** The job; null on the command line, where there is only one. */
-job: JobId | null,
-/** What it is doing. */
-state: JobState,
-/** Segments merged, out of all. */
-segments: SegmentCounts,
-/** Bytes received so far, as they came over the wire. */
-bytes: number,
-/** Recent speed. */
-bytesPerSecond: number,
-/** Seconds left at this speed, null when unknown. */
-etaSeconds: number | null, };
-
-/** What a job is doing. */
-export type JobState = "queued" | "running" | "finishing" | "finished";
+/** Text that must not reach a log: `Debug` hides it. */
+export type Secret = string;
 
 /** Segment counters. */
 export type SegmentCounts = {
@@ -243,51 +277,31 @@ fetched: number,
 /** Tries beyond the first. */
 retried: number, };
 
-/** A job as the host remembers it. */
-export type JobStatus = {
-/** Which one. */
-job: JobId,
-/** The title it was started with. */
-title: string | null,
-/** Its latest progress. */
-progress: Progress,
-/** Its end, once there. */
-finished: Finished | null, };
+/** How one segment or map is decrypted. */
+export type SegmentKey = {
+/** METHOD. */
+method: KeyMethod,
+/** Where the key is. */
+url: AbsoluteUrl,
+/** The effective IV, explicit or from the media sequence number. */
+iv: Iv, };
 
-/** The end of a job. */
-export type Finished = {
-/** The job; null on the command line. */
-job: JobId | null,
-/** How it ended. */
-verdict: Verdict,
-/** The absolute path of the file (of the folder, for segments); null when nothing usable was written. */
-output: string | null,
-/** The output's size. */
-bytes: number,
-/** How long it plays. */
-durationSeconds: number,
-/** What is in it. */
-tracks: Array<TrackSummary>,
-/** Segment counters. */
-segments: SegmentCounts,
-/** What is missing. */
-gaps: Array<Gap>,
-/** Why it is not complete; null when it is. */
-error: Failure | null, };
+/** The host's settings. */
+export type Settings = {
+/** The absolute path of the folder that files go to. */
+outputFolder: string,
+/** Segments in flight at a time. */
+concurrency: number, };
 
-/** How a job ended. */
-export type Verdict = "complete" | "incomplete" | "failed" | "cancelled";
+/** A change of the host's settings; what is absent stays. */
+export type SettingsChange = {
+/** The absolute path of the folder that files go to. */
+outputFolder: string | null,
+/** Segments in flight at a time, 1 to 64. */
+concurrency: number | null, };
 
-/** A segment that is not in the output. */
-export type Gap = {
-/** Index of the plan's track. */
-track: number,
-/** The segment. */
-sequence: MediaSequence,
-/** Where it would be in the output. */
-startSeconds: number,
-/** How long it would be. */
-durationSeconds: number, };
+/** What a track carries. The main track of a muxed stream is `video` though it holds audio too. */
+export type TrackKind = "video" | "audio" | "subtitle";
 
 /** One track of the output. */
 export type TrackSummary = {
@@ -300,19 +314,5 @@ samples: number,
 /** BCP 47 tag, where known. */
 language: string | null, };
 
-/** An error as it is sent: the code decides the words that people read, the message is for details. */
-export type Failure = {
-/** What went wrong. */
-code: ErrorCode,
-/** What, where, and what to do next; without secrets. */
-message: string, };
-
-/** What went wrong. Append-only: a code keeps its meaning for ever. */
-export type ErrorCode = "not-a-playlist" | "bad-playlist" | "bad-url" | "nothing-to-capture" | "drm" | "scheme-refused" | "private-address" | "insecure-downgrade" | "http-status" | "link-expired" | "dns" | "tls" | "network" | "redirect" | "bad-response" | "bad-key" | "decrypt" | "bad-media" | "unsupported" | "disk-full" | "output-folder" | "file" | "symlink-refused" | "bad-settings" | "usage" | "bad-frame" | "unknown-command" | "bad-field" | "hello-first" | "update-host" | "update-extension" | "duplicate-job" | "unknown-job" | "busy" | "bad-header" | "unauthorised-caller" | "cancelled" | "browser-gone" | "internal";
-
-/** The host's settings. */
-export type Settings = {
-/** The absolute path of the folder that files go to. */
-outputFolder: string,
-/** Segments in flight at a time. */
-concurrency: number, };
+/** How a job ended. */
+export type Verdict = "complete" | "incomplete" | "failed" | "cancelled";

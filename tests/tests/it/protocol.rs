@@ -7,7 +7,6 @@
     reason = "a test that cannot go on should say so at once"
 )]
 
-use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ts_rs::{Config, TS, TypeVisitor};
-use weir_core::protocol::{self, CapturePlan, ErrorCode, Event, Request};
+use weir_core::protocol::{self, ErrorCode, Event, Request};
 
 /// Set (to anything) to rewrite the declarations instead of comparing them.
 const BLESS: &str = "WEIR_BLESS";
@@ -115,41 +114,40 @@ fn variants<T: DeserializeOwned>() -> BTreeSet<String> {
         .collect()
 }
 
-/// Every type of the protocol, in the order in which a reader meets them.
+/// Every type of the protocol, by name: the order in which ts-rs visits them changes with each build.
 fn declarations() -> String {
     let config = Config::new();
     let mut declarations = Declarations {
         config: &config,
-        seen: BTreeSet::new(),
-        text: String::new(),
+        by_name: BTreeMap::new(),
     };
     declarations.visit::<Request>();
     declarations.visit::<Event>();
-    declarations.visit::<CapturePlan>();
-    let head = format!(
+    let mut text = format!(
         "// Generated from core/src/protocol; a test fails when it drifts:\n\
          // {BLESS}=1 cargo test -p weir-tests --test it protocol\n\n\
          /** The version of the protocol that these types describe. */\n\
          export type ProtocolVersion = {};\n",
         protocol::VERSION
     );
-    head + declarations.text.as_str()
+    text.extend(declarations.by_name.into_values());
+    text
 }
 
 struct Declarations<'a> {
     config: &'a Config,
-    seen: BTreeSet<TypeId>,
-    text: String,
+    by_name: BTreeMap<String, String>,
 }
 
 impl TypeVisitor for Declarations<'_> {
     fn visit<T: TS + 'static + ?Sized>(&mut self) {
-        if T::output_path().is_none() || !self.seen.insert(TypeId::of::<T>()) {
+        let name = T::ident(self.config);
+        if T::output_path().is_none() || self.by_name.contains_key(&name) {
             return;
         }
         let docs = T::docs().unwrap_or_default();
         let declaration = format!("\n{docs}export {}\n", T::decl(self.config));
-        self.text.push_str(&tidy(&without_links(&declaration)));
+        self.by_name.insert(name, tidy(&without_links(&declaration)));
         T::visit_dependencies(self);
     }
 }
