@@ -1,4 +1,8 @@
 //! Integration tests, in one binary.
 
+mod fetch;
+mod fetch_faults;
+mod fetch_keys;
+mod fetch_ordered;
 mod origin;
 mod protocol;

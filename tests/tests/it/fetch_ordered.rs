@@ -1,0 +1,183 @@
+//! Many resources at a time, handed out in order.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say so at once"
+)]
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use weir::fetch::{Meter, Ordered, Resource, Window, ordered};
+use weir_tests::origin::{Gate, Origin, Reply, faults};
+
+use crate::fetch::{client, segment};
+
+fn window(concurrency: usize, buffered_bytes: u64) -> Window {
+    Window {
+        concurrency: NonZeroUsize::new(concurrency).unwrap(),
+        buffered_bytes,
+    }
+}
+
+fn start(origin: &Origin, count: usize, window: Window) -> (Ordered, Arc<Meter>) {
+    let meter = Arc::new(Meter::default());
+    let resources: Vec<Resource> = (0..count)
+        .map(|n| segment(&origin.url(&format!("/{n}.ts"))))
+        .collect();
+    (ordered(&client(origin), resources, window, &meter), meter)
+}
+
+/// Waits until `condition` holds, for 20 seconds at most.
+async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Waits until nothing more arrives, and says how much has.
+async fn settled(meter: &Meter) -> u64 {
+    let mut last = (meter.bytes(), Instant::now());
+    while last.1.elapsed() < Duration::from_millis(400) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if meter.bytes() != last.0 {
+            last = (meter.bytes(), Instant::now());
+        }
+    }
+    last.0
+}
+
+#[tokio::test]
+async fn bodies_come_in_order_whatever_order_they_arrive_in() {
+    let origin = Origin::start().unwrap();
+    let gate = Gate::new();
+    origin.route_under("/", |request| Reply::ok(format!("body of {}", request.path())));
+    origin.reply("/0.ts", Reply::ok("body of /0.ts").after(&gate));
+    origin.sequence(
+        "/3.ts",
+        [faults::short_body("0123", 2), Reply::ok("body of /3.ts")],
+    );
+    let (mut segments, meter) = start(&origin, 8, window(8, 1_000_000));
+    // All but the first arrive before it.
+    assert!(futures_util::poll!(std::pin::pin!(segments.next())).is_pending());
+    until("the others", || {
+        origin.in_flight() == 1 && meter.retries() == 1 && origin.requests().len() == 9
+    })
+    .await;
+    gate.open();
+    for n in 0..8 {
+        let fetched = segments.next().await.unwrap().unwrap();
+        assert_eq!(fetched.bytes, format!("body of /{n}.ts"));
+        assert_eq!(fetched.retries, u32::from(n == 3));
+    }
+    assert!(segments.next().await.is_none());
+    assert_eq!(meter.bytes(), 8 * 13 + 2);
+    assert_eq!(
+        origin.requests().len(),
+        9,
+        "each was asked for once, the broken one twice"
+    );
+}
+
+#[tokio::test]
+async fn no_more_are_in_flight_than_allowed() {
+    let origin = Origin::start().unwrap();
+    let gate = Gate::new();
+    origin.route_under("/", {
+        let gate = gate.clone();
+        move |_| Reply::ok("0123456789").after(&gate)
+    });
+    let (mut segments, _) = start(&origin, 20, window(5, 1_000_000));
+    assert!(futures_util::poll!(std::pin::pin!(segments.next())).is_pending());
+    until("five requests", || origin.in_flight() == 5).await;
+    gate.open();
+    let mut count = 0;
+    while let Some(fetched) = segments.next().await {
+        fetched.unwrap();
+        count += 1;
+    }
+    assert_eq!((count, origin.most_in_flight()), (20, 5));
+}
+
+#[tokio::test]
+async fn a_failure_stands_in_its_place_and_ends_nothing() {
+    let origin = Origin::start().unwrap();
+    origin.route_under("/", |_| Reply::ok("0123456789"));
+    origin.reply("/2.ts", Reply::status(403));
+    let (mut segments, _) = start(&origin, 5, window(3, 1_000_000));
+    let mut outcomes = Vec::new();
+    while let Some(fetched) = segments.next().await {
+        outcomes.push(fetched.err().and_then(|error| error.status()));
+    }
+    assert_eq!(outcomes, [None, None, Some(403), None, None]);
+}
+
+#[tokio::test]
+async fn what_waits_for_its_turn_is_bounded_in_bytes() {
+    const SIZE: u64 = 1_000_000;
+    const LIMIT: u64 = 10 * SIZE;
+    let origin = Origin::start().unwrap();
+    let body = Bytes::from(vec![0x47; 1_000_000]);
+    let gate = Gate::new();
+    origin.route_under("/", {
+        let body = body.clone();
+        // No Content-Length, so that only what arrives can be counted.
+        move |_| faults::chunked(body.clone(), 50_000)
+    });
+    origin.reply("/0.ts", Reply::ok(body.clone()).after(&gate));
+    let (mut segments, meter) = start(&origin, 600, window(32, LIMIT));
+    let arrived = {
+        let mut first = std::pin::pin!(segments.next());
+        tokio::select! {
+            _ = first.as_mut() => unreachable!("the first is held back"),
+            arrived = settled(&meter) => arrived,
+        }
+    };
+    // One chunk of each may be in hand when the bound is hit.
+    assert!(
+        (LIMIT / 2..=LIMIT + 32 * 200_000).contains(&arrived),
+        "{arrived} bytes arrived"
+    );
+    gate.open();
+    let mut handed_out = 0;
+    while let Some(fetched) = segments.next().await {
+        let bytes = fetched.unwrap().bytes;
+        assert_eq!(bytes, body);
+        handed_out += bytes.len() as u64;
+        let held = meter.bytes() - handed_out;
+        assert!(held <= LIMIT + 32 * 200_000, "{held} bytes are held");
+    }
+    assert_eq!((handed_out, meter.bytes()), (600 * SIZE, 600 * SIZE));
+}
+
+#[tokio::test]
+async fn one_body_over_the_bound_still_passes() {
+    let origin = Origin::start().unwrap();
+    let body = Bytes::from(vec![0x47; 500_000]);
+    origin.route_under("/", {
+        let body = body.clone();
+        move |_| Reply::ok(body.clone())
+    });
+    let (mut segments, _) = start(&origin, 5, window(4, 100_000));
+    for _ in 0..5 {
+        assert_eq!(segments.next().await.unwrap().unwrap().bytes, body);
+    }
+    assert!(segments.next().await.is_none());
+}
+
+#[tokio::test]
+async fn dropping_it_aborts_what_is_in_flight() {
+    let origin = Origin::start().unwrap();
+    origin.route_under("/", |_| faults::stall_after("0123456789", 4));
+    let (mut segments, meter) = start(&origin, 10, window(4, 1_000_000));
+    assert!(futures_util::poll!(std::pin::pin!(segments.next())).is_pending());
+    until("four stalled bodies", || {
+        origin.in_flight() == 4 && meter.bytes() == 16
+    })
+    .await;
+    drop(segments);
+    until("the server to be left", || origin.in_flight() == 0).await;
+}
