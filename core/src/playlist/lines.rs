@@ -55,10 +55,7 @@ impl<'a> Iterator for Lines<'a> {
             let line = self.next_line()?;
             if line.len() > MAX_PLAYLIST_LINE_BYTES {
                 let kind = PlaylistErrorKind::LineTooLong(line.len());
-                return Some(Err(PlaylistError {
-                    line: Some(self.number),
-                    kind,
-                }));
+                return Some(Err(PlaylistError::at(self.number, kind)));
             }
             if let Some(content) = content(trim(line)) {
                 return Some(Ok(Line {

@@ -31,10 +31,7 @@ pub(super) fn read(text: &str, scope: &mut Scope<'_>) -> Result<List, PlaylistEr
             Content::Tag { .. } => {}
             Content::Uri(uri) => {
                 if list.entries.len() >= MAX_PLAYLIST_SEGMENTS {
-                    return Err(PlaylistError {
-                        line: Some(line.number),
-                        kind: PlaylistErrorKind::TooManySegments,
-                    });
+                    return Err(PlaylistError::at(line.number, PlaylistErrorKind::TooManySegments));
                 }
                 let uri = scope.resolve(uri, line.number)?;
                 let (duration, title) = inf.take().unwrap_or_default();

@@ -8,12 +8,11 @@ use crate::protocol::{ByteRange, MediaSequence};
 use super::attributes::Attributes;
 use super::key::{Protection, protection};
 use super::lines::{Content, Line, trim};
+use super::range::{WrittenRange, attribute_range, effective_range, written_range};
 use super::scope::{Scope, integer, seconds};
+use super::tags::{date_range, preload_hint, rendition_report, server_control};
 use super::warning::{Shown, WarningCode};
-use super::{
-    DateRange, Key, Map, Media, Part, PlaylistError, PlaylistErrorKind, PreloadHint, RenditionReport,
-    Segment, ServerControl,
-};
+use super::{Key, Map, Media, Part, PlaylistError, PlaylistErrorKind, Segment};
 
 /// Most keys in force at a time, each of another KEYFORMAT; real streams have up to four.
 const MAX_KEYS: usize = 16;
@@ -47,14 +46,6 @@ struct Pending {
     gap: bool,
     program_date_time: Option<String>,
     parts: Vec<Part>,
-}
-
-/// `length[@offset]`, and its line.
-#[derive(Clone, Copy)]
-struct WrittenRange {
-    length: u64,
-    offset: Option<u64>,
-    line: usize,
 }
 
 impl MediaReader {
@@ -189,30 +180,13 @@ impl MediaReader {
             }
             "EXT-X-PRELOAD-HINT" => {
                 let attributes = scope.attributes(name, value, line);
-                let hint_type = scope.required(&attributes, "TYPE")?;
-                let uri = scope.required_reference(&attributes, "URI")?;
-                let range_start = scope.integer(&attributes, "BYTERANGE-START");
-                let range_length = scope.integer(&attributes, "BYTERANGE-LENGTH");
-                if let (Some(hint_type), Some(uri)) = (hint_type, uri) {
-                    media.preload_hints.push(PreloadHint {
-                        hint_type,
-                        uri,
-                        range_start,
-                        range_length,
-                    });
-                }
+                media.preload_hints.extend(preload_hint(&attributes, scope)?);
             }
             "EXT-X-RENDITION-REPORT" => {
                 let attributes = scope.attributes(name, value, line);
-                if let Some(uri) = scope.required_reference(&attributes, "URI")? {
-                    let last_msn = scope.integer(&attributes, "LAST-MSN");
-                    let last_part = scope.integer(&attributes, "LAST-PART");
-                    media.rendition_reports.push(RenditionReport {
-                        uri,
-                        last_msn,
-                        last_part,
-                    });
-                }
+                media
+                    .rendition_reports
+                    .extend(rendition_report(&attributes, scope)?);
             }
             _ => {}
         }
@@ -221,10 +195,7 @@ impl MediaReader {
 
     fn segment(&mut self, uri: &str, line: usize, scope: &mut Scope<'_>) -> Result<(), PlaylistError> {
         if self.media.segments.len() >= MAX_PLAYLIST_SEGMENTS {
-            return Err(PlaylistError {
-                line: Some(line),
-                kind: PlaylistErrorKind::TooManySegments,
-            });
+            return Err(PlaylistError::at(line, PlaylistErrorKind::TooManySegments));
         }
         let uri = scope.resolve(uri, line)?;
         let next = std::mem::take(&mut self.next);
@@ -352,10 +323,7 @@ fn number(media: &mut Media) -> Result<(), PlaylistError> {
         let Some(sequence) = next else {
             let kind =
                 PlaylistErrorKind::OutOfRange("media sequence number", media.media_sequence.0.to_string());
-            return Err(PlaylistError {
-                line: Some(segment.line),
-                kind,
-            });
+            return Err(PlaylistError::at(segment.line, kind));
         };
         segment.sequence = MediaSequence(sequence);
         next = sequence.checked_add(1);
@@ -409,130 +377,11 @@ fn sequence(
         Ok(sequence) => Ok(Some(sequence)),
         Err(error) if *error.kind() == std::num::IntErrorKind::PosOverflow => {
             let kind = PlaylistErrorKind::OutOfRange(name, Shown(value).to_string());
-            Err(PlaylistError {
-                line: Some(line),
-                kind,
-            })
+            Err(PlaylistError::at(line, kind))
         }
         Err(_) => {
             scope.bad_tag(name, value, line);
             Ok(None)
         }
     }
-}
-
-/// `length[@offset]`; None, with a warning, when it is neither; an error when a number does not fit.
-fn written_range(
-    tag: &str,
-    value: &str,
-    line: usize,
-    scope: &mut Scope<'_>,
-) -> Result<Option<WrittenRange>, PlaylistError> {
-    let (length, offset) = match value.split_once('@') {
-        Some((length, offset)) => (trim(length).parse::<u64>(), Some(trim(offset).parse::<u64>())),
-        None => (trim(value).parse(), None),
-    };
-    match (length, offset.transpose()) {
-        (Ok(length), Ok(offset)) => Ok(Some(WrittenRange { length, offset, line })),
-        (Err(error), _) | (_, Err(error)) if *error.kind() == std::num::IntErrorKind::PosOverflow => {
-            let kind = PlaylistErrorKind::RangeOverflow(Shown(value).to_string());
-            Err(PlaylistError {
-                line: Some(line),
-                kind,
-            })
-        }
-        _ => {
-            scope.bad_tag(tag, value, line);
-            Ok(None)
-        }
-    }
-}
-
-/// BYTERANGE of EXT-X-MAP or EXT-X-PART.
-fn attribute_range(
-    attributes: &Attributes<'_>,
-    previous_end: Option<u64>,
-    scope: &mut Scope<'_>,
-) -> Result<Option<ByteRange>, PlaylistError> {
-    let Some(value) = scope.text(attributes, "BYTERANGE")? else {
-        return Ok(None);
-    };
-    let Some(written) = written_range(attributes.tag, &value, attributes.line, scope)? else {
-        return Ok(None);
-    };
-    effective_range(written, previous_end, scope)
-}
-
-/// Works out the offset. None for a range of no bytes, with a warning.
-fn effective_range(
-    written: WrittenRange,
-    previous_end: Option<u64>,
-    scope: &mut Scope<'_>,
-) -> Result<Option<ByteRange>, PlaylistError> {
-    let WrittenRange { length, line, .. } = written;
-    let offset = written.offset.or(previous_end).unwrap_or_else(|| {
-        let message = format_args!("a byte range without offset continues nothing: it starts at 0");
-        scope
-            .warnings
-            .push(Some(line), WarningCode::ByteRangeWithoutOffset, message);
-        0
-    });
-    if offset.checked_add(length).is_none() {
-        let kind = PlaylistErrorKind::RangeOverflow(format!("{length}@{offset}"));
-        return Err(PlaylistError {
-            line: Some(line),
-            kind,
-        });
-    }
-    if length == 0 {
-        scope.warnings.push(
-            Some(line),
-            WarningCode::BadTag,
-            format_args!("a byte range of no bytes"),
-        );
-    }
-    Ok(ByteRange::new(offset, length))
-}
-
-fn server_control(attributes: &Attributes<'_>, scope: &mut Scope<'_>) -> ServerControl {
-    ServerControl {
-        can_block_reload: scope.yes(attributes, "CAN-BLOCK-RELOAD"),
-        can_skip_until_seconds: scope.seconds(attributes, "CAN-SKIP-UNTIL"),
-        can_skip_date_ranges: scope.yes(attributes, "CAN-SKIP-DATERANGES"),
-        hold_back_seconds: scope.seconds(attributes, "HOLD-BACK"),
-        part_hold_back_seconds: scope.seconds(attributes, "PART-HOLD-BACK"),
-    }
-}
-
-/// EXT-X-DATERANGE; None, with a warning, without ID.
-fn date_range(
-    attributes: &Attributes<'_>,
-    scope: &mut Scope<'_>,
-) -> Result<Option<DateRange>, PlaylistError> {
-    let Some(id) = scope.required(attributes, "ID")? else {
-        return Ok(None);
-    };
-    let mut range = DateRange {
-        id,
-        line: attributes.line,
-        ..DateRange::default()
-    };
-    for (name, _) in attributes.iter() {
-        match name {
-            "ID" => {}
-            "CLASS" => range.class = scope.text(attributes, name)?,
-            "START-DATE" => range.start_date = scope.text(attributes, name)?,
-            "END-DATE" => range.end_date = scope.text(attributes, name)?,
-            "DURATION" => range.duration_seconds = scope.seconds(attributes, name),
-            "PLANNED-DURATION" => range.planned_duration_seconds = scope.seconds(attributes, name),
-            "SCTE35-CMD" => range.scte35_cmd = scope.text(attributes, name)?,
-            "SCTE35-OUT" => range.scte35_out = scope.text(attributes, name)?,
-            "SCTE35-IN" => range.scte35_in = scope.text(attributes, name)?,
-            "END-ON-NEXT" => range.end_on_next = scope.yes(attributes, name),
-            _ => range
-                .attributes
-                .push((name.to_owned(), scope.text(attributes, name)?.unwrap_or_default())),
-        }
-    }
-    Ok(Some(range))
 }

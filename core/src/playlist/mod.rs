@@ -3,21 +3,25 @@
 //!
 //! `text` (encoding) -> `lines` (line ends, tags, URIs) -> `read` (which kind of playlist) -> `media`,
 //! `multivariant` or `list` (the model). What each of them reads a tag in is `scope` (base URL,
-//! `variables`, warnings) and `attributes`.
+//! `variables`, warnings) and `attributes`; `key` says which of several keys counts.
 
 mod attributes;
+mod error;
 mod key;
 mod lines;
 mod list;
 mod media;
 mod model;
 mod multivariant;
+mod range;
 mod read;
 mod scope;
+mod tags;
 mod text;
 mod variables;
 mod warning;
 
+pub use error::{PlaylistError, PlaylistErrorKind};
 pub use key::{KeySystem, Protection, protection};
 pub use model::*;
 pub use read::{read, read_child};

@@ -78,7 +78,7 @@ fn read_without_header(
     survey: &Survey<'_>,
     mut scope: Scope<'_>,
 ) -> Result<Reading, PlaylistError> {
-    let fail = |kind| Err(PlaylistError { line: None, kind });
+    let fail = |kind| Err(PlaylistError::whole(kind));
     match survey.first_line {
         None if text.trim().is_empty() => fail(PlaylistErrorKind::Empty),
         _ if is_web_page(text) => fail(PlaylistErrorKind::WebPage),
@@ -210,10 +210,7 @@ impl<'a> Survey<'a> {
                 Ok(Kind::Media)
             }
             (None, _) if self.uris > 0 => Ok(Kind::List),
-            (None, _) => Err(PlaylistError {
-                line: None,
-                kind: PlaylistErrorKind::Empty,
-            }),
+            (None, _) => Err(PlaylistError::whole(PlaylistErrorKind::Empty)),
         }
     }
 }

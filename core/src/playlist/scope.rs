@@ -55,10 +55,10 @@ impl<'a> Scope<'a> {
     }
 
     fn substitute<'t>(&mut self, text: &'t str, line: usize) -> Result<Cow<'t, str>, PlaylistError> {
-        let text = self.variables.substitute(text).map_err(|kind| PlaylistError {
-            line: Some(line),
-            kind,
-        })?;
+        let text = self
+            .variables
+            .substitute(text)
+            .map_err(|kind| PlaylistError::at(line, kind))?;
         if matches!(text, Cow::Owned(_)) {
             self.count(text.len(), line)?;
         }
@@ -70,10 +70,7 @@ impl<'a> Scope<'a> {
         self.expanded_bytes = self.expanded_bytes.saturating_add(bytes);
         if self.expanded_bytes > MAX_RESOLVED_URL_BYTES {
             let kind = PlaylistErrorKind::TooLarge(self.expanded_bytes);
-            return Err(PlaylistError {
-                line: Some(line),
-                kind,
-            });
+            return Err(PlaylistError::at(line, kind));
         }
         Ok(())
     }
@@ -221,10 +218,7 @@ impl<'a> Scope<'a> {
     /// EXT-X-KEY or EXT-X-SESSION-KEY; None for METHOD=NONE.
     pub(super) fn key(&mut self, attributes: &Attributes<'_>) -> Result<Option<Key>, PlaylistError> {
         let line = attributes.line;
-        let fail = |kind| PlaylistError {
-            line: Some(line),
-            kind,
-        };
+        let fail = |kind| PlaylistError::at(line, kind);
         let method = self
             .text(attributes, "METHOD")?
             .filter(|method| !method.is_empty());
@@ -268,10 +262,7 @@ impl<'a> Scope<'a> {
     /// EXT-X-DEFINE.
     pub(super) fn define(&mut self, attributes: &Attributes<'_>) -> Result<(), PlaylistError> {
         let line = attributes.line;
-        let fail = |kind| PlaylistError {
-            line: Some(line),
-            kind,
-        };
+        let fail = |kind| PlaylistError::at(line, kind);
         let undefined = |name: &str| fail(PlaylistErrorKind::UndefinedVariable(Shown(name).to_string()));
         let (name, value) = if let Some(name) = attributes.raw("NAME") {
             let value = self.required(attributes, "VALUE")?;

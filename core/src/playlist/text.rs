@@ -10,7 +10,7 @@ use super::{PlaylistError, PlaylistErrorKind};
 /// Decodes a body: UTF-8, UTF-16 by its byte order mark, else Latin-1 with a warning. The mark is taken off.
 pub(super) fn decode<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Result<Cow<'a, str>, PlaylistError> {
     if bytes.len() > MAX_PLAYLIST_BYTES {
-        return Err(whole(PlaylistErrorKind::TooLarge(bytes.len())));
+        return Err(PlaylistError::whole(PlaylistErrorKind::TooLarge(bytes.len())));
     }
     let text = match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => decode_bytes(rest, warnings),
@@ -18,18 +18,15 @@ pub(super) fn decode<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Result<Cow
         [0xfe, 0xff, rest @ ..] => Cow::Owned(decode_utf16(rest, u16::from_be_bytes)?),
         // UTF-16 without a mark: the first character of a playlist is ASCII.
         [b'#' | b'\r' | b'\n' | b' ', 0, ..] | [0, b'#' | b'\r' | b'\n' | b' ', ..] => {
-            return Err(whole(PlaylistErrorKind::NotUtf8));
+            return Err(PlaylistError::whole(PlaylistErrorKind::NotUtf8));
         }
         _ => decode_bytes(bytes, warnings),
     };
     match text.bytes().position(|byte| byte == 0) {
-        Some(at) => {
-            let line = Some(line_at(text.as_bytes(), at));
-            Err(PlaylistError {
-                line,
-                kind: PlaylistErrorKind::ControlByte,
-            })
-        }
+        Some(at) => Err(PlaylistError::at(
+            line_at(text.as_bytes(), at),
+            PlaylistErrorKind::ControlByte,
+        )),
         None => Ok(text),
     }
 }
@@ -52,11 +49,11 @@ fn decode_bytes<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Cow<'a, str> {
 fn decode_utf16(bytes: &[u8], from_bytes: fn([u8; 2]) -> u16) -> Result<String, PlaylistError> {
     let (pairs, odd) = bytes.as_chunks::<2>();
     if !odd.is_empty() {
-        return Err(whole(PlaylistErrorKind::NotUtf8));
+        return Err(PlaylistError::whole(PlaylistErrorKind::NotUtf8));
     }
     char::decode_utf16(pairs.iter().map(|pair| from_bytes(*pair)))
         .collect::<Result<String, _>>()
-        .map_err(|_| whole(PlaylistErrorKind::NotUtf8))
+        .map_err(|_| PlaylistError::whole(PlaylistErrorKind::NotUtf8))
 }
 
 /// The 1-based line of the byte at `at`, counted as [`super::lines`] does.
@@ -71,8 +68,4 @@ fn line_at(bytes: &[u8], at: usize) -> usize {
         previous = byte;
     }
     line
-}
-
-fn whole(kind: PlaylistErrorKind) -> PlaylistError {
-    PlaylistError { line: None, kind }
 }

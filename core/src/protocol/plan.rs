@@ -106,19 +106,29 @@ pub struct PlannedMap {
 /// A part of a resource, in bytes. `offset + length` never overflows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase", try_from = "RawByteRange")]
+#[serde(rename_all = "camelCase", try_from = "RawByteRange", into = "RawByteRange")]
 pub struct ByteRange {
-    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    #[cfg_attr(feature = "typescript", ts(type = "number | string"))]
     offset: u64,
-    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    #[cfg_attr(feature = "typescript", ts(type = "number | string"))]
     length: u64,
 }
 
-#[derive(Deserialize)]
+/// On the wire: numbers where JavaScript keeps them exact, else text.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawByteRange {
     offset: MediaSequence,
     length: MediaSequence,
+}
+
+impl From<ByteRange> for RawByteRange {
+    fn from(range: ByteRange) -> Self {
+        Self {
+            offset: MediaSequence(range.offset),
+            length: MediaSequence(range.length),
+        }
+    }
 }
 
 impl TryFrom<RawByteRange> for ByteRange {

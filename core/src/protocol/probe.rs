@@ -1,1 +1,0 @@
-//! What a playlist holds, as `weir probe --json` prints it.
