@@ -5,5 +5,6 @@ pub mod browser;
 pub mod media;
 pub mod origin;
 pub mod program;
+pub mod samples;
 pub mod site;
 pub mod streams;

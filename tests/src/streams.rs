@@ -201,8 +201,12 @@ impl Recipe {
             "{RECIPE_VERSION} {:?} {} {:?}",
             self.kind, self.playlist, self.runs
         );
-        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(recipe));
-        format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        let digest = Sha256::digest(recipe);
+        let hash = digest
+            .iter()
+            .take(8)
+            .fold(0u64, |hash, &byte| hash << 8 | u64::from(byte));
+        format!("{hash:016x}")
     }
 
     fn cook(&self, ffmpeg: &Path, folder: &Path) -> anyhow::Result<()> {
