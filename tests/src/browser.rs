@@ -4,6 +4,7 @@
 //! the profile, the host's manifest, its settings and the captured files are all inside, and no process
 //! outlives the [`Browser`].
 
+pub mod popup;
 pub mod process;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,9 @@ pub const HOST_NAME: &str = "io.github.weir_hls.weir";
 /// How long a page may take to show what it should, on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The profile's folder in the home folder.
+const PROFILE: &str = "profile";
+
 /// Between two looks at a page: short for a person, long for a CPU.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -43,6 +47,8 @@ pub struct Options {
     pub host: Option<PathBuf>,
     /// Whether a window is shown.
     pub window: Window,
+    /// The home folder, emptied at the start and kept at the end; None: a temporary one.
+    pub home: Option<PathBuf>,
 }
 
 /// Whether a window is shown.
@@ -95,7 +101,7 @@ pub struct Browser {
     driver: WebDriver,
     // Dropped in this order: the processes end before the folder that they write to goes.
     processes: Processes,
-    home: TempDir,
+    home: Home,
 }
 
 impl Browser {
@@ -105,8 +111,8 @@ impl Browser {
     /// Whatever keeps the browser from starting.
     pub async fn start(programs: &Programs, options: &Options) -> anyhow::Result<Self> {
         install_crypto();
-        let home = tempfile::Builder::new().prefix("weir-browser-").tempdir()?;
-        let profile = home.path().join("profile");
+        let home = Home::make(options.home.as_deref())?;
+        let profile = home.path().join(PROFILE);
         std::fs::create_dir_all(&profile)?;
         if let Some(host) = &options.host {
             write_host_manifest(&profile.join("NativeMessagingHosts"), host)?;
@@ -157,11 +163,6 @@ impl Browser {
     #[must_use]
     pub fn home(&self) -> &Path {
         self.home.path()
-    }
-
-    /// Keeps the home folder, and what was captured into it, after the browser's end.
-    pub fn keep_home(&mut self) {
-        self.home.disable_cleanup(true);
     }
 
     /// Every process of this browser that runs now, its native hosts included.
@@ -364,6 +365,44 @@ pub fn extension_page(path: &str) -> String {
 #[must_use]
 pub fn testid(id: &str) -> String {
     format!("[data-testid={id}]")
+}
+
+/// A browser's home folder.
+#[derive(Debug)]
+enum Home {
+    Temporary(TempDir),
+    /// Only the profile in it goes at the end.
+    Kept(PathBuf),
+}
+
+impl Home {
+    fn make(kept: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(folder) = kept else {
+            return Ok(Self::Temporary(
+                tempfile::Builder::new().prefix("weir-browser-").tempdir()?,
+            ));
+        };
+        if folder.exists() {
+            std::fs::remove_dir_all(folder)?;
+        }
+        std::fs::create_dir_all(folder)?;
+        Ok(Self::Kept(std::fs::canonicalize(folder)?))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(folder) => folder.path(),
+            Self::Kept(folder) => folder,
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Self::Kept(folder) = self {
+            let _ = std::fs::remove_dir_all(folder.join(PROFILE));
+        }
+    }
 }
 
 /// chromedriver and what it started; all of it ends with this value.

@@ -2,6 +2,7 @@
 //! sample site, a driver for a real browser, and ffmpeg's opinion of a media file.
 
 pub mod browser;
+pub mod demo;
 pub mod media;
 pub mod origin;
 pub mod program;

@@ -15,12 +15,12 @@ use sha2::{Digest as _, Sha256};
 /// The file has no `moov`, or its tables point out of it.
 pub fn sample_list(mp4: &Path) -> anyhow::Result<String> {
     let file = fs::read(mp4).with_context(|| mp4.display().to_string())?;
-    let moov = child(&file, b"moov")?;
+    let moov = child(&file, *b"moov")?;
     let mut tracks = Vec::new();
-    for track in children(moov)?.into_iter().filter(|part| &part.kind == b"trak") {
-        let media = child(track.body, b"mdia")?;
-        let handler = leaf::<Hdlr>(media, b"hdlr")?.handler.to_string();
-        tracks.push((handler, child(child(media, b"minf")?, b"stbl")?));
+    for track in children(moov)?.into_iter().filter(|part| part.kind == *b"trak") {
+        let media = child(track.body, *b"mdia")?;
+        let handler = leaf::<Hdlr>(media, *b"hdlr")?.handler.to_string();
+        tracks.push((handler, child(child(media, *b"minf")?, *b"stbl")?));
     }
     // Muxers differ in the order of tracks.
     tracks.sort_by(|(a, _), (b, _)| b.cmp(a));
@@ -42,20 +42,20 @@ pub fn sample_list(mp4: &Path) -> anyhow::Result<String> {
 
 /// Offset in the file and length of each sample, by the tables of ISO/IEC 14496-12, 8.7.
 fn sample_places(table: &[u8]) -> anyhow::Result<Vec<(usize, usize)>> {
-    let chunks: Vec<u64> = if child(table, b"co64").is_ok() {
-        leaf::<Co64>(table, b"co64")?.entries
+    let chunks: Vec<u64> = if child(table, *b"co64").is_ok() {
+        leaf::<Co64>(table, *b"co64")?.entries
     } else {
-        leaf::<Stco>(table, b"stco")?
+        leaf::<Stco>(table, *b"stco")?
             .entries
             .into_iter()
             .map(u64::from)
             .collect()
     };
-    let sizes = match leaf::<Stsz>(table, b"stsz")?.samples {
+    let sizes = match leaf::<Stsz>(table, *b"stsz")?.samples {
         StszSamples::Identical { count, size } => vec![size; usize::try_from(count)?],
         StszSamples::Different { sizes } => sizes,
     };
-    let runs = leaf::<Stsc>(table, b"stsc")?.entries;
+    let runs = leaf::<Stsc>(table, *b"stsc")?.entries;
     let count = sizes.len();
     let mut sizes = sizes.into_iter();
     let mut places = Vec::new();
@@ -114,16 +114,16 @@ fn children(mut rest: &[u8]) -> anyhow::Result<Vec<Part<'_>>> {
     Ok(parts)
 }
 
-fn find<'a>(container: &'a [u8], kind: &[u8; 4]) -> anyhow::Result<Part<'a>> {
-    let found = children(container)?.into_iter().find(|part| &part.kind == kind);
-    found.with_context(|| format!("no {} box", String::from_utf8_lossy(kind)))
+fn find<'a>(container: &'a [u8], kind: [u8; 4]) -> anyhow::Result<Part<'a>> {
+    let found = children(container)?.into_iter().find(|part| part.kind == kind);
+    found.with_context(|| format!("no {} box", String::from_utf8_lossy(&kind)))
 }
 
-fn child<'a>(container: &'a [u8], kind: &[u8; 4]) -> anyhow::Result<&'a [u8]> {
+fn child<'a>(container: &'a [u8], kind: [u8; 4]) -> anyhow::Result<&'a [u8]> {
     Ok(find(container, kind)?.body)
 }
 
-fn leaf<T: Decode>(container: &[u8], kind: &[u8; 4]) -> anyhow::Result<T> {
+fn leaf<T: Decode>(container: &[u8], kind: [u8; 4]) -> anyhow::Result<T> {
     Ok(T::decode(&mut find(container, kind)?.whole)?)
 }
 

@@ -345,13 +345,8 @@ fn write_master(folder: &Path, variants: &[(&str, Quality)], audio: Option<&str>
     Ok(fs::write(folder.join(MASTER), text)?)
 }
 
-/// `streams` in the workspace's target folder.
 fn streams_folder() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
-        PathBuf::from,
-    );
-    target.join("streams")
+    program::target_folder().join("streams")
 }
 
 #[cfg(test)]
