@@ -1,1 +1,619 @@
 //! File names from page titles, and files that never replace another.
+//!
+//! A job writes to `NAME.mp4.part` and gets its name when it is whole. The page's title is a wish: what
+//! becomes of it is decided here, by the rules of the strictest file system (Windows), so that a
+//! file can be moved anywhere.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use unicode_normalization::UnicodeNormalization as _;
+use weir_core::protocol::{Container, ErrorCode};
+
+use crate::error::{Coded, is_full};
+
+/// Longest file name, in bytes (ext4, APFS, NTFS: 255).
+const MAX_NAME_BYTES: usize = 255;
+
+/// What is added to a name while its file is not whole.
+const PART_SUFFIX: &str = ".part";
+
+/// Highest number that is tried when a name is taken.
+const MAX_COUNTER: u32 = 9_999;
+
+/// Room kept for ` (9999)`.
+const COUNTER_BYTES: usize = 7;
+
+/// The name where a title leaves nothing.
+const UNTITLED: &str = "stream";
+
+/// Where a job's output goes, before it is known which name is free.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    folder: PathBuf,
+    stem: String,
+    /// With its dot; empty for a folder of segments.
+    extension: String,
+}
+
+/// One free name: where to write, and what it will be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    target: Target,
+    counter: u32,
+}
+
+/// Why there is no output.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutputError {
+    /// The folder is missing or nothing can be written there.
+    #[error("choose a folder: {} {problem}", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The target, or the file that it is made in, is a symbolic link.
+    #[error("refusing a symlink: {}", .0.display())]
+    Symlink(PathBuf),
+    /// `-o` names a file of another kind than `--container` makes.
+    #[error("{}: the name does not fit the container, which needs {wanted}", .path.display())]
+    Extension {
+        /// As given.
+        path: PathBuf,
+        /// The extensions that fit.
+        wanted: &'static str,
+    },
+    /// Thousands of files of this name.
+    #[error("no free name for {stem:?} in {}", .folder.display())]
+    NoFreeName {
+        /// The folder.
+        folder: PathBuf,
+        /// The name.
+        stem: String,
+    },
+    /// No more bytes fit on the disk.
+    #[error("the disk is full: {}", .0.display())]
+    Full(PathBuf),
+    /// Another file error.
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Coded for OutputError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Folder { .. } => ErrorCode::OutputFolder,
+            Self::Symlink(_) => ErrorCode::SymlinkRefused,
+            Self::Extension { .. } => ErrorCode::Usage,
+            Self::Full(_) => ErrorCode::DiskFull,
+            Self::NoFreeName { .. } | Self::File { .. } => ErrorCode::File,
+        }
+    }
+}
+
+impl OutputError {
+    fn at(path: &Path, source: io::Error) -> Self {
+        if is_full(&source) {
+            Self::Full(path.to_owned())
+        } else {
+            Self::File {
+                path: path.to_owned(),
+                source,
+            }
+        }
+    }
+}
+
+impl Target {
+    /// A file in `folder` named after a page's title.
+    #[must_use]
+    pub fn titled(folder: &Path, title: Option<&str>, container: Container) -> Self {
+        let extension = extension_of(container);
+        Self {
+            folder: folder.to_owned(),
+            stem: stem_from_title(title.unwrap_or(""), extension),
+            extension: extension.to_owned(),
+        }
+    }
+
+    /// The file that the user named. Its name is the user's business; only its extension is checked,
+    /// and added when there is none.
+    ///
+    /// # Errors
+    /// [`OutputError::Extension`]; [`OutputError::Folder`] when the path names no file.
+    pub fn named(path: &Path, container: Container) -> Result<Self, OutputError> {
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(|| OutputError::Folder {
+                path: path.to_owned(),
+                problem: "names no file, or one that is not UTF-8".to_owned(),
+            })?;
+        let fitting: &[&str] = match container {
+            Container::Mp4 => &[".mp4", ".m4v", ".m4a"],
+            Container::Ts => &[".ts"],
+            Container::Segments => &[],
+        };
+        for extension in fitting {
+            if let Some((stem, written)) = split_suffix(name, extension) {
+                return Ok(Self {
+                    folder,
+                    stem: stem.to_owned(),
+                    extension: written.to_owned(),
+                });
+            }
+        }
+        if container != Container::Segments && Path::new(name).extension().is_some() {
+            let wanted = if container == Container::Mp4 {
+                ".mp4, .m4v or .m4a"
+            } else {
+                ".ts"
+            };
+            return Err(OutputError::Extension {
+                path: path.to_owned(),
+                wanted,
+            });
+        }
+        Ok(Self {
+            folder,
+            stem: name.to_owned(),
+            extension: extension_of(container).to_owned(),
+        })
+    }
+
+    /// Makes sure that something can be written, before anything is fetched.
+    ///
+    /// # Errors
+    /// [`OutputError::Folder`], [`OutputError::Symlink`].
+    pub fn check(&self) -> Result<(), OutputError> {
+        let refuse = |problem: String| {
+            Err(OutputError::Folder {
+                path: self.folder.clone(),
+                problem,
+            })
+        };
+        match fs::metadata(&self.folder) {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => return refuse("is not a folder".to_owned()),
+            Err(_) => return refuse("is not there".to_owned()),
+        }
+        let first = Slot {
+            target: self.clone(),
+            counter: 1,
+        };
+        refuse_symlink(&first.whole())?;
+        refuse_symlink(&first.part())?;
+        // Permission bits do not tell (root, read-only mounts, ACLs): only writing does.
+        let trial = self
+            .folder
+            .join(format!(".weir-{}-{:08x}", std::process::id(), fastrand::u32(..)));
+        match fs::OpenOptions::new().write(true).create_new(true).open(&trial) {
+            Ok(_) => {
+                let _ = fs::remove_file(&trial);
+                Ok(())
+            }
+            Err(error) if is_full(&error) => Err(OutputError::Full(self.folder.clone())),
+            Err(error) => refuse(format!("cannot be written to ({error})")),
+        }
+    }
+
+    /// The names that are free now, best first. Another process may take one in between: whoever
+    /// creates the file has to insist on creating it, and try the next one.
+    ///
+    /// # Errors
+    /// [`OutputError::Symlink`] when a symbolic link bears one of the first free names.
+    pub fn slots(&self) -> Result<impl Iterator<Item = Slot> + use<>, OutputError> {
+        let taken: HashSet<String> = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries
+                .flatten()
+                .map(|entry| folded(&entry.file_name().to_string_lossy()))
+                .collect(),
+            Err(error) => return Err(OutputError::at(&self.folder, error)),
+        };
+        let first = Slot {
+            target: self.clone(),
+            counter: 1,
+        };
+        refuse_symlink(&first.whole())?;
+        refuse_symlink(&first.part())?;
+        let target = self.clone();
+        Ok((1..=MAX_COUNTER)
+            .map(move |counter| Slot {
+                target: target.clone(),
+                counter,
+            })
+            .filter(move |slot| {
+                let name = slot.name();
+                let part = format!("{name}{PART_SUFFIX}");
+                !taken.contains(&folded(&name)) && !taken.contains(&folded(&part))
+            }))
+    }
+
+    /// The error for when none of [`Self::slots`] could be had.
+    #[must_use]
+    pub fn no_free_name(&self) -> OutputError {
+        OutputError::NoFreeName {
+            folder: self.folder.clone(),
+            stem: self.stem.clone(),
+        }
+    }
+}
+
+impl Slot {
+    /// Where to write.
+    #[must_use]
+    pub fn part(&self) -> PathBuf {
+        self.target.folder.join(format!("{}{PART_SUFFIX}", self.name()))
+    }
+
+    /// Gives the whole file its name: data to the disk first, then the name, then the folder. The next
+    /// free name is taken when another file got this one in the meantime.
+    ///
+    /// # Errors
+    /// [`OutputError`]; the file keeps its `.part` name then.
+    pub fn publish(&self) -> Result<PathBuf, OutputError> {
+        let part = self.part();
+        sync_tree(&part).map_err(|error| OutputError::at(&part, error))?;
+        for counter in self.counter..=MAX_COUNTER {
+            let whole = Self {
+                target: self.target.clone(),
+                counter,
+            }
+            .whole();
+            match rename_without_replacing(&part, &whole) {
+                Ok(()) => {
+                    sync_folder(&self.target.folder)
+                        .map_err(|error| OutputError::at(&self.target.folder, error))?;
+                    return Ok(std::path::absolute(&whole).unwrap_or(whole));
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(OutputError::at(&whole, error)),
+            }
+        }
+        Err(self.target.no_free_name())
+    }
+
+    /// Removes what was written.
+    pub fn discard(&self) {
+        let part = self.part();
+        let removed = match fs::symlink_metadata(&part) {
+            Ok(found) if found.is_dir() => fs::remove_dir_all(&part),
+            Ok(_) => fs::remove_file(&part),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = removed
+            && error.kind() != ErrorKind::NotFound
+        {
+            tracing::warn!("cannot remove {}: {error}", part.display());
+        }
+    }
+
+    fn whole(&self) -> PathBuf {
+        self.target.folder.join(self.name())
+    }
+
+    fn name(&self) -> String {
+        let Target { stem, extension, .. } = &self.target;
+        match self.counter {
+            1 => format!("{stem}{extension}"),
+            counter => format!("{stem} ({counter}){extension}"),
+        }
+    }
+}
+
+/// A page's title as the stem of a file name: no part of a path, no device, nothing invisible.
+fn stem_from_title(title: &str, extension: &str) -> String {
+    let title = split_suffix(title.trim(), extension).map_or(title, |(stem, _)| stem);
+    let visible: String = title.nfc().filter_map(in_a_name).collect();
+    let spaced = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    let room = MAX_NAME_BYTES - extension.len() - PART_SUFFIX.len() - COUNTER_BYTES;
+    // Leading dots hide a file, leading dashes look like options; Windows drops trailing dots and spaces.
+    let stem = spaced.trim_start_matches(['.', '-', ' ']);
+    let stem = cut(stem, room).trim_end_matches(['.', ' ']);
+    if stem.is_empty() {
+        UNTITLED.to_owned()
+    } else if is_reserved(stem) {
+        format!("_{}", cut(stem, room - 1))
+    } else {
+        stem.to_owned()
+    }
+}
+
+/// What a character becomes in a file name; None: it is left out.
+fn in_a_name(character: char) -> Option<char> {
+    match character {
+        '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => Some('-'),
+        '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => Some(' '),
+        // Marks that turn the direction of text, so that "gpj.exe" reads as "exe.jpg", and what has no width.
+        '\u{61c}'
+        | '\u{200b}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' => None,
+        '\u{feff}' | '\u{fff9}'..='\u{fffc}' | '\u{e0000}'..='\u{e007f}' => None,
+        control if control.is_control() => None,
+        other => Some(other),
+    }
+}
+
+/// Windows' device names, which it also sees before an extension and in superscript digits.
+fn is_reserved(stem: &str) -> bool {
+    let device = stem.split('.').next().unwrap_or("").trim_end().to_uppercase();
+    if matches!(
+        device.as_str(),
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
+    ) {
+        return true;
+    }
+    let port = device.strip_prefix("COM").or_else(|| device.strip_prefix("LPT"));
+    let mut digits = port.unwrap_or("").chars();
+    matches!(
+        (digits.next(), digits.next()),
+        (Some('0'..='9' | '¹' | '²' | '³'), None)
+    )
+}
+
+/// At most `bytes` of `text`, whole characters.
+fn cut(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or("")
+}
+
+/// Splits `suffix` off, in any case, unless nothing would be left.
+fn split_suffix<'a>(name: &'a str, suffix: &str) -> Option<(&'a str, &'a str)> {
+    let (stem, end) = name.split_at_checked(name.len().checked_sub(suffix.len())?)?;
+    (!suffix.is_empty() && !stem.is_empty() && end.eq_ignore_ascii_case(suffix)).then_some((stem, end))
+}
+
+fn extension_of(container: Container) -> &'static str {
+    match container {
+        Container::Mp4 => ".mp4",
+        Container::Ts => ".ts",
+        Container::Segments => "",
+    }
+}
+
+/// One form for all names that some file system takes for the same.
+fn folded(name: &str) -> String {
+    name.nfc().flat_map(char::to_lowercase).collect()
+}
+
+fn refuse_symlink(path: &Path) -> Result<(), OutputError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => Err(OutputError::Symlink(path.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// A hard link fails when the name is taken, which `rename` does not. Where there are none (FAT, folders)
+/// the name is taken by an empty file or folder first, which the rename then replaces.
+fn rename_without_replacing(part: &Path, whole: &Path) -> io::Result<()> {
+    if part.is_dir() {
+        fs::create_dir(whole)?;
+    } else {
+        match fs::hard_link(part, whole) {
+            Ok(()) => return fs::remove_file(part),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
+            Err(_) => drop(fs::OpenOptions::new().write(true).create_new(true).open(whole)?),
+        }
+    }
+    fs::rename(part, whole)
+}
+
+/// Brings a file, or a folder and the files in it, to the disk.
+fn sync_tree(path: &Path) -> io::Result<()> {
+    if !path.is_dir() {
+        return fs::OpenOptions::new().write(true).open(path)?.sync_all();
+    }
+    for entry in fs::read_dir(path)? {
+        sync_tree(&entry?.path())?;
+    }
+    sync_folder(path)
+}
+
+/// Brings a folder's names to the disk; Windows does so by itself and cannot open folders as files.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        fs::File::open(path)?.sync_all()
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(title: &str, name: &str) {
+        let target = Target::titled(Path::new("/out"), Some(title), Container::Mp4);
+        let slot = Slot { target, counter: 1 };
+        assert_eq!(slot.whole(), Path::new("/out").join(name));
+        assert_eq!(slot.whole().parent(), Some(Path::new("/out")));
+    }
+
+    #[test]
+    fn ordinary_titles_stay() {
+        check(
+            "Lecture 1.5: Über-Cöde – 講義",
+            "Lecture 1.5- Über-Cöde – 講義.mp4",
+        );
+        check("holiday.mp4", "holiday.mp4");
+        check("holiday.MP4", "holiday.mp4");
+    }
+
+    #[test]
+    fn row_65_66_67_68_paths() {
+        check("../../.bashrc", "bashrc.mp4");
+        check("/etc/x", "etc-x.mp4");
+        check(r"C:\x", "C--x.mp4");
+        check(r"\\srv\share\x", "srv-share-x.mp4");
+        check("a:stream", "a-stream.mp4");
+    }
+
+    #[test]
+    fn row_69_windows_devices() {
+        check("CON", "_CON.mp4");
+        check("con.tar", "_con.tar.mp4");
+        check("COM¹.mp4", "_COM¹.mp4");
+        check("lpt9", "_lpt9.mp4");
+        check("nul ", "_nul.mp4");
+        check("COM10", "COM10.mp4");
+        check("Contact", "Contact.mp4");
+    }
+
+    #[test]
+    fn row_70_71_edges() {
+        check("title. . ", "title.mp4");
+        check(".hidden", "hidden.mp4");
+        check("-rf", "rf.mp4");
+        check("--", "stream.mp4");
+    }
+
+    #[test]
+    fn row_72_73_invisible_characters() {
+        check("a\0b\nc\x1b[31md", "ab c[31md.mp4");
+        check("holiday\u{202e}4pm.exe", "holiday4pm.exe.mp4");
+        check("a\u{200b}b\u{feff}", "ab.mp4");
+    }
+
+    #[test]
+    fn row_74_length_in_bytes() {
+        for title in [
+            "é".repeat(150),
+            "a".repeat(300),
+            "講".repeat(100),
+            format!("x{}", "🎬".repeat(80)),
+        ] {
+            let target = Target::titled(Path::new("/out"), Some(&title), Container::Mp4);
+            let name = Slot {
+                target: target.clone(),
+                counter: 1,
+            }
+            .name();
+            assert!(name.ends_with(".mp4"));
+            assert!(title.starts_with(name.trim_end_matches(".mp4")));
+            let part = Slot {
+                target,
+                counter: MAX_COUNTER,
+            }
+            .part();
+            let bytes = part.file_name().unwrap().len();
+            assert!((240..=255).contains(&bytes), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn row_75_nothing_left() {
+        check("", "stream.mp4");
+        check("...", "stream.mp4");
+        check(" \u{202e} ", "stream.mp4");
+    }
+
+    #[test]
+    fn row_76_extension_is_forced() {
+        check("setup.exe", "setup.exe.mp4");
+        check("x.lnk", "x.lnk.mp4");
+        check("x.desktop", "x.desktop.mp4");
+        let target = Target::titled(Path::new("/out"), Some("x.mp4"), Container::Ts);
+        assert_eq!(Slot { target, counter: 1 }.name(), "x.mp4.ts");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn row_77_symlinks_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target::titled(folder.path(), Some("film"), Container::Mp4);
+        for name in ["film.mp4", "film.mp4.part"] {
+            let link = folder.path().join(name);
+            std::os::unix::fs::symlink("/nowhere", &link).unwrap();
+            assert_eq!(target.check().unwrap_err().code(), ErrorCode::SymlinkRefused);
+            let error = target.slots().err().unwrap();
+            assert_eq!(
+                error.to_string(),
+                format!("refusing a symlink: {}", link.display())
+            );
+            fs::remove_file(link).unwrap();
+        }
+        target.check().unwrap();
+    }
+
+    #[test]
+    fn row_78_clashes_get_a_suffix() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("FILM e\u{301}.mp4"), "nfd, upper case").unwrap();
+        fs::write(folder.path().join("film é (2).mp4.part"), "another job").unwrap();
+        let target = Target::titled(folder.path(), Some("film é"), Container::Mp4);
+        let slot = target.slots().unwrap().next().unwrap();
+        assert_eq!(slot.name(), "film é (3).mp4");
+    }
+
+    #[test]
+    fn publishing_never_replaces() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target::titled(folder.path(), Some("film"), Container::Mp4);
+        let slot = target.slots().unwrap().next().unwrap();
+        fs::write(slot.part(), "new").unwrap();
+        fs::write(folder.path().join("film.mp4"), "came in between").unwrap();
+        let published = slot.publish().unwrap();
+        assert_eq!(published, folder.path().join("film (2).mp4"));
+        assert_eq!(fs::read(published).unwrap(), b"new");
+        assert_eq!(
+            fs::read(folder.path().join("film.mp4")).unwrap(),
+            b"came in between"
+        );
+        assert!(!slot.part().exists());
+    }
+
+    #[test]
+    fn a_folder_of_segments_is_published_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target::titled(folder.path(), Some("film"), Container::Segments);
+        let slot = target.slots().unwrap().next().unwrap();
+        fs::create_dir(slot.part()).unwrap();
+        fs::write(slot.part().join("0.ts"), "x").unwrap();
+        fs::create_dir(folder.path().join("film")).unwrap();
+        assert_eq!(slot.publish().unwrap(), folder.path().join("film (2)"));
+        assert_eq!(fs::read(folder.path().join("film (2)/0.ts")).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_missing_folder_is_refused() {
+        let target = Target::titled(Path::new("/no/such"), Some("film"), Container::Mp4);
+        assert!(
+            target
+                .check()
+                .unwrap_err()
+                .to_string()
+                .starts_with("choose a folder: /no/such")
+        );
+    }
+
+    #[test]
+    fn a_named_file_keeps_its_name() {
+        let check = |path: &str, container| {
+            Target::named(Path::new(path), container)
+                .map(|target| Slot { target, counter: 1 }.whole().display().to_string())
+                .map_err(|error| error.code())
+        };
+        assert_eq!(check("/tmp/-x.M4V", Container::Mp4), Ok("/tmp/-x.M4V".to_owned()));
+        assert_eq!(check("x", Container::Mp4), Ok("./x.mp4".to_owned()));
+        assert_eq!(check("/tmp/x", Container::Segments), Ok("/tmp/x".to_owned()));
+        assert_eq!(check("/tmp/x.avi", Container::Mp4), Err(ErrorCode::Usage));
+        assert_eq!(check("/tmp/x.mp4", Container::Ts), Err(ErrorCode::Usage));
+    }
+}

@@ -1,1 +1,313 @@
-//! Frames: four bytes of length, then JSON.
+//! Frames: four bytes of length in the machine's order, then one JSON object in UTF-8.
+//!
+//! Writing is `native_messaging`'s; reading is ours, because its reader allocates what the wire says,
+//! cannot tell a cut header from a cut body, and cannot go on after a bad frame.
+
+use std::io::{self, Read};
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use weir_core::protocol::limits::MAX_FRAME_TO_HOST_BYTES;
+use weir_core::protocol::{
+    CapturePlan, ErrorCode, JobId, JobOptions, Request, RequestContext, RequestId, SettingsChange,
+};
+
+use crate::error::Coded;
+
+/// Deepest nesting of a frame's JSON; a plan is eight deep.
+pub const MAX_DEPTH: usize = 64;
+
+/// Why no more frames can be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PortError {
+    /// The input ended inside the four bytes of length.
+    #[error("truncated header: the input ended after {0} of 4 bytes")]
+    Header(usize),
+    /// The input ended inside a frame.
+    #[error("truncated body: the input ended after {got} of {length} bytes")]
+    Body {
+        /// Bytes that came.
+        got: u64,
+        /// Bytes that were announced.
+        length: u32,
+    },
+    /// Reading failed.
+    #[error("cannot read from the browser: {0}")]
+    Read(#[from] io::Error),
+}
+
+/// What is wrong with one frame; the next one may be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// Length 0.
+    #[error("empty frame")]
+    Empty,
+    /// Over the limit; its bytes were passed over.
+    #[error("frame too large: {0} bytes, the limit is {MAX_FRAME_TO_HOST_BYTES}")]
+    TooLarge(u32),
+    /// Not UTF-8.
+    #[error("not UTF-8: byte {0} of the frame")]
+    NotUtf8(usize),
+    /// Not JSON.
+    #[error("not JSON: {0}")]
+    NotJson(String),
+    /// Nested deeper than [`MAX_DEPTH`].
+    #[error("nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    /// JSON, but no object.
+    #[error("expected an object")]
+    NotAnObject,
+    /// `type` names no command.
+    #[error("unknown command {0}")]
+    UnknownCommand(String),
+    /// A field is missing, unknown or wrong.
+    #[error("{path}: {problem}")]
+    Field {
+        /// Where, such as `plan.tracks[0].kind`; `.` for the frame itself.
+        path: String,
+        /// What.
+        problem: String,
+    },
+}
+
+impl Coded for PortError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::BadFrame
+    }
+}
+
+impl Coded for FrameError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnknownCommand(_) => ErrorCode::UnknownCommand,
+            Self::Field { .. } => ErrorCode::BadField,
+            Self::Empty
+            | Self::TooLarge(_)
+            | Self::NotUtf8(_)
+            | Self::NotJson(_)
+            | Self::TooDeep
+            | Self::NotAnObject => ErrorCode::BadFrame,
+        }
+    }
+}
+
+/// A frame that could not be understood, with its request's id where that could be told.
+pub type Refused = (Option<RequestId>, FrameError);
+
+/// Reads one frame's bytes; None at the end of the input. Memory grows with what comes, not with what
+/// is announced.
+///
+/// # Errors
+/// Outer: nothing more can be read. Inner: this frame is refused, and the next one can be read.
+pub fn read_frame(input: &mut impl Read) -> Result<Option<Result<Vec<u8>, FrameError>>, PortError> {
+    let mut header = Vec::with_capacity(4);
+    input.by_ref().take(4).read_to_end(&mut header)?;
+    let Ok(header) = <[u8; 4]>::try_from(header.as_slice()) else {
+        return if header.is_empty() {
+            Ok(None)
+        } else {
+            Err(PortError::Header(header.len()))
+        };
+    };
+    let length = u32::from_ne_bytes(header);
+    let mut body = input.by_ref().take(u64::from(length));
+    if usize::try_from(length).map_or(true, |length| length > MAX_FRAME_TO_HOST_BYTES) {
+        let got = io::copy(&mut body, &mut io::sink())?;
+        return match got == u64::from(length) {
+            true => Ok(Some(Err(FrameError::TooLarge(length)))),
+            false => Err(PortError::Body { got, length }),
+        };
+    }
+    let mut bytes = Vec::new();
+    body.read_to_end(&mut bytes)?;
+    match bytes.len() as u64 == u64::from(length) {
+        true if bytes.is_empty() => Ok(Some(Err(FrameError::Empty))),
+        true => Ok(Some(Ok(bytes))),
+        false => Err(PortError::Body {
+            got: bytes.len() as u64,
+            length,
+        }),
+    }
+}
+
+/// Reads a frame's request, field by field from the text: an internally tagged enum would be buffered
+/// whole by serde and lose the path of a wrong field.
+///
+/// # Errors
+/// [`Refused`].
+pub fn parse(frame: &[u8]) -> Result<Request, Refused> {
+    let text =
+        std::str::from_utf8(frame).map_err(|error| (None, FrameError::NotUtf8(error.valid_up_to())))?;
+    if is_too_deep(text) {
+        return Err((None, FrameError::TooDeep));
+    }
+    if !text.trim_start().starts_with('{') {
+        return Err((
+            None,
+            match serde_json::from_str::<IgnoredAny>(text) {
+                Ok(_) => FrameError::NotAnObject,
+                Err(error) => FrameError::NotJson(error.to_string()),
+            },
+        ));
+    }
+    let head: Head = serde_json::from_str(text).map_err(|error| {
+        let problem = error.to_string();
+        (
+            None,
+            match error.is_data() {
+                true => FrameError::Field {
+                    path: ".".to_owned(),
+                    problem,
+                },
+                false => FrameError::NotJson(problem),
+            },
+        )
+    })?;
+    let id = head
+        .id
+        .as_ref()
+        .and_then(serde_json::Value::as_u64)
+        .and_then(|id| u32::try_from(id).ok())
+        .map(RequestId);
+    parse_command(&head, text).map_err(|error| (id, error))
+}
+
+fn parse_command(head: &Head, text: &str) -> Result<Request, FrameError> {
+    let missing = |problem: &str| FrameError::Field {
+        path: "type".to_owned(),
+        problem: problem.to_owned(),
+    };
+    match &head.command {
+        None => Err(missing("missing field")),
+        Some(serde_json::Value::String(command)) => match command.as_str() {
+            "hello" => fields(text).map(
+                |Hello {
+                     id,
+                     protocol,
+                     extension_version,
+                 }| Request::Hello {
+                    id,
+                    protocol,
+                    extension_version,
+                },
+            ),
+            "start" => fields(text).map(
+                |Start {
+                     id,
+                     job,
+                     plan,
+                     context,
+                     options,
+                     ..
+                 }| Request::Start {
+                    id,
+                    job,
+                    plan,
+                    context,
+                    options,
+                },
+            ),
+            "cancel" => fields(text).map(|OfJob { id, job, .. }| Request::Cancel { id, job }),
+            "jobs" => fields(text).map(|Bare { id, .. }| Request::Jobs { id }),
+            "reveal" => fields(text).map(|OfJob { id, job, .. }| Request::Reveal { id, job }),
+            "settings" => {
+                fields(text).map(|ChangeSettings { id, change, .. }| Request::Settings { id, change })
+            }
+            unknown => Err(FrameError::UnknownCommand(shown(unknown))),
+        },
+        Some(_) => Err(missing("expected a string")),
+    }
+}
+
+fn fields<T: DeserializeOwned>(text: &str) -> Result<T, FrameError> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| FrameError::Field {
+        path: error.path().to_string(),
+        problem: error.inner().to_string(),
+    })
+}
+
+/// What the other side wrote, short enough for a message.
+fn shown(text: &str) -> String {
+    let short: String = text.chars().take(64).collect();
+    format!("{short:?}")
+}
+
+/// Counts brackets outside strings; whether they match is the JSON reader's business.
+fn is_too_deep(text: &str) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
+/// What every frame has.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "type")]
+    command: Option<serde_json::Value>,
+    id: Option<serde_json::Value>,
+}
+
+/// Lenient, so that a newer extension is told to update the host rather than that a field is unknown.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Hello {
+    id: RequestId,
+    protocol: u32,
+    extension_version: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Start {
+    #[serde(rename = "type")]
+    _command: IgnoredAny,
+    id: RequestId,
+    job: JobId,
+    plan: CapturePlan,
+    #[serde(default)]
+    context: RequestContext,
+    #[serde(default)]
+    options: JobOptions,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfJob {
+    #[serde(rename = "type")]
+    _command: IgnoredAny,
+    id: RequestId,
+    job: JobId,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bare {
+    #[serde(rename = "type")]
+    _command: IgnoredAny,
+    id: RequestId,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeSettings {
+    #[serde(rename = "type")]
+    _command: IgnoredAny,
+    id: RequestId,
+    #[serde(default)]
+    change: Option<SettingsChange>,
+}

@@ -1,1 +1,223 @@
-//! The command line: arguments as typed, resolved once, then one module a command.
+//! The command line: arguments as typed ([`args`]), resolved once, then one module a command.
+
+mod args;
+mod cookies;
+mod get;
+mod source;
+
+use std::io::{IsTerminal as _, stderr, stdin, stdout};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use weir_core::protocol::{ErrorCode, Failure, Finished, Verdict};
+
+use crate::caller::{self, Caller};
+use crate::error::Coded as _;
+use crate::install::{self, Finding};
+use crate::report::line;
+use crate::session::{self, Host, SessionEnd};
+use crate::settings::SettingsFile;
+use args::{Arguments, Command, Registration};
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// Complete, or nothing was wrong.
+    Complete,
+    /// Failed.
+    Failed,
+    /// Wrong arguments, or a caller that is not on the list.
+    Usage,
+    /// Playable, with gaps.
+    Incomplete,
+    /// DRM, a scheme, a private address, a downgrade.
+    Refused,
+    /// Cancelled.
+    Cancelled,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Complete => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Incomplete => 3,
+            Exit::Refused => 4,
+            Exit::Cancelled => 130,
+        })
+    }
+}
+
+impl Exit {
+    fn of(finished: &Finished) -> Self {
+        match (finished.verdict, &finished.error) {
+            (Verdict::Complete, _) => Self::Complete,
+            (Verdict::Incomplete, _) => Self::Incomplete,
+            (Verdict::Cancelled, _) => Self::Cancelled,
+            (Verdict::Failed, Some(error)) => Self::of_failure(error),
+            (Verdict::Failed, None) => Self::Failed,
+        }
+    }
+
+    fn of_failure(failure: &Failure) -> Self {
+        match failure.code {
+            ErrorCode::Drm
+            | ErrorCode::SchemeRefused
+            | ErrorCode::PrivateAddress
+            | ErrorCode::InsecureDowngrade => Self::Refused,
+            ErrorCode::Usage => Self::Usage,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// The whole program: a browser's native host, or a command.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
+    crate::log::start();
+    match caller::identify(&arguments) {
+        Caller::Extension => serve(),
+        Caller::Stranger => {
+            tracing::warn!("unauthorised caller: {:?}", arguments.first());
+            let _ = session::write_once(&mut stdout(), &session::unauthorised());
+            unauthorised()
+        }
+        Caller::CommandLine if arguments.is_empty() && !stdin().is_terminal() => unauthorised(),
+        Caller::CommandLine => command(),
+    }
+}
+
+fn unauthorised() -> ExitCode {
+    line(
+        &mut stderr(),
+        "weir: unauthorised caller: see `weir --help` for the command line",
+    );
+    Exit::Usage.into()
+}
+
+fn serve() -> ExitCode {
+    let settings = match SettingsFile::of_the_user() {
+        Ok(settings) => settings,
+        Err(error) => return fail(&error.failure()).into(),
+    };
+    let end = on_a_runtime(async { session::run(stdin(), stdout(), Host { settings }).await });
+    match end {
+        Ok(SessionEnd::Closed) => Exit::Complete.into(),
+        Ok(SessionEnd::Broken | SessionEnd::Incompatible) => Exit::Failed.into(),
+        Err(exit) => exit.into(),
+    }
+}
+
+fn command() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print(); // help and version go to stdout, errors to stderr
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Complete
+            }
+            .into();
+        }
+    };
+    let exit = match arguments.command {
+        None => {
+            let _ = Arguments::command().print_help();
+            Exit::Complete
+        }
+        Some(Command::Get(get)) => on_a_runtime(get::run(*get)).unwrap_or_else(|exit| exit),
+        Some(Command::Install(registration)) => install(registration),
+        Some(Command::Uninstall(registration)) => uninstall(registration),
+        Some(Command::Doctor) => doctor(),
+    };
+    exit.into()
+}
+
+/// Runs `future` to its end, and does not wait for threads that are stuck in a read or a disk.
+fn on_a_runtime<T>(future: impl Future<Output = T>) -> Result<T, Exit> {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let output = runtime.block_on(future);
+            runtime.shutdown_background();
+            Ok(output)
+        }
+        Err(error) => {
+            let message = format!("cannot start: {error}");
+            Err(fail(&Failure {
+                code: ErrorCode::Internal,
+                message,
+            }))
+        }
+    }
+}
+
+fn fail(failure: &Failure) -> Exit {
+    tracing::error!(code = %failure.code, "{}", failure.message);
+    line(&mut stderr(), &format!("weir: {}", failure.message));
+    Exit::of_failure(failure)
+}
+
+fn install(registration: Registration) -> Exit {
+    match install::install(&registration.into()) {
+        Ok(browsers) => {
+            for browser in browsers {
+                line(
+                    &mut stdout(),
+                    &format!("{}: {}", browser.name(), browser.manifest().display()),
+                );
+            }
+            Exit::Complete
+        }
+        Err(error) => fail(&error.failure()),
+    }
+}
+
+fn uninstall(registration: Registration) -> Exit {
+    match install::uninstall(&registration.into()) {
+        Ok(browsers) if browsers.is_empty() => {
+            line(&mut stdout(), "nothing was registered");
+            Exit::Complete
+        }
+        Ok(browsers) => {
+            for browser in browsers {
+                line(
+                    &mut stdout(),
+                    &format!("{}: removed {}", browser.name(), browser.manifest().display()),
+                );
+            }
+            Exit::Complete
+        }
+        Err(error) => fail(&error.failure()),
+    }
+}
+
+fn doctor() -> Exit {
+    let settings = match SettingsFile::of_the_user() {
+        Ok(settings) => settings,
+        Err(error) => return fail(&error.failure()),
+    };
+    let findings = install::examine(&settings);
+    for finding in &findings {
+        line(&mut stdout(), &finding.to_string());
+    }
+    if let Some(log) = crate::log::path() {
+        line(
+            &mut stdout(),
+            &format!(
+                "note: settings are in {}, the log is {}",
+                settings.path().display(),
+                log.display()
+            ),
+        );
+    }
+    let sick = findings
+        .iter()
+        .any(|finding| matches!(finding, Finding::Problem { .. }));
+    if sick { Exit::Failed } else { Exit::Complete }
+}

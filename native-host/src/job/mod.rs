@@ -1,1 +1,281 @@
 //! One plan, from start to verdict.
+//!
+//! Tasks fetch and decrypt segments ahead, bounded in number and in bytes; one thread merges them in
+//! order. Whatever happens, nothing gets a final name that is not whole:
+//!
+//! | end | what is left |
+//! |---|---|
+//! | complete, incomplete | the file under its final name |
+//! | failed, browser gone | `NAME.part` when media was merged into it (`output` names it), else nothing |
+//! | cancelled | nothing |
+
+mod check;
+mod error;
+mod merging;
+mod meter;
+mod order;
+mod pump;
+mod segments;
+mod stop;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use weir_core::protocol::{
+    CapturePlan, Container, ErrorCode, Failure, Finished, Gap, JobId, JobState, Progress, RequestContext,
+    SegmentCounts, Verdict,
+};
+
+pub use error::JobError;
+pub use stop::{Stop, StopHandle, StopReason};
+
+use crate::error::Coded as _;
+use crate::fetch::{Client, ClientOptions, Permission};
+use crate::merge::{Merged, Merger, TrackHint};
+use crate::output_path::{Slot, Target};
+use crate::settings::Concurrency;
+use merging::MergeThread;
+use meter::Meter;
+
+/// What is to be captured, how, and where it goes.
+#[derive(Debug)]
+pub struct Job {
+    /// Its name on the port; None on the command line.
+    pub id: Option<JobId>,
+    /// What to fetch.
+    pub plan: CapturePlan,
+    /// Headers and cookies.
+    pub context: RequestContext,
+    /// The kind of output.
+    pub container: Container,
+    /// Segments in flight at a time.
+    pub concurrency: Concurrency,
+    /// The output.
+    pub target: Target,
+    /// What a segment that is gone means.
+    pub on_gap: OnGap,
+    /// `--allow-private`.
+    pub private_addresses: Permission,
+    /// `--allow-downgrade`.
+    pub downgrades: Permission,
+    /// `--proxy`.
+    pub proxy: Option<String>,
+}
+
+/// What a segment means that the server does not have, or not whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum OnGap {
+    /// The job fails and names the segment.
+    #[default]
+    Fail,
+    /// The segment is recorded as missing, and the job goes on.
+    Keep,
+}
+
+impl Job {
+    /// Checks everything that can be checked before the network is touched: the plan, the context, the
+    /// folder.
+    ///
+    /// # Errors
+    /// [`JobError`].
+    pub fn check(&self) -> Result<(), JobError> {
+        check::job(self)?;
+        self.client()?;
+        Ok(self.target.check()?)
+    }
+
+    /// The progress of this job before it has begun.
+    #[must_use]
+    pub fn queued(&self) -> Progress {
+        Progress {
+            job: self.id.clone(),
+            state: JobState::Queued,
+            segments: SegmentCounts {
+                total: check::segment_count(&self.plan),
+                fetched: 0,
+                retried: 0,
+            },
+            bytes: 0,
+            bytes_per_second: 0.0,
+            eta_seconds: None,
+        }
+    }
+
+    fn client(&self) -> Result<Client, JobError> {
+        let options = ClientOptions {
+            context: self.context.clone(),
+            source: self.plan.source.clone(),
+            private_addresses: self.private_addresses,
+            downgrades: self.downgrades,
+            proxy: self.proxy.clone(),
+        };
+        Ok(Client::new(&options)?)
+    }
+}
+
+/// Runs a job to its end. `progress` always holds the latest; `stop` ends the job early.
+pub async fn run(job: Job, progress: watch::Sender<Progress>, stop: Stop) -> Finished {
+    let meter = Arc::new(Meter::new(progress));
+    let id = job.id.clone();
+    let live = job.plan.live;
+    let mut slot = None;
+    let captured = capture(job, &meter, stop, &mut slot).await;
+    let segments = meter.segments();
+    meter.state(JobState::Finished);
+    match captured {
+        Ok(captured) => succeeded(id, captured, segments, live),
+        Err(error) => {
+            tracing::info!(job = id.as_ref().map(JobId::as_str), code = %error.code(), "job ended: {error}");
+            failed(id, &error, slot.as_ref(), segments)
+        }
+    }
+}
+
+/// The end of a job that has left nothing.
+#[must_use]
+pub fn refused(id: Option<JobId>, failure: Failure) -> Finished {
+    let cancelled = failure.code == ErrorCode::Cancelled;
+    Finished {
+        job: id,
+        verdict: if cancelled {
+            Verdict::Cancelled
+        } else {
+            Verdict::Failed
+        },
+        output: None,
+        bytes: 0,
+        duration_seconds: 0.0,
+        tracks: Vec::new(),
+        segments: SegmentCounts::default(),
+        gaps: Vec::new(),
+        error: Some(failure),
+    }
+}
+
+/// What a run to the last segment has left.
+struct Captured {
+    output: std::path::PathBuf,
+    merged: Merged,
+    gaps: Vec<(Gap, Failure)>,
+}
+
+async fn capture(
+    job: Job,
+    meter: &Arc<Meter>,
+    mut stop: Stop,
+    slot: &mut Option<Slot>,
+) -> Result<Captured, JobError> {
+    job.check()?;
+    let client = job.client()?;
+    let (free, merger) = create_output(&job)?;
+    let free = slot.insert(free).clone();
+    meter.state(JobState::Running);
+    let mut merging = MergeThread::start(merger, Arc::clone(meter));
+    let pumped = tokio::select! {
+        pumped = pump::run(&job, client, meter, &mut merging) => pumped,
+        reason = stop.stopped() => Err(JobError::Stopped(reason)),
+    };
+    let gaps = match pumped {
+        Ok(gaps) => gaps,
+        Err(error) => return Err(merging.abandon().await.err().unwrap_or(error)),
+    };
+    if meter.segments().fetched == 0 {
+        merging.abandon().await?;
+        return Err(JobError::NothingLeft);
+    }
+    meter.state(JobState::Finishing);
+    let finished = tokio::select! {
+        finished = merging.finish() => finished,
+        reason = stop.stopped() => Err(JobError::Stopped(reason)),
+    };
+    let merged = finished?;
+    for warning in &merged.warnings {
+        tracing::warn!("{warning}");
+    }
+    let output = tokio::task::spawn_blocking(move || free.publish())
+        .await
+        .map_err(JobError::internal)??;
+    Ok(Captured { output, merged, gaps })
+}
+
+/// Takes the first free name and starts the file there.
+fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
+    let hints: Vec<TrackHint> = job
+        .plan
+        .tracks
+        .iter()
+        .map(|track| TrackHint {
+            kind: Some(track.kind),
+            language: track.language.clone(),
+            name: track.name.clone(),
+            duration_seconds: order::known_duration(track),
+        })
+        .collect();
+    for slot in job.target.slots()? {
+        match Merger::create(&slot.part(), job.container, &hints) {
+            Ok(merger) => return Ok((slot, merger)),
+            Err(error) if error::is_taken(&error) => {}
+            Err(error) => return Err(JobError::Create(error)),
+        }
+    }
+    Err(job.target.no_free_name().into())
+}
+
+fn succeeded(id: Option<JobId>, captured: Captured, segments: SegmentCounts, live: bool) -> Finished {
+    let Captured { output, merged, gaps } = captured;
+    let error = match gaps.first() {
+        Some((_, first)) => Some(Failure {
+            code: first.code,
+            message: format!(
+                "{} of {} segments are missing; the first: {}",
+                gaps.len(),
+                segments.total,
+                first.message
+            ),
+        }),
+        None if live => Some(Failure {
+            code: ErrorCode::Unsupported,
+            message:
+                "the stream is live: what its playlist listed was captured, recording on is not supported yet"
+                    .to_owned(),
+        }),
+        None => None,
+    };
+    Finished {
+        job: id,
+        verdict: if error.is_none() {
+            Verdict::Complete
+        } else {
+            Verdict::Incomplete
+        },
+        output: Some(output.to_string_lossy().into_owned()),
+        bytes: merged.bytes,
+        duration_seconds: merged.duration_seconds,
+        tracks: merged.tracks,
+        segments,
+        gaps: gaps.into_iter().map(|(gap, _)| gap).collect(),
+        error,
+    }
+}
+
+fn failed(id: Option<JobId>, error: &JobError, slot: Option<&Slot>, segments: SegmentCounts) -> Finished {
+    let cancelled = matches!(error, JobError::Stopped(StopReason::User));
+    let mut kept = None;
+    if let Some(slot) = slot {
+        let part = slot.part();
+        if cancelled || segments.fetched == 0 {
+            slot.discard();
+        } else if part.exists() {
+            kept = Some(std::path::absolute(&part).unwrap_or(part));
+        }
+    }
+    Finished {
+        bytes: kept
+            .as_ref()
+            .and_then(|part| part.metadata().ok())
+            .map_or(0, |part| part.len()),
+        output: kept.map(|part| part.to_string_lossy().into_owned()),
+        segments,
+        ..refused(id, error.failure())
+    }
+}

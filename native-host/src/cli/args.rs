@@ -1,0 +1,235 @@
+//! Arguments as typed. What an argument is, is checked here; what arguments mean together, where they are
+//! used.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use weir_core::plan::{Languages, Quality};
+use weir_core::protocol::{Container, Header, Iv, Secret};
+use weir_core::url::AbsoluteUrl;
+
+use crate::install::Choice;
+use crate::job::OnGap;
+use crate::report::Style;
+use crate::settings::Concurrency;
+
+/// Saves HLS streams as files that play anywhere.
+#[derive(Debug, Parser)]
+#[command(
+    name = "weir",
+    version,
+    about,
+    arg_required_else_help = false,
+    disable_help_subcommand = true
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Saves a stream.
+    Get(Box<Get>),
+    /// Registers Weir with browsers, so that the extension can start it.
+    Install(Registration),
+    /// Takes the registration back.
+    Uninstall(Registration),
+    /// Looks for what keeps the extension from reaching Weir.
+    Doctor,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Get {
+    /// The playlist: a URL, or a file on this machine.
+    #[arg(value_name = "URL|FILE")]
+    pub source: String,
+    /// The file to make, or the folder to make it in; by default the current folder, named after the URL.
+    #[arg(short, long, value_name = "FILE|DIR")]
+    pub output: Option<PathBuf>,
+    /// Which variant: best, worst, at most so many lines, or at most so many kilobits per second.
+    #[arg(long, value_name = "best|worst|HEIGHTp|MAXkbps", default_value = "best", value_parser = quality)]
+    pub quality: Quality,
+    /// Which audio: a language, all, or none; by default the one that players choose.
+    #[arg(long, value_name = "LANG|all|none", value_parser = languages)]
+    pub audio: Option<Languages>,
+    /// Subtitles; only none so far.
+    #[arg(long, value_name = "none")]
+    pub subs: Option<Subtitles>,
+    /// The kind of output; by default what the output's name says, else mp4.
+    #[arg(long, value_name = "mp4|ts|segments", value_parser = container)]
+    pub container: Option<Container>,
+    /// Segments fetched at a time.
+    #[arg(long, value_name = "1..64")]
+    pub concurrency: Option<Concurrency>,
+    #[command(flatten)]
+    pub asking: Asking,
+    /// The key of encrypted segments, instead of the playlist's: 32 hexadecimal digits, or a file of 16 bytes.
+    #[arg(long, value_name = "HEX|FILE")]
+    pub key: Option<String>,
+    /// The initialisation vector of encrypted segments, instead of the playlist's.
+    #[arg(long, value_name = "HEX")]
+    pub iv: Option<Iv>,
+    /// What a segment means that the server does not have.
+    #[arg(long, value_name = "fail|keep", default_value = "fail")]
+    pub on_gap: OnGap,
+    /// Follow a playlist into a private network, or from there.
+    #[arg(long)]
+    pub allow_private: bool,
+    /// Follow an https playlist to http.
+    #[arg(long)]
+    pub allow_downgrade: bool,
+    #[command(flatten)]
+    pub telling: Telling,
+}
+
+/// How servers are asked.
+#[derive(Debug, Args)]
+pub(super) struct Asking {
+    /// What a local file's relative URLs are relative to.
+    #[arg(long, value_name = "URL", value_parser = AbsoluteUrl::parse)]
+    pub base: Option<AbsoluteUrl>,
+    /// A proxy: http://, https:// or socks5://host:port.
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
+    /// A request header; may be repeated.
+    #[arg(short = 'H', long = "header", value_name = "Name: value", value_parser = header)]
+    pub headers: Vec<Header>,
+    /// Cookies, in a file of Netscape's format as browsers' add-ons and curl write it.
+    #[arg(long, value_name = "FILE")]
+    pub cookies: Option<PathBuf>,
+    /// The page that shows the stream.
+    #[arg(long, value_name = "URL")]
+    pub referer: Option<String>,
+    /// Instead of Weir's own.
+    #[arg(long, value_name = "TEXT")]
+    pub user_agent: Option<String>,
+}
+
+/// How much is told.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Telling {
+    /// One JSON event a line on stdout, `finished` last.
+    #[arg(long)]
+    json: bool,
+    /// Only errors.
+    #[arg(short, long, conflicts_with = "json")]
+    quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Registration {
+    /// A browser, or all that this system could have; by default those that are found. May be repeated.
+    #[arg(long, value_name = "NAME|all")]
+    browser: Vec<String>,
+}
+
+/// What `--subs` takes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Subtitles {
+    /// No subtitles.
+    None,
+}
+
+impl From<Registration> for Choice {
+    fn from(registration: Registration) -> Self {
+        match registration.browser {
+            names if names.is_empty() => Self::Found,
+            names if names.iter().any(|name| name == "all") => Self::All,
+            names => Self::Named(names),
+        }
+    }
+}
+
+impl Telling {
+    pub(super) fn style(self) -> Style {
+        match self {
+            Self { json: true, .. } => Style::Json,
+            Self { quiet: true, .. } => Style::Quiet,
+            Self { .. } => Style::Human,
+        }
+    }
+}
+
+fn quality(text: &str) -> Result<Quality, &'static str> {
+    const WANTED: &str = "best, worst, lines (720p) or kilobits per second (1500kbps)";
+    let lower = text.to_ascii_lowercase();
+    if let Some(kilobits) = lower.strip_suffix("kbps") {
+        let kilobits = u64::from_str(kilobits).map_err(|_| WANTED)?;
+        return kilobits
+            .checked_mul(1000)
+            .map(Quality::MaxBandwidth)
+            .ok_or(WANTED);
+    }
+    match lower.as_str() {
+        "best" => Ok(Quality::Best),
+        "worst" => Ok(Quality::Worst),
+        lines => {
+            let lines = lines.strip_suffix('p').ok_or(WANTED)?;
+            lines.parse().map(Quality::MaxHeight).map_err(|_| WANTED)
+        }
+    }
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the form that clap asks of a value parser"
+)]
+fn languages(text: &str) -> Result<Languages, String> {
+    Ok(match text {
+        "all" => Languages::All,
+        "none" => Languages::None,
+        language => Languages::Language(language.to_owned()),
+    })
+}
+
+fn container(text: &str) -> Result<Container, &'static str> {
+    match text {
+        "mp4" => Ok(Container::Mp4),
+        "ts" => Ok(Container::Ts),
+        "segments" => Ok(Container::Segments),
+        _ => Err("mp4, ts or segments"),
+    }
+}
+
+fn header(text: &str) -> Result<Header, &'static str> {
+    let (name, value) = text.split_once(':').ok_or("a header is `Name: value`")?;
+    let name = name.trim();
+    if name.is_empty() {
+        return Err("a header is `Name: value`");
+    }
+    Ok(Header {
+        name: name.to_owned(),
+        value: Secret::new(value.trim()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        use clap::CommandFactory as _;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn qualities() {
+        assert_eq!(quality("720p"), Ok(Quality::MaxHeight(720)));
+        assert_eq!(quality("1500kbps"), Ok(Quality::MaxBandwidth(1_500_000)));
+        assert_eq!(quality("worst"), Ok(Quality::Worst));
+        for wrong in ["720", "p", "good", "kbps", "-1p", "99999999999999999999kbps"] {
+            quality(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn headers() {
+        let read = header("X-Token:  a: b ").unwrap();
+        assert_eq!((read.name.as_str(), read.value.expose()), ("X-Token", "a: b"));
+        header("no colon").unwrap_err();
+        header(": x").unwrap_err();
+    }
+}

@@ -1,0 +1,356 @@
+//! `weir get`: a playlist -> a plan -> a job.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use weir_core::plan::{self, ChosenTrack, Languages, PlanError, Selection};
+use weir_core::playlist::{Media, Playlist};
+use weir_core::protocol::{CapturePlan, Container, ErrorCode, Finished, Iv, KeyMethod, Progress, SegmentKey};
+use weir_core::url::{AbsoluteUrl, AddressClass};
+
+use super::Exit;
+use super::args::Get;
+use super::source::{self, Source, SourceError};
+use crate::error::Coded;
+use crate::fetch::{Client, Permission};
+use crate::job::{self, Job, JobError, StopHandle, StopReason};
+use crate::output_path::{OutputError, Target};
+use crate::report::Reporter;
+
+/// Names of playlists that say nothing of what is in them.
+const GENERIC_NAMES: &[&str] = &[
+    "index",
+    "master",
+    "playlist",
+    "manifest",
+    "main",
+    "chunklist",
+    "stream",
+    "video",
+    "prog_index",
+];
+
+/// Why there is no job.
+#[derive(Debug, thiserror::Error)]
+enum GetError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Job(#[from] JobError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    #[error("private address: {0}; allow it with --allow-private")]
+    PrivateAddress(AbsoluteUrl),
+    #[error("a plain list of {0} files, not a stream: give one of them to `weir get`, or see `weir probe`")]
+    List(usize),
+    #[error("a file without absolute URLs needs --base URL")]
+    NeedsBase,
+    #[error("--key: 32 hexadecimal digits or a file of 16 bytes")]
+    Key,
+    #[error("--iv goes with --key or an encrypted stream; this stream is not encrypted")]
+    IvOfClear,
+}
+
+impl Coded for GetError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Source(error) => error.code(),
+            Self::Plan(error) => error.code(),
+            Self::Job(error) => error.code(),
+            Self::Output(error) => error.code(),
+            Self::PrivateAddress(_) => ErrorCode::PrivateAddress,
+            Self::List(_) => ErrorCode::NotAPlaylist,
+            Self::NeedsBase | Self::Key | Self::IvOfClear => ErrorCode::Usage,
+        }
+    }
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: Get) -> Exit {
+    let mut reporter = Reporter::new(arguments.telling.style());
+    let (handle, mut stop) = StopHandle::new();
+    let handle = Arc::new(handle);
+    tokio::spawn(stop_on_signals(Arc::clone(&handle)));
+    let planned = tokio::select! {
+        planned = plan_job(&arguments) => planned,
+        reason = stop.stopped() => Err(JobError::Stopped(reason).into()),
+    };
+    let finished = match planned {
+        Ok(job) => watch_job(job, stop, &mut reporter).await,
+        Err(error) => {
+            tracing::error!(code = %error.code(), "{error}");
+            job::refused(None, error.failure())
+        }
+    };
+    reporter.finished(&finished);
+    Exit::of(&finished)
+}
+
+async fn watch_job(job: Job, stop: job::Stop, reporter: &mut Reporter) -> Finished {
+    let (sender, mut progress) = watch::channel::<Progress>(job.queued());
+    let mut ticks = tokio::time::interval(reporter.interval());
+    let run = job::run(job, sender, stop);
+    tokio::pin!(run);
+    loop {
+        tokio::select! {
+            finished = &mut run => return finished,
+            _ = ticks.tick() => if progress.has_changed().unwrap_or(false) {
+                reporter.progress(&progress.borrow_and_update());
+            },
+        }
+    }
+}
+
+/// The first Ctrl-C or SIGTERM ends the job in order; the second ends the process as it does elsewhere.
+async fn stop_on_signals(stop: Arc<StopHandle>) {
+    if signal().await.is_ok() {
+        stop.stop(StopReason::User);
+        if signal().await.is_ok() {
+            std::process::exit(130);
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+/// Everything up to the job. The output is checked first: nothing is fetched that could not be kept.
+async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
+    let source = Source::parse(&arguments.source, arguments.asking.base.as_ref())?;
+    let container = container_of(arguments);
+    let target = target(arguments.output.as_deref(), &source, container)?;
+    target.check()?;
+    let key = arguments.key.as_deref().map(key_url).transpose()?;
+    let context = source::context(&arguments.asking)?;
+    let mut plan = read_plan(arguments, &source).await?;
+    replace_keys(&mut plan, key.as_ref(), arguments.iv)?;
+    Ok(Job {
+        id: None,
+        plan,
+        context,
+        container,
+        concurrency: arguments.concurrency.unwrap_or_default(),
+        target,
+        on_gap: arguments.on_gap,
+        private_addresses: permission(arguments.allow_private),
+        downgrades: permission(arguments.allow_downgrade),
+        proxy: arguments.asking.proxy.clone(),
+    })
+}
+
+/// Reads the playlist, and those that the selection needs.
+async fn read_plan(arguments: &Get, source: &Source) -> Result<CapturePlan, GetError> {
+    let client_for = |url: &AbsoluteUrl| {
+        if url.address_class() == AddressClass::Private && !arguments.allow_private {
+            return Err(GetError::PrivateAddress(url.clone()));
+        }
+        let (private, downgrades) = (
+            permission(arguments.allow_private),
+            permission(arguments.allow_downgrade),
+        );
+        Ok(source::client(url, &arguments.asking, private, downgrades)?)
+    };
+    let client = source.url().map(client_for).transpose()?;
+    let text = source.read(client.as_ref()).await?;
+    let reading = source::read_playlist(&text, &source.shown())?;
+    for warning in &reading.warnings {
+        tracing::warn!(line = warning.line, "{}: {}", source.shown(), warning.message);
+    }
+    let tracks = match reading.playlist {
+        Playlist::List(list) => return Err(GetError::List(list.entries.len())),
+        Playlist::Media(media) => {
+            let origin = text
+                .base
+                .clone()
+                .or_else(|| first_url(&media))
+                .ok_or(GetError::NeedsBase)?;
+            vec![(ChosenTrack::only(origin), media)]
+        }
+        Playlist::Multivariant(multivariant) => {
+            let selection = Selection {
+                quality: arguments.quality.clone(),
+                audio: arguments.audio.clone().unwrap_or_default(),
+                subtitles: Languages::None, // merging them is not supported yet
+            };
+            let mut tracks = Vec::new();
+            for chosen in plan::choose(&multivariant, &selection)? {
+                let media = match &client {
+                    Some(client) => media(client, &chosen.playlist).await?,
+                    None => media(&client_for(&chosen.playlist)?, &chosen.playlist).await?,
+                };
+                tracks.push((chosen, media));
+            }
+            tracks
+        }
+    };
+    let origin = text
+        .base
+        .or_else(|| tracks.first().map(|(track, _)| track.playlist.clone()));
+    Ok(plan::build(&origin.ok_or(GetError::NeedsBase)?, None, &tracks)?)
+}
+
+async fn media(client: &Client, url: &AbsoluteUrl) -> Result<Media, GetError> {
+    let text = source::fetch(client, url).await?;
+    let reading = source::read_playlist(&text, &url.to_string())?;
+    Ok(plan::expect_media(reading, url)?)
+}
+
+fn first_url(media: &Media) -> Option<AbsoluteUrl> {
+    media
+        .segments
+        .iter()
+        .find_map(|segment| segment.uri.resolved.clone().ok())
+}
+
+fn permission(allowed: bool) -> Permission {
+    if allowed {
+        Permission::Allowed
+    } else {
+        Permission::Refused
+    }
+}
+
+/// `--container`, else what the output's name says, else MP4.
+fn container_of(arguments: &Get) -> Container {
+    let named = || {
+        arguments
+            .output
+            .as_deref()?
+            .extension()
+            .filter(|e| e.eq_ignore_ascii_case("ts"))
+    };
+    arguments.container.unwrap_or_else(|| {
+        if named().is_some() {
+            Container::Ts
+        } else {
+            Container::Mp4
+        }
+    })
+}
+
+fn target(output: Option<&Path>, source: &Source, container: Container) -> Result<Target, OutputError> {
+    let in_folder = |folder: &Path| Target::titled(folder, Some(&name_of(source)), container);
+    match output {
+        None => Ok(in_folder(Path::new("."))),
+        Some(path) if path.is_dir() || is_written_as_folder(path) => Ok(in_folder(path)),
+        Some(path) => Target::named(path, container),
+    }
+}
+
+fn is_written_as_folder(path: &Path) -> bool {
+    path.to_str()
+        .is_some_and(|path| path.ends_with(std::path::is_separator))
+}
+
+/// What to call the output of a playlist: its file's name, or the folder's where that says nothing.
+fn name_of(source: &Source) -> String {
+    let path = match source {
+        Source::Url(url) if url.is_data() => PathBuf::new(),
+        Source::Url(url) => PathBuf::from(percent_decoded(url.as_url().path())),
+        Source::File(path, _) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+    };
+    let stem = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    if !GENERIC_NAMES.contains(&stem.to_ascii_lowercase().as_str()) {
+        return stem;
+    }
+    let folder = path
+        .parent()
+        .and_then(Path::file_name)
+        .map(|name| name.to_string_lossy().into_owned());
+    folder.unwrap_or(stem)
+}
+
+fn percent_decoded(path: &str) -> String {
+    percent_encoding::percent_decode_str(path)
+        .decode_utf8_lossy()
+        .into_owned()
+}
+
+/// The key of `--key` as a `data:` URL, so that it goes the same way as every other key.
+fn key_url(text: &str) -> Result<AbsoluteUrl, GetError> {
+    let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let bytes = if is_hex {
+        u128::from_str_radix(text, 16)
+            .map_err(|_| GetError::Key)?
+            .to_be_bytes()
+            .to_vec()
+    } else {
+        source::read_file(Path::new(text), 64).map_err(|_| GetError::Key)?
+    };
+    if bytes.len() != 16 {
+        return Err(GetError::Key);
+    }
+    let encoded = percent_encoding::percent_encode(&bytes, percent_encoding::NON_ALPHANUMERIC);
+    AbsoluteUrl::parse(&format!("data:application/octet-stream,{encoded}")).map_err(|_| GetError::Key)
+}
+
+/// Puts `--key` and `--iv` in the place of the playlist's. Where the playlist tells of no encryption at
+/// all, a given key is for every segment; otherwise clear segments stay clear.
+fn replace_keys(plan: &mut CapturePlan, key: Option<&AbsoluteUrl>, iv: Option<Iv>) -> Result<(), GetError> {
+    if key.is_none() && iv.is_none() {
+        return Ok(());
+    }
+    let segments = || plan.tracks.iter().flat_map(|track| &track.segments);
+    let none_encrypted = segments().all(|segment| segment.key.is_none());
+    if none_encrypted && key.is_none() {
+        return Err(GetError::IvOfClear);
+    }
+    for segment in plan.tracks.iter_mut().flat_map(|track| &mut track.segments) {
+        if none_encrypted && let Some(url) = key {
+            let iv = Iv::from_sequence(segment.sequence);
+            segment.key = Some(SegmentKey {
+                method: KeyMethod::Aes128,
+                url: url.clone(),
+                iv,
+            });
+        }
+        let map_key = segment.map.as_mut().and_then(|map| map.key.as_mut());
+        for used in segment.key.iter_mut().chain(map_key) {
+            used.url = key.unwrap_or(&used.url).clone();
+            used.iv = iv.unwrap_or(used.iv);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        let name = |text: &str| name_of(&Source::parse(text, None).unwrap());
+        assert_eq!(
+            name("https://a.example/films/The%20Mill/master.m3u8?t=1"),
+            "The Mill"
+        );
+        assert_eq!(name("https://a.example/films/mill.m3u8"), "mill");
+        assert_eq!(name("https://a.example/index.m3u8"), "index");
+        assert_eq!(name("lists/mill.m3u8"), "mill");
+    }
+
+    #[test]
+    fn keys_as_typed() {
+        let url = key_url("000102030405060708090a0b0c0d0eff").unwrap();
+        assert!(url.as_str().ends_with("%0B%0C%0D%0E%FF"), "{}", url.as_str());
+        assert_eq!(key_url("0001").unwrap_err().code(), ErrorCode::Usage);
+    }
+}

@@ -1,0 +1,142 @@
+//! Why a job ended before its last segment.
+
+use weir_core::plan::PlanError;
+use weir_core::protocol::{ErrorCode, KeyMethod, MediaSequence};
+
+use super::StopReason;
+use crate::decrypt::DecryptError;
+use crate::error::{Coded, io_error_in};
+use crate::fetch::FetchError;
+use crate::keys::KeyError;
+use crate::merge::MergeError;
+use crate::output_path::OutputError;
+
+/// Why a job ended before its last segment.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// A plan that no playlist gives, or one that leads where it may not.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Over [`weir_core::protocol::limits::MAX_PLAYLIST_SEGMENTS`].
+    #[error("too many segments: {0}")]
+    TooManySegments(u64),
+    /// More headers or cookies than anyone needs.
+    #[error("too many headers or cookies: {0}")]
+    TooManyEntries(usize),
+    /// A protection that this version does not handle.
+    #[error("segment {}: {method} encryption is not supported yet", .sequence.0)]
+    Method {
+        /// The first such segment.
+        sequence: MediaSequence,
+        /// Its method.
+        method: KeyMethod,
+    },
+    /// The client could not be made: a header, a proxy.
+    #[error(transparent)]
+    Client(#[from] FetchError),
+    /// A segment or its map could not be had.
+    #[error("segment {}: {error}", .sequence.0)]
+    Segment {
+        /// Which one.
+        sequence: MediaSequence,
+        /// Why.
+        error: FetchError,
+    },
+    /// A segment was refused after others had been given.
+    #[error("segment {}: the link has expired ({status}): reopen the page and capture again", .sequence.0)]
+    LinkExpired {
+        /// Which one.
+        sequence: MediaSequence,
+        /// 403 or 410.
+        status: u16,
+    },
+    /// A key could not be had.
+    #[error("segment {}: {error}", .sequence.0)]
+    Key {
+        /// The segment that needs it.
+        sequence: MediaSequence,
+        /// Why.
+        error: KeyError,
+    },
+    /// Decryption failed, twice.
+    #[error("segment {}: {error}", .sequence.0)]
+    Decrypt {
+        /// Which one.
+        sequence: MediaSequence,
+        /// Why.
+        error: DecryptError,
+    },
+    /// A segment could not be merged.
+    #[error("segment {}: {error}", .sequence.0)]
+    Merge {
+        /// Which one.
+        sequence: MediaSequence,
+        /// Why.
+        error: MergeError,
+    },
+    /// The output could not be started.
+    #[error(transparent)]
+    Create(MergeError),
+    /// The output could not be finished.
+    #[error("at the end of the file: {0}")]
+    Finish(MergeError),
+    /// The output's folder or name.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// Every segment is a gap.
+    #[error("every segment is missing")]
+    NothingLeft,
+    /// Ended early.
+    #[error("{}", match .0 { StopReason::User => "cancelled", StopReason::BrowserGone => "the browser closed the port" })]
+    Stopped(StopReason),
+    /// A task or a thread died.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl Coded for JobError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Plan(error) => error.code(),
+            Self::NothingLeft => ErrorCode::NothingToCapture,
+            Self::TooManySegments(_) => ErrorCode::BadPlaylist,
+            Self::TooManyEntries(_) => ErrorCode::BadHeader,
+            Self::Method { .. } => ErrorCode::Unsupported,
+            Self::Client(error) | Self::Segment { error, .. } => error.code(),
+            Self::LinkExpired { .. } => ErrorCode::LinkExpired,
+            Self::Key { error, .. } => error.code(),
+            Self::Decrypt { error, .. } => error.code(),
+            Self::Merge { error, .. } | Self::Create(error) | Self::Finish(error) => Coded::code(error),
+            Self::Output(error) => error.code(),
+            Self::Stopped(StopReason::User) => ErrorCode::Cancelled,
+            Self::Stopped(StopReason::BrowserGone) => ErrorCode::BrowserGone,
+            Self::Internal(_) => ErrorCode::Internal,
+        }
+    }
+}
+
+impl JobError {
+    pub(super) fn internal(error: impl std::fmt::Display) -> Self {
+        Self::Internal(error.to_string())
+    }
+
+    /// True when the stream can do without this segment: it is gone or not whole. A refused, unreachable or
+    /// unreadable server is no gap, because the next segment would fare no better.
+    pub(super) fn is_gap(&self) -> bool {
+        match self {
+            Self::Segment { error, .. } => match error.status() {
+                Some(status) => !matches!(status, 401 | 403 | 429),
+                None => error.code() == ErrorCode::BadResponse,
+            },
+            Self::LinkExpired { status, .. } => *status == 410,
+            Self::Decrypt { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// Another job created this file first.
+pub(super) fn is_taken(error: &MergeError) -> bool {
+    io_error_in(error).is_some_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists)
+}

@@ -1,0 +1,100 @@
+//! A job's progress, from what was received and what was merged.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use weir_core::protocol::{JobState, Progress, SegmentCounts};
+
+use crate::fetch;
+
+/// What "recent" means for the speed that is shown.
+const SPEED_WINDOW: Duration = Duration::from_secs(5);
+
+/// A job's progress; every change is seen by whoever watches.
+#[derive(Debug)]
+pub(super) struct Meter {
+    progress: watch::Sender<Progress>,
+    received: Arc<fetch::Meter>,
+    /// Fetched again because they did not decrypt.
+    fetched_again: AtomicU64,
+    started: Instant,
+    /// When, and how many bytes until then; one for each count.
+    marks: Mutex<VecDeque<(Instant, u64)>>,
+}
+
+impl Meter {
+    pub(super) fn new(progress: watch::Sender<Progress>) -> Self {
+        let now = Instant::now();
+        Self {
+            progress,
+            received: Arc::default(),
+            fetched_again: AtomicU64::new(0),
+            started: now,
+            marks: Mutex::new(VecDeque::from([(now, 0)])),
+        }
+    }
+
+    /// Counts what comes in.
+    pub(super) fn received(&self) -> &Arc<fetch::Meter> {
+        &self.received
+    }
+
+    pub(super) fn state(&self, state: JobState) {
+        self.count();
+        self.progress.send_modify(|progress| progress.state = state);
+    }
+
+    pub(super) fn segments(&self) -> SegmentCounts {
+        self.progress.borrow().segments
+    }
+
+    pub(super) fn retried(&self) {
+        self.fetched_again.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes over what came in until now.
+    pub(super) fn count(&self) {
+        let bytes = self.received.bytes();
+        let retried = self.received.retries() + self.fetched_again.load(Ordering::Relaxed);
+        let bytes_per_second = self.speed(Instant::now(), bytes);
+        self.progress.send_modify(|progress| {
+            progress.bytes = bytes;
+            progress.segments.retried = retried;
+            progress.bytes_per_second = bytes_per_second;
+        });
+    }
+
+    /// One more segment is in the output.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub(super) fn merged(&self) {
+        let elapsed = self.started.elapsed().as_secs_f64();
+        self.progress.send_modify(|progress| {
+            let segments = &mut progress.segments;
+            segments.fetched += 1;
+            let left = segments.total.saturating_sub(segments.fetched);
+            progress.eta_seconds = Some(elapsed / segments.fetched as f64 * left as f64);
+        });
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    fn speed(&self, now: Instant, bytes: u64) -> f64 {
+        let Ok(mut marks) = self.marks.lock() else {
+            return 0.0;
+        };
+        marks.push_back((now, bytes));
+        let old = |mark: Option<&(Instant, u64)>| {
+            mark.is_some_and(|(then, _)| now.duration_since(*then) > SPEED_WINDOW)
+        };
+        while marks.len() > 2 && old(marks.get(1)) {
+            marks.pop_front();
+        }
+        let Some((then, before)) = marks.front() else {
+            return 0.0;
+        };
+        let seconds = now.duration_since(*then).as_secs_f64().max(0.001);
+        bytes.saturating_sub(*before) as f64 / seconds
+    }
+}

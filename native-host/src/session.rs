@@ -1,1 +1,0 @@
-//! A browser on the port: handshake, requests, jobs and their events.

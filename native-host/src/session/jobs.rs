@@ -1,0 +1,165 @@
+//! The jobs of a session.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc, watch};
+use weir_core::protocol::limits::MAX_JOBS;
+use weir_core::protocol::{Finished, JobId, JobStatus, Progress};
+
+use super::RequestError;
+use crate::error::Coded as _;
+use crate::job::{self, Job, JobError, Stop, StopHandle, StopReason};
+
+/// Jobs that fetch at a time; the others wait. Each keeps up to 64 MiB of segments in memory.
+const MAX_RUNNING: usize = 4;
+
+/// A job has ended.
+pub(super) type Ended = (JobId, Finished);
+
+/// Running and ended jobs.
+#[derive(Debug)]
+pub(super) struct Jobs {
+    running: HashMap<JobId, Running>,
+    /// Newest first, at most [`MAX_JOBS`].
+    finished: VecDeque<JobStatus>,
+    turns: Arc<Semaphore>,
+    ended: mpsc::UnboundedSender<Ended>,
+    /// Numbers jobs in the order in which they came.
+    started: u64,
+}
+
+#[derive(Debug)]
+struct Running {
+    number: u64,
+    title: Option<String>,
+    progress: watch::Receiver<Progress>,
+    stop: StopHandle,
+}
+
+impl Jobs {
+    pub(super) fn new(ended: mpsc::UnboundedSender<Ended>) -> Self {
+        let turns = Arc::new(Semaphore::new(MAX_RUNNING));
+        Self {
+            running: HashMap::new(),
+            finished: VecDeque::new(),
+            turns,
+            ended,
+            started: 0,
+        }
+    }
+
+    /// Whether a job of this id can be started.
+    pub(super) fn admit(&self, id: &JobId) -> Result<(), RequestError> {
+        if self.running.contains_key(id) || self.finished.iter().any(|status| status.job == *id) {
+            return Err(RequestError::DuplicateJob(id.clone()));
+        }
+        if self.running.len() >= MAX_JOBS {
+            Err(RequestError::Busy)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Starts an admitted job, or lets it wait for its turn.
+    pub(super) fn start(&mut self, job: Job) {
+        let Some(id) = job.id.clone() else { return };
+        let (sender, progress) = watch::channel(job.queued());
+        let (handle, stop) = StopHandle::new();
+        self.started += 1;
+        let running = Running {
+            number: self.started,
+            title: job.plan.title.clone(),
+            progress,
+            stop: handle,
+        };
+        self.running.insert(id.clone(), running);
+        let (turns, ended) = (Arc::clone(&self.turns), self.ended.clone());
+        tokio::spawn(async move {
+            let finished = in_turn(job, sender, stop, &turns).await;
+            let _ = ended.send((id, finished));
+        });
+    }
+
+    pub(super) fn cancel(&self, id: &JobId) -> Result<(), RequestError> {
+        match self.running.get(id) {
+            Some(job) => job.stop.stop(StopReason::User),
+            // Its `finished` is on the way or was sent: there is nothing left to cancel.
+            None if self.finished.iter().any(|status| status.job == *id) => {}
+            None => return Err(RequestError::UnknownJob(id.clone())),
+        }
+        Ok(())
+    }
+
+    pub(super) fn stop_all(&self, reason: StopReason) {
+        for job in self.running.values() {
+            job.stop.stop(reason);
+        }
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Files an ended job.
+    pub(super) fn end(&mut self, (id, finished): Ended) -> Finished {
+        if let Some(job) = self.running.remove(&id) {
+            let progress = job.progress.borrow().clone();
+            let status = JobStatus {
+                job: id,
+                title: job.title,
+                progress,
+                finished: Some(finished.clone()),
+            };
+            self.finished.push_front(status);
+            self.finished.truncate(MAX_JOBS);
+        }
+        finished
+    }
+
+    /// The progress of jobs that went on since the last call.
+    pub(super) fn changed(&mut self) -> Vec<Progress> {
+        let changed = |job: &mut Running| {
+            let news = job.progress.has_changed().unwrap_or(false);
+            news.then(|| job.progress.borrow_and_update().clone())
+        };
+        self.running.values_mut().filter_map(changed).collect()
+    }
+
+    /// Running jobs in the order in which they came, then ended ones, newest first.
+    pub(super) fn list(&self) -> Vec<JobStatus> {
+        let mut running: Vec<_> = self.running.iter().collect();
+        running.sort_by_key(|(_, job)| job.number);
+        let status = |(id, job): (&JobId, &Running)| JobStatus {
+            job: id.clone(),
+            title: job.title.clone(),
+            progress: job.progress.borrow().clone(),
+            finished: None,
+        };
+        running
+            .into_iter()
+            .map(status)
+            .chain(self.finished.iter().cloned())
+            .collect()
+    }
+
+    /// The file of an ended job.
+    pub(super) fn output(&self, id: &JobId) -> Result<&str, RequestError> {
+        let status = self.finished.iter().find(|status| status.job == *id);
+        let status = status.ok_or_else(|| RequestError::UnknownJob(id.clone()))?;
+        let output = status
+            .finished
+            .as_ref()
+            .and_then(|finished| finished.output.as_deref());
+        output.ok_or_else(|| RequestError::NoFile(id.clone()))
+    }
+}
+
+async fn in_turn(job: Job, progress: watch::Sender<Progress>, mut stop: Stop, turns: &Semaphore) -> Finished {
+    // Only the waiting is given up here: a job that runs ends itself, and cleans up.
+    let _turn = tokio::select! {
+        turn = turns.acquire() => turn,
+        reason = stop.stopped() => return job::refused(job.id, JobError::Stopped(reason).failure()),
+    };
+    job::run(job, progress, stop).await
+}

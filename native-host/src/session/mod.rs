@@ -1,0 +1,367 @@
+//! A browser on the port: handshake, requests, jobs and their events.
+//!
+//! One loop owns everything. A thread reads frames, a thread writes them, a task runs each job; what
+//! waits for a slow browser is bounded: answers and ends of jobs are kept in order and stop the reading of
+//! new requests when there are many, progress is sent only when nothing else waits, the latest alone.
+
+mod jobs;
+mod outbox;
+mod wire;
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
+use weir_core::protocol::limits::{MAX_FRAME_TO_HOST_BYTES, MAX_JOBS};
+use weir_core::protocol::{
+    ErrorCode, Event, Failure, JobId, JobOptions, Request, RequestContext, RequestId, SettingsChange, VERSION,
+};
+
+use crate::error::Coded;
+use crate::fetch::Permission;
+use crate::job::{Job, JobError, OnGap, StopReason};
+use crate::output_path::Target;
+use crate::port::{self, FrameError, PortError};
+use crate::settings::{Concurrency, SettingsError, SettingsFile};
+use jobs::Jobs;
+use outbox::Outbox;
+use wire::Incoming;
+
+/// How often progress is told.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long jobs may take to end, and the last answers to be read, when the port is closed: Chromium kills
+/// after two seconds.
+const LAST_WORDS_TIME: Duration = Duration::from_millis(900);
+
+/// Answers that may wait for the browser before no more requests are read.
+const MAX_WAITING_ANSWERS: usize = 256;
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// The browser closed the port.
+    Closed,
+    /// The input broke off inside a frame, or could not be read.
+    Broken,
+    /// The two sides do not speak the same protocol.
+    Incompatible,
+}
+
+/// What a session needs of the machine.
+#[derive(Debug)]
+pub struct Host {
+    /// Where the settings are.
+    pub settings: SettingsFile,
+}
+
+/// Serves one browser until it closes the port.
+pub async fn run(
+    input: impl Read + Send + 'static,
+    output: impl Write + Send + 'static,
+    host: Host,
+) -> SessionEnd {
+    let (ended_sender, ended) = mpsc::unbounded_channel();
+    let mut session = Session {
+        host,
+        jobs: Jobs::new(ended_sender),
+        outbox: Outbox::default(),
+        greeted: false,
+    };
+    let end = session.serve(wire::read(input), wire::write(output), ended).await;
+    tracing::info!(?end, "session ended");
+    end
+}
+
+struct Session {
+    host: Host,
+    jobs: Jobs,
+    outbox: Outbox,
+    greeted: bool,
+}
+
+impl Session {
+    async fn serve(
+        &mut self,
+        mut incoming: mpsc::Receiver<Incoming>,
+        (outgoing, written): (mpsc::Sender<Vec<u8>>, oneshot::Receiver<()>),
+        mut ended: mpsc::UnboundedReceiver<jobs::Ended>,
+    ) -> SessionEnd {
+        let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let end = loop {
+            tokio::select! {
+                permit = outgoing.reserve(), if !self.outbox.is_empty() => match (permit, self.outbox.pop()) {
+                    (Ok(permit), Some(frame)) => permit.send(frame),
+                    _ => break SessionEnd::Closed, // nobody reads: EPIPE is the same as the end of the input
+                },
+                frame = incoming.recv(), if self.outbox.len() < MAX_WAITING_ANSWERS => match frame {
+                    None => break SessionEnd::Closed,
+                    Some(Ok(frame)) => if let Some(end) = self.frame(frame) { break end },
+                    Some(Err(error)) => {
+                        self.outbox.push(&Event::Error { re: None, error: error.failure() });
+                        break SessionEnd::Broken;
+                    }
+                },
+                Some(job) = ended.recv() => {
+                    let finished = self.jobs.end(job);
+                    self.outbox.push(&Event::Finished(finished));
+                },
+                _ = ticks.tick(), if self.outbox.is_empty() => {
+                    for progress in self.jobs.changed() {
+                        self.outbox.push(&Event::Progress(progress));
+                    }
+                },
+            }
+        };
+        self.jobs.stop_all(StopReason::BrowserGone);
+        let last_words = async {
+            while self.jobs.running() > 0
+                && let Some(job) = ended.recv().await
+            {
+                let finished = self.jobs.end(job);
+                self.outbox.push(&Event::Finished(finished));
+            }
+            while let Some(frame) = self.outbox.pop() {
+                if outgoing.send(frame).await.is_err() {
+                    return;
+                }
+            }
+            drop(outgoing);
+            let _ = written.await;
+        };
+        let _ = tokio::time::timeout(LAST_WORDS_TIME, last_words).await;
+        end
+    }
+
+    /// One frame. The end of the session, if it is one.
+    fn frame(&mut self, frame: Result<Vec<u8>, FrameError>) -> Option<SessionEnd> {
+        let request = match frame
+            .map_err(|error| (None, error))
+            .and_then(|frame| port::parse(&frame))
+        {
+            Ok(request) => request,
+            Err((re, error)) => {
+                tracing::warn!("frame refused: {error}");
+                self.outbox.push(&Event::Error {
+                    re,
+                    error: error.failure(),
+                });
+                return None;
+            }
+        };
+        if let Request::Hello {
+            id,
+            protocol,
+            extension_version,
+        } = request
+        {
+            return self.hello(id, protocol, &extension_version);
+        }
+        let re = id_of(&request);
+        let answer = if self.greeted {
+            self.answer(request)
+        } else {
+            Err(RequestError::HelloFirst)
+        };
+        self.outbox.push(&answer.unwrap_or_else(|error| Event::Error {
+            re: Some(re),
+            error: error.failure(),
+        }));
+        None
+    }
+
+    fn hello(&mut self, id: RequestId, protocol: u32, extension_version: &str) -> Option<SessionEnd> {
+        let refusal = match protocol.cmp(&VERSION) {
+            _ if self.greeted => Some(RequestError::HelloOnce),
+            std::cmp::Ordering::Equal => None,
+            std::cmp::Ordering::Greater => Some(RequestError::UpdateHost(protocol)),
+            std::cmp::Ordering::Less => Some(RequestError::UpdateExtension(protocol)),
+        };
+        if let Some(error) = refusal {
+            self.outbox.push(&Event::Error {
+                re: Some(id),
+                error: error.failure(),
+            });
+            return (!self.greeted).then_some(SessionEnd::Incompatible);
+        }
+        let shown: String = extension_version
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(32)
+            .collect();
+        tracing::info!("extension {shown} says hello");
+        self.greeted = true;
+        self.outbox.push(&Event::Hello {
+            re: id,
+            protocol: VERSION,
+            host_version: env!("CARGO_PKG_VERSION").to_owned(),
+            platform: std::env::consts::OS.to_owned(),
+            max_frame_bytes: u32::try_from(MAX_FRAME_TO_HOST_BYTES).unwrap_or(u32::MAX),
+            max_jobs: u32::try_from(MAX_JOBS).unwrap_or(u32::MAX),
+        });
+        None
+    }
+
+    fn answer(&mut self, request: Request) -> Result<Event, RequestError> {
+        match request {
+            Request::Hello { .. } => Err(RequestError::HelloOnce),
+            Request::Start {
+                id,
+                job,
+                plan,
+                context,
+                options,
+            } => {
+                self.start(job, plan, context, &options)?;
+                Ok(Event::Done { re: id })
+            }
+            Request::Cancel { id, job } => {
+                self.jobs.cancel(&job)?;
+                Ok(Event::Done { re: id })
+            }
+            Request::Jobs { id } => Ok(Event::Jobs {
+                re: id,
+                jobs: self.jobs.list(),
+            }),
+            Request::Reveal { id, job } => {
+                reveal(Path::new(self.jobs.output(&job)?))?;
+                Ok(Event::Done { re: id })
+            }
+            Request::Settings { id, change } => {
+                let settings = match change.filter(|change| *change != SettingsChange::default()) {
+                    Some(change) => self.host.settings.change(&change)?,
+                    None => self.host.settings.load()?.settings,
+                };
+                Ok(Event::Settings {
+                    re: id,
+                    settings: settings.to_message(),
+                })
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        id: JobId,
+        plan: weir_core::protocol::CapturePlan,
+        context: RequestContext,
+        options: &JobOptions,
+    ) -> Result<(), RequestError> {
+        self.jobs.admit(&id)?;
+        let loaded = self.host.settings.load()?;
+        for warning in &loaded.warnings {
+            tracing::warn!("settings: {warning}");
+        }
+        let concurrency = match options.concurrency {
+            Some(count) => Concurrency::new(i64::from(count))?,
+            None => loaded.settings.concurrency,
+        };
+        let job = Job {
+            target: Target::titled(
+                &loaded.settings.output_folder,
+                plan.title.as_deref(),
+                options.container,
+            ),
+            id: Some(id),
+            plan,
+            context,
+            container: options.container,
+            concurrency,
+            on_gap: OnGap::default(),
+            private_addresses: Permission::Refused,
+            downgrades: Permission::Refused,
+            proxy: None,
+        };
+        job.check()?;
+        self.jobs.start(job);
+        Ok(())
+    }
+}
+
+/// Why a request is not carried out.
+#[derive(Debug, thiserror::Error)]
+enum RequestError {
+    #[error("hello comes first")]
+    HelloFirst,
+    #[error("hello comes once")]
+    HelloOnce,
+    #[error("update the host: the extension speaks protocol {0}, this host speaks {VERSION}")]
+    UpdateHost(u32),
+    #[error("update the extension: it speaks protocol {0}, this host speaks {VERSION}")]
+    UpdateExtension(u32),
+    #[error("job id {0} is in use")]
+    DuplicateJob(JobId),
+    #[error("no job {0}")]
+    UnknownJob(JobId),
+    #[error("job {0} has left no file")]
+    NoFile(JobId),
+    #[error("busy: {MAX_JOBS} jobs are running or waiting; let one finish")]
+    Busy,
+    #[error("cannot show the folder: {0}")]
+    Reveal(String),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Job(#[from] JobError),
+}
+
+impl Coded for RequestError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::HelloFirst | Self::HelloOnce => ErrorCode::HelloFirst,
+            Self::UpdateHost(_) => ErrorCode::UpdateHost,
+            Self::UpdateExtension(_) => ErrorCode::UpdateExtension,
+            Self::DuplicateJob(_) => ErrorCode::DuplicateJob,
+            Self::UnknownJob(_) => ErrorCode::UnknownJob,
+            Self::Busy => ErrorCode::Busy,
+            Self::NoFile(_) | Self::Reveal(_) => ErrorCode::File,
+            Self::Settings(error) => error.code(),
+            Self::Job(error) => error.code(),
+        }
+    }
+}
+
+fn id_of(request: &Request) -> RequestId {
+    match request {
+        Request::Hello { id, .. }
+        | Request::Start { id, .. }
+        | Request::Cancel { id, .. }
+        | Request::Jobs { id }
+        | Request::Reveal { id, .. }
+        | Request::Settings { id, .. } => *id,
+    }
+}
+
+/// Opens the folder that holds `output` in the file manager. The folder, not the file: what was captured
+/// is opened by a person, not by a message.
+fn reveal(output: &Path) -> Result<(), RequestError> {
+    let folder = output.parent().filter(|folder| folder.is_dir());
+    let folder = folder.ok_or_else(|| RequestError::Reveal(format!("{} is gone", output.display())))?;
+    opener::open(folder).map_err(|error| RequestError::Reveal(error.to_string()))
+}
+
+/// The frame that tells a caller who is not on the list why nothing follows.
+#[must_use]
+pub fn unauthorised() -> Event {
+    let message = "unauthorised caller: this extension is not on the list".to_owned();
+    Event::Error {
+        re: None,
+        error: Failure {
+            code: ErrorCode::UnauthorisedCaller,
+            message,
+        },
+    }
+}
+
+/// Writes one frame and no more.
+///
+/// # Errors
+/// Those of the output.
+pub fn write_once(output: &mut impl Write, event: &Event) -> Result<(), PortError> {
+    let frame = outbox::encode(event).unwrap_or_default();
+    output.write_all(&frame)?;
+    Ok(output.flush()?)
+}
