@@ -174,7 +174,7 @@ impl fmt::Display for Bytes {
 }
 
 /// Seconds as `h:mm:ss` or `m:ss`.
-struct Clock(f64);
+pub(crate) struct Clock(pub(crate) f64);
 
 impl fmt::Display for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -32,6 +32,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Saves a stream.
     Get(Box<Get>),
+    /// Shows what is in a playlist.
+    Probe(Probe),
     /// Registers Weir with browsers, so that the extension can start it.
     Install(Registration),
     /// Takes the registration back.
@@ -116,6 +118,18 @@ pub(super) struct Telling {
     /// Only errors.
     #[arg(short, long, conflicts_with = "json")]
     quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Probe {
+    /// The playlist: a URL, or a file on this machine.
+    #[arg(value_name = "URL|FILE")]
+    pub source: String,
+    /// One JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub asking: Asking,
 }
 
 #[derive(Debug, Args)]

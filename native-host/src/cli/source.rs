@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use weir_core::playlist::{self, PlaylistError, PlaylistErrorKind, Reading};
+use weir_core::playlist::{self, PlaylistError, Reading};
 use weir_core::protocol::limits::MAX_PLAYLIST_BYTES;
 use weir_core::protocol::{ErrorCode, Header, RequestContext, Secret};
 use weir_core::url::{AbsoluteUrl, UrlError};
@@ -50,19 +50,21 @@ pub(super) enum SourceError {
 impl Coded for SourceError {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::Url(UrlError::Scheme(_)) => ErrorCode::SchemeRefused,
-            Self::Url(_) => ErrorCode::BadUrl,
+            Self::Url(error) => error.code(),
             Self::BaseOfUrl | Self::Cookies { .. } => ErrorCode::Usage,
             Self::File { .. } => ErrorCode::File,
             Self::Fetch(error) => error.code(),
-            Self::Playlist { error, .. } => match error.kind {
-                PlaylistErrorKind::Empty
-                | PlaylistErrorKind::NotHls
-                | PlaylistErrorKind::WebPage
-                | PlaylistErrorKind::NotUtf8
-                | PlaylistErrorKind::ControlByte => ErrorCode::NotAPlaylist,
-                _ => ErrorCode::BadPlaylist,
-            },
+            Self::Playlist { error, .. } => error.code(),
+        }
+    }
+}
+
+impl SourceError {
+    /// The playlist's line, where one is at fault.
+    pub(super) fn line(&self) -> Option<usize> {
+        match self {
+            Self::Playlist { error, .. } => error.line,
+            _ => None,
         }
     }
 }
