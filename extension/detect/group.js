@@ -1,0 +1,135 @@
+// Playlists of a tab -> the streams that its popup shows. A multivariant playlist and all that it names are one stream;
+// a media playlist that nothing names is one of its own; reloads under a fresh token or time stamp are not new. Pure.
+
+/** @import { MediaSummary, MultivariantSummary, Playlist, Quality, Stream, Variant } from '../types' */
+
+/** Query parameters that change from reload to reload: time stamps, cache busters, tokens and their expiry, RFC 8216bis. */
+const VOLATILE =
+  /^(_|t|ts|time|timestamp|rand|random|rnd|cb|nocache|cachebuster|nonce|token|access_token|auth|auth_key|sig|signature|sign|hash|e|exp|expires|expiry|hdnts|hdnea|hdntl|policy|key-pair-id|st|wssecret|wstime|x-amz-.*|_hls_.*)$/i;
+
+/**
+ * The streams in `playlists`, in the order in which they were seen.
+ * @param {Playlist[]} playlists
+ * @returns {Stream[]}
+ */
+export function streams(playlists) {
+  const read = playlists.filter((playlist) => playlist.summary !== null);
+  const byIdentity = new Map();
+  for (const playlist of read) {
+    const key = identity(playlist);
+    const first = byIdentity.get(key);
+    // The latest address has the freshest token; the place in the list stays the first one's.
+    byIdentity.set(key, first ? { ...playlist, seenAt: first.seenAt } : playlist);
+  }
+  const distinct = [...byIdentity.values()];
+  const parents = distinct.filter(isMultivariant);
+  const named = new Set(parents.flatMap((parent) => childrenOf(parent.summary).map(location)));
+  const lone = distinct.filter((playlist) => isMedia(playlist) && !named.has(location(playlist.url)));
+  return [...parents.map((parent) => grouped(parent, distinct)), ...lone.map(alone)]
+    .sort((a, b) => a.seenAt - b.seenAt)
+    .map(({ stream }) => stream);
+}
+
+/**
+ * The first line of a playlist that names a resource, without query and fragment.
+ * @param {string} text
+ */
+export function signature(text) {
+  const line = text.split(/\r\n?|\n/, 2_000).find((line) => line.trim() !== '' && !line.trim().startsWith('#'));
+  return (line ?? '').trim().replace(/[?#].*$/, '').slice(0, 512);
+}
+
+/** What two playlists share when they are the same one, asked for again. @param {Playlist} playlist */
+function identity(playlist) {
+  const url = new URL(playlist.url);
+  const query = [...url.searchParams].filter(([name]) => !VOLATILE.test(name)).map((pair) => pair.join('='));
+  const text = isMedia(playlist) && playlist.summary.live ? 'live' : playlist.signature;
+  return [url.origin + url.pathname, ...query.sort(), text].join(' ');
+}
+
+/** An address without what may be added to it on the way from one playlist to the next. @param {string} address */
+function location(address) {
+  const url = new URL(address);
+  const query = [...url.searchParams].filter(([name]) => !VOLATILE.test(name)).map((pair) => pair.join('='));
+  return [url.origin + url.pathname, ...query.sort()].join(' ');
+}
+
+/** @param {MultivariantSummary} summary @returns {string[]} */
+const childrenOf = (summary) => [
+  ...summary.variants.map((variant) => variant.url),
+  ...summary.renditions.flatMap((rendition) => rendition.url ?? []),
+];
+
+/**
+ * @param {Playlist & {summary: MultivariantSummary}} parent @param {Playlist[]} all
+ * @returns {{seenAt: number, stream: Stream}}
+ */
+function grouped(parent, all) {
+  const variants = bestFirst(parent.summary.variants);
+  const places = new Set(childrenOf(parent.summary).map(location));
+  const children = all.filter(isMedia).filter((playlist) => places.has(location(playlist.url)));
+  const main = new Set(variants.map((variant) => location(variant.url)));
+  // Duration and encryption are those of a variant when one was read, else of a rendition.
+  const detail = children.find((child) => main.has(location(child.url))) ?? children[0];
+  const drm = parent.summary.drm ?? children.find((child) => child.summary.drm)?.summary.drm ?? null;
+  return {
+    seenAt: Math.min(parent.seenAt, ...children.map((child) => child.seenAt)),
+    stream: {
+      ...described(parent, detail?.summary ?? null),
+      drm,
+      qualities: choices(variants),
+      audioOnly: variants.length > 0 && variants.every(isAudio),
+      unread: detail ? null : (variants[0]?.url ?? null),
+    },
+  };
+}
+
+/** @param {Playlist & {summary: MediaSummary}} playlist @returns {{seenAt: number, stream: Stream}} */
+const alone = (playlist) => ({
+  seenAt: playlist.seenAt,
+  stream: { ...described(playlist, playlist.summary), qualities: [], audioOnly: false, unread: null },
+});
+
+/** @param {Playlist} playlist @param {MediaSummary | null} media */
+const described = (playlist, media) => ({
+  url: playlist.url,
+  kind: /** @type {'multivariant' | 'media'} */ (playlist.summary?.kind),
+  host: new URL(playlist.url).host,
+  live: media ? media.live : null,
+  encrypted: media ? (media.encrypted ?? '') : null,
+  drm: media?.drm ?? null,
+  durationSeconds: media?.durationSeconds ?? null,
+});
+
+/** By lines, then by bits per second. @param {Variant[]} variants */
+const bestFirst = (variants) =>
+  [...variants].sort((a, b) => (b.height ?? 0) - (a.height ?? 0) || (b.bandwidth ?? 0) - (a.bandwidth ?? 0));
+
+/**
+ * What can be chosen: the best, then each one. The same quality from a second server is not another choice.
+ * @param {Variant[]} variants best first @returns {Quality[]}
+ */
+function choices(variants) {
+  const [best] = variants;
+  if (!best) return [];
+  const distinct = new Map();
+  for (const variant of variants) {
+    const { width, height, frameRate, bandwidth } = variant;
+    const key = [width, height, frameRate, bandwidth].join(' ');
+    if (!distinct.has(key)) distinct.set(key, { value: variant.url, width, height, frameRate, bandwidth });
+  }
+  const all = [...distinct.values()];
+  return [{ ...all[0], value: 'best' }, ...all];
+}
+
+/** A variant without a picture, by its codecs. @param {Variant} variant */
+const isAudio = (variant) =>
+  variant.height === null &&
+  variant.codecs.length > 0 &&
+  variant.codecs.every((codec) => /^(mp4a|ac-3|ec-3|opus|fLaC|mp3)/i.test(codec));
+
+/** @param {Playlist} playlist @returns {playlist is Playlist & {summary: MultivariantSummary}} */
+const isMultivariant = (playlist) => playlist.summary?.kind === 'multivariant';
+
+/** @param {Playlist} playlist @returns {playlist is Playlist & {summary: MediaSummary}} */
+const isMedia = (playlist) => playlist.summary?.kind === 'media';

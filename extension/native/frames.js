@@ -1,0 +1,50 @@
+// The frames of the native port: building the extension's, checking the host's. Pure. The types are the host's own.
+
+/** @import { CapturePlan, Event, JobOptions, Request, RequestContext, SettingsChange } from '../generated/protocol' */
+
+/** The protocol that this extension speaks (core::protocol::VERSION). */
+export const PROTOCOL = 1;
+
+/** Longest frame that may go to the host, in bytes (Chromium closes the port above 64 MiB). */
+export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+
+/** A request that still lacks its id. @typedef {(id: number) => Request} Unnumbered */
+
+/** @param {string} extensionVersion @returns {Unnumbered} */
+export const hello = (extensionVersion) => (id) => ({ type: 'hello', id, protocol: PROTOCOL, extensionVersion });
+
+/**
+ * @param {string} job @param {CapturePlan} plan @param {RequestContext} context @param {JobOptions} options
+ * @returns {Unnumbered}
+ */
+export const start = (job, plan, context, options) => (id) => ({ type: 'start', id, job, plan, context, options });
+
+/** @param {string} job @returns {Unnumbered} */
+export const cancel = (job) => (id) => ({ type: 'cancel', id, job });
+
+/** @returns {Unnumbered} */
+export const jobs = () => (id) => ({ type: 'jobs', id });
+
+/** @param {string} job @returns {Unnumbered} */
+export const reveal = (job) => (id) => ({ type: 'reveal', id, job });
+
+/** @param {SettingsChange | null} change @returns {Unnumbered} */
+export const settings = (change) => (id) => ({ type: 'settings', id, change });
+
+const ANSWERS = new Set(['hello', 'done', 'error', 'jobs', 'settings']);
+const NEWS = new Set(['progress', 'finished']);
+
+/**
+ * A frame of the host, null when it is none that this version knows (a newer host may say more).
+ * @param {unknown} frame
+ * @returns {Event | null}
+ */
+export function readEvent(frame) {
+  if (typeof frame !== 'object' || frame === null || !('type' in frame) || typeof frame.type !== 'string') return null;
+  if (ANSWERS.has(frame.type)) {
+    const re = 're' in frame ? frame.re : undefined;
+    return Number.isInteger(re) || (frame.type === 'error' && re === null) ? /** @type {Event} */ (frame) : null;
+  }
+  if (!NEWS.has(frame.type)) return null;
+  return 'job' in frame && typeof frame.job === 'string' ? /** @type {Event} */ (frame) : null;
+}

@@ -1,0 +1,87 @@
+// What webRequest saw: joins a request's own headers with its answer, and remembers for a while which addresses
+// each tab really asked for. In memory only: after a restart of the worker the next request fills it again.
+
+import { cleanUrl } from './reports.js';
+
+/** @import { Header, SeenRequest } from '../types' */
+
+/** Requests under way that are remembered. */
+const MAX_OPEN = 2_000;
+
+/** Answered requests that are remembered per tab. */
+const MAX_SEEN = 400;
+
+export class Requests {
+  /** Headers of requests under way, by request id. @type {Map<string, Header[]>} */
+  #open = new Map();
+  /** Answered requests, by tab and address. @type {Map<number, Map<string, SeenRequest>>} */
+  #seen = new Map();
+
+  /** @param {chrome.webRequest.OnSendHeadersDetails} details */
+  sent(details) {
+    if (details.tabId < 0) return;
+    const headers = (details.requestHeaders ?? []).flatMap(({ name, value }) =>
+      value === undefined ? [] : [{ name, value }],
+    );
+    this.#open.set(details.requestId, headers);
+    dropOldest(this.#open, MAX_OPEN);
+  }
+
+  /** @param {string} requestId */
+  over(requestId) {
+    this.#open.delete(requestId);
+  }
+
+  /**
+   * The whole of a request whose answer begins to arrive; null when it is not the page's or no success.
+   * @param {chrome.webRequest.OnResponseStartedDetails} details
+   * @returns {SeenRequest | null}
+   */
+  answered(details) {
+    const url = cleanUrl(details.url);
+    if (details.tabId < 0 || !url || details.statusCode < 200 || details.statusCode > 299) return null;
+    const type = details.responseHeaders?.find(({ name }) => name.toLowerCase() === 'content-type')?.value;
+    const mainFrame = details.type === 'main_frame';
+    const seen = {
+      tab: details.tabId,
+      url,
+      method: details.method,
+      status: details.statusCode,
+      contentType: type ?? null,
+      headers: this.#open.get(details.requestId) ?? [],
+      frame: mainFrame ? url : frameOf(details),
+      mainFrame,
+      time: details.timeStamp,
+    };
+    const ofTab = this.#seen.get(seen.tab) ?? new Map();
+    ofTab.delete(url);
+    ofTab.set(url, seen);
+    dropOldest(ofTab, MAX_SEEN);
+    this.#seen.set(seen.tab, ofTab);
+    return seen;
+  }
+
+  /** Did this tab really ask for that address? @param {number} tab @param {string} url */
+  find(tab, url) {
+    return this.#seen.get(tab)?.get(url) ?? null;
+  }
+
+  /** @param {number} tab */
+  forget(tab) {
+    this.#seen.delete(tab);
+  }
+}
+
+/**
+ * The frame that asked: its address in Firefox, its origin in Chromium.
+ * @param {chrome.webRequest.OnResponseStartedDetails & {documentUrl?: string}} details
+ */
+const frameOf = ({ documentUrl, initiator }) => documentUrl ?? (initiator === 'null' ? null : initiator) ?? null;
+
+/** @template K, V @param {Map<K, V>} map @param {number} limit */
+function dropOldest(map, limit) {
+  for (const key of map.keys()) {
+    if (map.size <= limit) return;
+    map.delete(key);
+  }
+}

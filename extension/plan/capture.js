@@ -1,0 +1,43 @@
+// A stream and a chosen quality -> what the engine's `plan` is asked. Pure.
+
+/** @import { PlanRequest, Playlist } from '../types' */
+
+/**
+ * @param {Playlist} source the stream's first-level playlist
+ * @param {Playlist[]} playlists all of the tab's
+ * @param {string} quality `best`, or the URL of a variant
+ * @param {string} title of the page
+ * @param {(url: string) => string | undefined} textOf the text of a playlist as the page got it
+ * @returns {{plan: PlanRequest, hosts: string[]}} the request, and the hosts that it may ask
+ */
+export function captureRequest(source, playlists, quality, title, textOf) {
+  // What the page has read need not be asked again (the address may be good for one use). A live playlist must be.
+  const known = playlists.flatMap(({ url, summary }) => {
+    const text = summary?.kind === 'media' && !summary.live ? textOf(url) : undefined;
+    return text === undefined ? [] : [{ url, text }];
+  });
+  const text = isLive(source) ? undefined : textOf(source.url);
+  return {
+    plan: {
+      source: { url: source.url, ...(text === undefined ? {} : { text }) },
+      selection: {
+        quality: quality === 'best' ? 'best' : { variant: quality },
+        audio: 'default',
+        subtitles: 'none',
+      },
+      title,
+      known,
+    },
+    hosts: [...new Set(addressesOf(source).map((url) => new URL(url).hostname))],
+  };
+}
+
+/** @param {Playlist} playlist */
+const isLive = ({ summary }) => summary?.kind === 'media' && summary.live;
+
+/** @param {Playlist} source */
+function addressesOf({ url, summary }) {
+  if (summary?.kind !== 'multivariant') return [url];
+  const named = [...summary.variants, ...summary.renditions].flatMap((one) => one.url ?? []);
+  return [url, ...named].filter((address) => address.startsWith('http'));
+}

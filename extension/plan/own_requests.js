@@ -1,0 +1,83 @@
+// Makes the extension's own playlist requests look like the page's: a session rule of declarativeNetRequest sets the
+// page's Referer, Origin and custom headers on requests that come from no tab, for as long as they take.
+
+/** @import { Header } from '../types' */
+
+/** The browser's name for "no tab": where this extension's worker asks from. */
+const NO_TAB = -1;
+
+/**
+ * @typedef {object} Rules
+ * @property {(add: chrome.declarativeNetRequest.Rule[], remove: number[]) => Promise<void>} change
+ * @property {() => Promise<{id: number}[]>} list
+ */
+
+export class OwnRequests {
+  #rules;
+  #id;
+  #lastRule = 0;
+  /** The last task for each host: tasks for one host take turns, since their headers may differ. @type {Map<string, Promise<unknown>>} */
+  #turns = new Map();
+  /** @type {Promise<void>} */ #clean;
+
+  /** @param {Rules} rules @param {string} id this extension's id */
+  constructor(rules, id) {
+    this.#rules = rules;
+    this.#id = id;
+    // A worker that died in the middle may have left some.
+    this.#clean = rules.list().then((left) => (left.length > 0 ? rules.change([], left.map((rule) => rule.id)) : undefined));
+  }
+
+  /**
+   * Runs `task` while requests to `hosts` carry `headers`.
+   * @template T
+   * @param {Iterable<string>} hosts @param {Header[]} headers @param {() => Promise<T>} task
+   * @returns {Promise<T>}
+   */
+  async as(hosts, headers, task) {
+    const names = [...new Set(hosts)];
+    const before = names.map((host) => this.#turns.get(host));
+    const turn = Promise.allSettled(before).then(() => this.#run(names, headers, task));
+    for (const host of names) this.#turns.set(host, turn);
+    try {
+      return await turn;
+    } finally {
+      for (const host of names) if (this.#turns.get(host) === turn) this.#turns.delete(host);
+    }
+  }
+
+  /** @template T @param {string[]} hosts @param {Header[]} headers @param {() => Promise<T>} task */
+  async #run(hosts, headers, task) {
+    await this.#clean;
+    const rule = requestRule(++this.#lastRule, hosts, headers, this.#id);
+    await this.#rules.change([rule], []);
+    try {
+      return await task();
+    } finally {
+      await this.#rules.change([], [rule.id]);
+    }
+  }
+}
+
+/**
+ * @param {number} id @param {string[]} hosts @param {Header[]} headers @param {string} extension
+ * @returns {chrome.declarativeNetRequest.Rule}
+ */
+export function requestRule(id, hosts, headers, extension) {
+  /** @type {any[]} */
+  const set = headers.map(({ name, value }) => ({ header: name.toLowerCase(), operation: 'set', value }));
+  // The page's request had none: then the worker's own must not show either.
+  for (const header of ['origin', 'referer']) {
+    if (!set.some((change) => change.header === header)) set.push({ header, operation: 'remove' });
+  }
+  return {
+    id,
+    action: { type: /** @type {any} */ ('modifyHeaders'), requestHeaders: set },
+    condition: {
+      requestDomains: hosts,
+      initiatorDomains: [extension],
+      tabIds: [NO_TAB],
+      resourceTypes: /** @type {any} */ (['xmlhttprequest', 'other']),
+    },
+  };
+}

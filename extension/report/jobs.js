@@ -1,0 +1,117 @@
+// The captures that the popup lists, and how the host's events change them. Pure: the host is the authority, this is
+// what was last heard of it.
+
+/** @import { Failure, Job } from '../types' */
+/** @import { Finished, JobStatus, Progress } from '../generated/protocol' */
+
+/** Most finished captures that are listed. */
+const MAX_FINISHED = 30;
+
+/**
+ * A capture that the user has just asked for.
+ * @param {Job[]} jobs @param {{job: string, tab: number, stream: string, title: string, startedAt: number}} start
+ * @returns {Job[]}
+ */
+export const prepared = (jobs, start) => [{ ...blank(start.job), ...start }, ...jobs];
+
+/** @param {Job[]} jobs @param {Progress} event @returns {Job[]} */
+export const progressed = (jobs, event) =>
+  changed(jobs, event.job, (job) =>
+    job.state === 'finished'
+      ? job
+      : {
+          ...job,
+          state: event.state,
+          segments: event.segments,
+          bytes: event.bytes,
+          bytesPerSecond: event.bytesPerSecond,
+          etaSeconds: event.etaSeconds,
+        },
+  );
+
+/** @param {Job[]} jobs @param {Finished} event @returns {Job[]} */
+export const finished = (jobs, event) =>
+  trimmed(
+    changed(jobs, event.job, (job) => ({
+      ...job,
+      state: 'finished',
+      verdict: event.verdict,
+      output: event.output,
+      bytes: event.bytes,
+      bytesPerSecond: 0,
+      etaSeconds: null,
+      segments: event.segments,
+      durationSeconds: event.durationSeconds,
+      gaps: event.gaps.length,
+      failure: event.error,
+    })),
+  );
+
+/** A capture ends without the host's word. @param {Job[]} jobs @param {string} id @param {Failure} failure */
+export const failed = (jobs, id, failure) =>
+  trimmed(changed(jobs, id, (job) => (job.state === 'finished' ? job : ended(job, failure))));
+
+/**
+ * The host's list after a new connection. A capture that was under way and that it does not know is lost.
+ * @param {Job[]} jobs @param {JobStatus[]} host @param {Failure} lost
+ * @returns {Job[]}
+ */
+export function reconciled(jobs, host, lost) {
+  const known = new Map(host.map((status) => [status.job, status]));
+  const mine = new Set(jobs.map((job) => job.job));
+  const kept = jobs.map((job) =>
+    job.state === 'finished' || job.state === 'preparing' || known.has(job.job) ? job : ended(job, lost),
+  );
+  const others = host
+    .filter((status) => !mine.has(status.job))
+    .map((status) => ({ ...blank(status.job), title: status.title ?? '' }));
+  let all = [...kept, ...others];
+  for (const status of host) {
+    all = status.finished ? finished(all, status.finished) : progressed(all, status.progress);
+  }
+  return all;
+}
+
+/** Without the finished ones. @param {Job[]} jobs */
+export const cleared = (jobs) => jobs.filter((job) => job.state !== 'finished');
+
+/** Is anything under way? @param {Job[]} jobs */
+export const busy = (jobs) => jobs.some((job) => job.state !== 'finished');
+
+/** @param {string} job @returns {Job} */
+const blank = (job) => ({
+  job,
+  tab: null,
+  stream: null,
+  title: '',
+  state: 'preparing',
+  segments: { total: 0, fetched: 0, retried: 0 },
+  bytes: 0,
+  bytesPerSecond: 0,
+  etaSeconds: null,
+  verdict: null,
+  output: null,
+  durationSeconds: null,
+  gaps: 0,
+  failure: null,
+  startedAt: 0,
+});
+
+/** @param {Job} job @param {Failure} failure @returns {Job} */
+const ended = (job, failure) => ({
+  ...job,
+  state: 'finished',
+  verdict: failure.code === 'cancelled' ? 'cancelled' : 'failed',
+  bytesPerSecond: 0,
+  etaSeconds: null,
+  failure,
+});
+
+/** @param {Job[]} jobs @param {string | null} id @param {(job: Job) => Job} change @returns {Job[]} */
+const changed = (jobs, id, change) => jobs.map((job) => (job.job === id ? change(job) : job));
+
+/** @param {Job[]} jobs @returns {Job[]} */
+function trimmed(jobs) {
+  let room = MAX_FINISHED;
+  return jobs.filter((job) => job.state !== 'finished' || room-- > 0);
+}

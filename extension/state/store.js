@@ -1,0 +1,163 @@
+// The one owner of what outlives the worker: a copy in memory, read once from the session's storage, and every change
+// written back in order. The session's storage is memory too: nothing here reaches the disk.
+
+import { emptyTab } from './tabs.js';
+
+/** @import { Job, TabState } from '../types' */
+
+/**
+ * @typedef {object} Area
+ * @property {() => Promise<Record<string, any>>} read
+ * @property {(values: Record<string, unknown>) => Promise<void>} write
+ * @property {(keys: string[]) => Promise<void>} remove
+ */
+
+/** Longest text of a playlist that is kept, in characters: the session's storage holds 10 MB. */
+const MAX_TEXT = 512 * 1024;
+
+/** All texts together, in characters; the oldest go first. */
+const MAX_TEXTS = 3 * 1024 * 1024;
+
+export class Store {
+  #area;
+  #changed;
+  /** @type {Map<number, TabState>} */ #tabs = new Map();
+  /** @type {Job[]} */ #jobs = [];
+  /** Playlists as the page got them, by tab and address. @type {Map<string, string>} */ #texts = new Map();
+  #textSize = 0;
+  /** Keys that are to be written. @type {Set<string>} */ #dirty = new Set();
+  /** @type {Promise<void> | null} */ #writing = null;
+
+  /** Settles when the state of the last worker is here. @type {Promise<void>} */
+  ready;
+
+  /** @param {Area} area @param {(change: {tab: number | null}) => void} changed told of every change */
+  constructor(area, changed) {
+    this.#area = area;
+    this.#changed = changed;
+    this.ready = this.#load();
+  }
+
+  /** @param {number} tab */
+  tab(tab) {
+    return this.#tabs.get(tab) ?? emptyTab();
+  }
+
+  /** @param {number} tab @param {(state: TabState) => TabState} change */
+  changeTab(tab, change) {
+    const before = this.tab(tab);
+    const after = change(before);
+    if (after === before) return;
+    this.#tabs.set(tab, after);
+    const kept = new Set(after.playlists.map((playlist) => playlist.url));
+    this.#dropTexts((owner, url) => owner === tab && !kept.has(url));
+    this.#save(`tab:${tab}`);
+    this.#changed({ tab });
+  }
+
+  /** @param {number} tab */
+  removeTab(tab) {
+    this.#tabs.delete(tab);
+    this.#dropTexts((owner) => owner === tab);
+    this.#save(`tab:${tab}`);
+  }
+
+  get jobs() {
+    return this.#jobs;
+  }
+
+  /** @param {(jobs: Job[]) => Job[]} change */
+  changeJobs(change) {
+    const after = change(this.#jobs);
+    if (after === this.#jobs) return;
+    this.#jobs = after;
+    this.#save('jobs');
+    this.#changed({ tab: null });
+  }
+
+  /** The text of a playlist as the page got it. @param {number} tab @param {string} url */
+  text(tab, url) {
+    return this.#texts.get(`text:${tab}:${url}`);
+  }
+
+  /** @param {number} tab @param {string} url @param {string} text */
+  keepText(tab, url, text) {
+    const key = `text:${tab}:${url}`;
+    if (text.length > MAX_TEXT || this.#texts.get(key) === text) return;
+    this.#forgetText(key);
+    this.#texts.set(key, text);
+    this.#textSize += text.length;
+    this.#save(key);
+    for (const oldest of this.#texts.keys()) {
+      if (this.#textSize <= MAX_TEXTS) break;
+      this.#forgetText(oldest);
+    }
+  }
+
+  /** Settles when everything so far is written: for tests. */
+  async written() {
+    while (this.#writing) await this.#writing;
+  }
+
+  async #load() {
+    const saved = await this.#area.read();
+    for (const [key, value] of Object.entries(saved)) {
+      if (key === 'jobs') this.#jobs = [...value, ...this.#jobs];
+      else if (key.startsWith('tab:')) this.#tabs.set(Number(key.slice(4)), value);
+      else if (key.startsWith('text:')) {
+        this.#texts.set(key, value);
+        this.#textSize += value.length;
+      }
+    }
+  }
+
+  /** @param {(tab: number, url: string) => boolean} condition */
+  #dropTexts(condition) {
+    for (const key of this.#texts.keys()) {
+      const [, tab = '', ...url] = key.split(':');
+      if (condition(Number(tab), url.join(':'))) this.#forgetText(key);
+    }
+  }
+
+  /** @param {string} key */
+  #forgetText(key) {
+    const text = this.#texts.get(key);
+    if (text === undefined) return;
+    this.#textSize -= text.length;
+    this.#texts.delete(key);
+    this.#save(key);
+  }
+
+  /** @param {string} key */
+  #save(key) {
+    this.#dirty.add(key);
+    this.#writing ??= this.#write().finally(() => (this.#writing = null));
+  }
+
+  async #write() {
+    // Whatever changes in this turn is written together.
+    await null;
+    while (this.#dirty.size > 0) {
+      const keys = [...this.#dirty];
+      this.#dirty.clear();
+      /** @type {Record<string, unknown>} */
+      const values = {};
+      for (const key of keys) {
+        const value = this.#value(key);
+        if (value !== undefined) values[key] = value;
+      }
+      try {
+        await this.#area.write(values);
+        await this.#area.remove(keys.filter((key) => !(key in values)));
+      } catch (error) {
+        console.warn('weir: the session storage refused a write', error);
+      }
+    }
+  }
+
+  /** @param {string} key */
+  #value(key) {
+    if (key === 'jobs') return this.#jobs;
+    return key.startsWith('tab:') ? this.#tabs.get(Number(key.slice(4))) : this.#texts.get(key);
+  }
+}

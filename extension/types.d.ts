@@ -1,0 +1,231 @@
+// What the extension's parts hand to each other. What travels to the host and back is in
+// generated/protocol.d.ts, made from the Rust types.
+
+import type { CapturePlan, Cookie, ErrorCode, Header, JobState, SegmentCounts, Verdict } from './generated/protocol';
+
+/** A variant of a multivariant playlist, as the wasm engine's `inspect` tells it. */
+export interface Variant {
+  url: string;
+  bandwidth: number | null;
+  width: number | null;
+  height: number | null;
+  frameRate: number | null;
+  codecs: string[];
+  audio: string | null;
+}
+
+/** A rendition (EXT-X-MEDIA) of a multivariant playlist. */
+export interface Rendition {
+  type: string;
+  groupId: string | null;
+  name: string | null;
+  language: string | null;
+  default: boolean;
+  url: string | null;
+}
+
+/** Something that the playlist reader had to forgive. */
+export interface PlaylistWarning {
+  line: number | null;
+  code: string;
+  message: string;
+}
+
+/** What `inspect` says of a multivariant playlist. */
+export interface MultivariantSummary {
+  kind: 'multivariant';
+  variants: Variant[];
+  renditions: Rendition[];
+  drm: string | null;
+  warnings: PlaylistWarning[];
+}
+
+/** What `inspect` says of a media playlist. */
+export interface MediaSummary {
+  kind: 'media';
+  live: boolean;
+  encrypted: string | null;
+  drm: string | null;
+  durationSeconds: number | null;
+  segments: number;
+  targetDuration: number | null;
+  warnings: PlaylistWarning[];
+}
+
+/** What `inspect` says of a plain list of files. */
+export interface ListSummary {
+  kind: 'list';
+  entries: { url: string; title: string | null }[];
+  warnings: PlaylistWarning[];
+}
+
+export type Summary = MultivariantSummary | MediaSummary | ListSummary;
+
+/** One request or report, as evidence for the engine's `observe`. */
+export interface Observation {
+  url: string;
+  status?: number;
+  contentType?: string;
+  body?: string;
+}
+
+/** What `observe` says. */
+export interface Candidate {
+  url: string;
+  evidence: ('body' | 'content-type' | 'path' | 'query')[];
+  kind: 'multivariant' | 'media' | null;
+}
+
+/** A playlist that a tab asked for. */
+export interface Playlist {
+  /** Where it is, without a fragment. */
+  url: string;
+  /** Null until its text was read. */
+  summary: MultivariantSummary | MediaSummary | null;
+  /** The first line that names a resource, without its query: tells two playlists of one path apart. */
+  signature: string;
+  /** The headers that the page sent for it, secret: in memory and session storage only. */
+  headers: Header[];
+  /** The frame that asked, as far as the browser tells. */
+  frame: string | null;
+  /** When it was first seen, in milliseconds since 1970. */
+  seenAt: number;
+  /** The failure of the last try to read it. */
+  failure: Failure | null;
+}
+
+/** Everything known of one tab. */
+export interface TabState {
+  /** When its page was committed, in milliseconds since 1970; requests before that belong to the last page. */
+  committedAt: number;
+  playlists: Playlist[];
+}
+
+/** One quality that can be chosen. */
+export interface Quality {
+  /** `best`, or the URL of the variant. */
+  value: string;
+  width: number | null;
+  height: number | null;
+  frameRate: number | null;
+  bandwidth: number | null;
+}
+
+/** One stream of a tab, as the popup shows it. */
+export interface Stream {
+  /** Names it within its tab: the URL of its first-level playlist. */
+  url: string;
+  kind: 'multivariant' | 'media';
+  host: string;
+  /** Null while no media playlist of it was read. */
+  live: boolean | null;
+  /** The method, empty when clear, null while no media playlist of it was read. */
+  encrypted: string | null;
+  /** The name of the DRM system that protects it. */
+  drm: string | null;
+  durationSeconds: number | null;
+  /** Best first; empty when there is nothing to choose. */
+  qualities: Quality[];
+  /** Names of what it has no video for: an audio-only stream. */
+  audioOnly: boolean;
+  /** The media playlist to read when live, encrypted or duration are unknown. */
+  unread: string | null;
+}
+
+/** Codes of failures: the host's and the engine's, and those that only the extension knows. */
+export type FailureCode =
+  | ErrorCode
+  | 'host-missing'
+  | 'host-forbidden'
+  | 'host-gone'
+  | 'host-silent'
+  | 'parser-failed'
+  | 'stream-gone'
+  | 'frame-too-long';
+
+export interface Failure {
+  code: FailureCode;
+  /** Details in English, for people who report a bug. */
+  message: string;
+}
+
+/** One capture, as the popup shows it. */
+export interface Job {
+  job: string;
+  /** The tab and stream that it was started from; null for one that another window started. */
+  tab: number | null;
+  stream: string | null;
+  title: string;
+  state: 'preparing' | JobState;
+  segments: SegmentCounts;
+  bytes: number;
+  bytesPerSecond: number;
+  etaSeconds: number | null;
+  verdict: Verdict | null;
+  output: string | null;
+  durationSeconds: number | null;
+  gaps: number;
+  failure: Failure | null;
+  startedAt: number;
+}
+
+/** The connection to the native host. */
+export interface HostState {
+  state: 'closed' | 'connecting' | 'ready' | 'failed';
+  version: string | null;
+  platform: string | null;
+  protocol: number | null;
+  failure: Failure | null;
+}
+
+/** What the popup draws. */
+export interface View {
+  tab: number;
+  title: string;
+  streams: Stream[];
+  jobs: Job[];
+  host: HostState;
+}
+
+/** What an extension page may ask of the background. */
+export type Command =
+  | { type: 'capture'; tab: number; stream: string; quality: string }
+  | { type: 'cancel'; job: string }
+  | { type: 'reveal'; job: string }
+  | { type: 'clear' }
+  | { type: 'connect' }
+  | { type: 'settings'; change?: { outputFolder?: string; concurrency?: number } };
+
+/** The background's answer to a command. */
+export type Answer<T = unknown> = { ok: true; value: T } | { ok: false; failure: Failure };
+
+/** What the page hook saw. A hint: nothing in it is trusted. */
+export interface Report {
+  url: string;
+  status: number | null;
+  contentType: string | null;
+  text: string;
+}
+
+/** What the engine's `plan` needs. */
+export interface PlanRequest {
+  source: { url: string; text?: string };
+  selection: { quality: unknown; audio: unknown; subtitles: unknown };
+  title: string;
+  known: { url: string; text: string }[];
+}
+
+/** A request that was answered, as `webRequest` saw it. */
+export interface SeenRequest {
+  tab: number;
+  url: string;
+  method: string;
+  status: number;
+  contentType: string | null;
+  headers: Header[];
+  frame: string | null;
+  mainFrame: boolean;
+  time: number;
+}
+
+export type { CapturePlan, Cookie, Header };

@@ -1,0 +1,47 @@
+// What to do when the native host does not answer: one command to copy, one button to try again.
+
+import { element } from './dom.js';
+import { failureWords, words } from './words.js';
+
+/** @import { HostState } from '../types' */
+
+/** What installs the host, from a copy of the sources. */
+const INSTALL = 'cargo xtask install';
+
+/** Failures that an installation cures. */
+const CURED_BY_INSTALLING = new Set(['host-missing', 'host-forbidden', 'update-host', 'unauthorised-caller']);
+
+/**
+ * Draws the notice into `place`, or hides it when the host is well.
+ * @param {HTMLElement} place @param {HostState} host @param {() => void} retry
+ */
+export function drawHostNotice(place, host, retry) {
+  const { failure, state } = host;
+  // While a new try is under way the notice stays, so that nothing jumps.
+  if (state === 'connecting' && !place.hidden) return;
+  place.hidden = state !== 'failed' || failure === null;
+  if (place.hidden || failure === null) {
+    place.replaceChildren();
+    return;
+  }
+  const install = CURED_BY_INSTALLING.has(failure.code);
+  const again = element('button', { type: 'button', 'data-testid': 'retry' }, words('retry'));
+  again.addEventListener('click', retry);
+  place.dataset.code = failure.code;
+  place.replaceChildren(
+    element('h3', {}, words(install ? 'host_needed' : 'host_trouble')),
+    element('p', {}, failureWords(failure)),
+    ...(install ? [command()] : []),
+    element('div', { class: 'row' }, again),
+    element('details', {}, element('summary', {}, words('details')), element('p', {}, failure.message)),
+  );
+}
+
+function command() {
+  const copy = element('button', { type: 'button', 'data-testid': 'copy-install' }, words('copy'));
+  copy.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(INSTALL);
+    copy.textContent = words('copied');
+  });
+  return element('div', { class: 'command' }, element('code', { 'data-testid': 'install-command' }, INSTALL), copy);
+}

@@ -1,0 +1,75 @@
+// The popup, and the same as a page: `popup.html?tab=ID`. It draws what the background pushes and sends what is clicked;
+// a capture goes on without it.
+
+import * as platform from '../platform.js';
+import { failureOf } from '../report/failure.js';
+import { ask, watch } from './background.js';
+import { byId, element, show } from './dom.js';
+import { drawHostNotice } from './host_notice.js';
+import { drawJob } from './job_card.js';
+import { drawStream } from './stream_card.js';
+import { failureWords, hostWords, localise, stateWords, words } from './words.js';
+
+/** @import { Command, View } from '../types' */
+
+const asked = new URL(location.href).searchParams.get('tab');
+
+localise();
+document.body.classList.toggle('page', asked !== null);
+byId('options').addEventListener('click', () => platform.openOptions());
+byId('clear').addEventListener('click', () => void carryOut({ type: 'clear' }));
+watch(asked === null ? await platform.activeTab() : Number(asked), draw);
+
+/** @param {View} view */
+function draw(view) {
+  const { tab, title, streams, jobs, host } = view;
+  byId('connection').textContent = hostWords(host);
+  drawHostNotice(byId('notice'), host, () => void carryOut({ type: 'connect' }));
+
+  const running = new Set(jobs.filter((job) => job.state !== 'finished' && job.tab === tab).map((job) => job.stream));
+  show(
+    byId('streams'),
+    streams.map((stream) => ({ stream, title, busy: running.has(stream.url) })),
+    ({ stream }) => stream.url,
+    (item, old) =>
+      drawStream(item, old, (quality) => void carryOut({ type: 'capture', tab, stream: item.stream.url, quality })),
+  );
+  byId('empty').hidden = streams.length > 0;
+
+  show(
+    byId('jobs'),
+    jobs,
+    (job) => job.job,
+    (job, old) =>
+      drawJob(job, old, {
+        cancel: () => void carryOut({ type: 'cancel', job: job.job }),
+        reveal: () => void carryOut({ type: 'reveal', job: job.job }),
+      }),
+  );
+  byId('jobs-section').hidden = jobs.length === 0;
+  byId('clear').hidden = jobs.every((job) => job.state !== 'finished');
+  announce(view);
+}
+
+/** What a screen reader says: when a capture begins and how it ends, not every byte. @param {View} view */
+function announce({ jobs }) {
+  const summary = jobs.map((job) => words('announcement', job.title || words('untitled'), stateWords(job))).join(' ');
+  const place = byId('announcements');
+  if (place.textContent !== summary) place.textContent = summary;
+}
+
+/** @param {Command} command */
+async function carryOut(command) {
+  try {
+    await ask(command);
+  } catch (error) {
+    const failure = failureOf(error);
+    // What concerns the host's connection is in the notice already.
+    if (command.type === 'connect') return;
+    const place = byId('announcements');
+    const card = element('p', { class: 'problem', role: 'alert', 'data-code': failure.code }, failureWords(failure));
+    document.querySelector('.problem[data-code]')?.remove();
+    place.before(card);
+    setTimeout(() => card.remove(), 8_000);
+  }
+}

@@ -1,0 +1,72 @@
+// One stream of the tab: what it is, which qualities there are, and the button.
+
+import { element } from './dom.js';
+import { marks, qualityWords, words } from './words.js';
+
+/** @import { Stream } from '../types' */
+
+/**
+ * @param {{stream: Stream, title: string, busy: boolean}} item
+ * @param {HTMLElement | null} old the card so far: a quality that was chosen stays chosen
+ * @param {(quality: string) => void} capture
+ */
+export function drawStream({ stream, title, busy }, old, capture) {
+  const chosen = /** @type {HTMLSelectElement | null} */ (old?.querySelector('select') ?? null)?.value;
+  const hadFocus = /** @type {HTMLElement | null} */ (old?.querySelector(':focus') ?? null)?.dataset.testid;
+  const name = title || words('untitled');
+  const quality = element(
+    'select',
+    { 'data-testid': 'quality', 'aria-label': words('quality_label', name), disabled: stream.qualities.length < 2 },
+    ...options(stream),
+  );
+  if (chosen && [...quality.options].some((option) => option.value === chosen)) quality.value = chosen;
+  const button = element(
+    'button',
+    {
+      type: 'button',
+      class: 'primary',
+      'data-testid': 'capture',
+      'aria-label': words('capture_label', name),
+      disabled: busy || stream.drm !== null,
+    },
+    words(busy ? 'capturing' : 'capture'),
+  );
+  button.addEventListener('click', (event) => {
+    // A capture is the user's own doing, and a second click is not a second capture.
+    if (!event.isTrusted) return;
+    button.disabled = true;
+    capture(quality.value);
+  });
+  const card = element(
+    'li',
+    {
+      class: 'card',
+      'data-testid': 'stream',
+      'data-url': stream.url,
+      'data-kind': stream.kind,
+      'data-live': String(stream.live ?? ''),
+      'data-encrypted': stream.encrypted === null ? '' : String(stream.encrypted !== ''),
+      'data-drm': stream.drm,
+    },
+    element('h3', { title: name }, name),
+    element('p', { class: 'where', title: stream.url }, place(stream.url)),
+    element('p', { class: 'marks' }, ...marks(stream).map(({ kind, text }) => element('span', { class: `mark ${kind}` }, text))),
+    ...(stream.drm ? [element('p', { class: 'quiet' }, words('error_drm'))] : []),
+    element('div', { class: 'actions' }, quality, button),
+  );
+  if (hadFocus) queueMicrotask(() => /** @type {HTMLElement | null} */ (card.querySelector(`[data-testid=${hadFocus}]`))?.focus());
+  return card;
+}
+
+/** @param {Stream} stream */
+function options(stream) {
+  if (stream.qualities.length === 0) return [element('option', { value: 'best' }, words('quality_only'))];
+  return stream.qualities.map((one) => element('option', { value: one.value }, qualityWords(one)));
+}
+
+/** Host and file, without the query: it may hold a token. @param {string} address */
+function place(address) {
+  const { host, pathname } = new URL(address);
+  const file = pathname.split('/').filter(Boolean).at(-1);
+  return file ? `${host} · ${file}` : host;
+}
