@@ -100,6 +100,7 @@ async fn hold(lane: Lane<'_>, total: u64) -> bool {
 /// Which bytes of a body are kept.
 struct Plan {
     extent: Extent,
+    announced: Option<u64>,
     /// How many bytes come before the first that is kept.
     skip: u64,
     /// Most bytes that are kept.
@@ -145,7 +146,12 @@ impl Plan {
                 announced: Some(needed),
             });
         }
-        Ok(Self { extent, skip, keep })
+        Ok(Self {
+            extent,
+            announced,
+            skip,
+            keep,
+        })
     }
 
     /// The part of `chunk`, which comes after `got` bytes, that is kept.
@@ -185,6 +191,11 @@ impl Plan {
 
     fn check_end(&self, got: u64, total: u64) -> Result<(), ResponseFault> {
         match self.extent {
+            // The HTTP library says so itself, except when a stream is reset with NO_ERROR (HTTP/2).
+            Extent::Whole => match self.announced {
+                Some(expected) if got != expected => Err(ResponseFault::Length { expected, got }),
+                _ => Ok(()),
+            },
             Extent::Exactly(expected) if total != expected => Err(ResponseFault::Length { expected, got }),
             Extent::Part(asked) if total != self.keep => {
                 Err(ResponseFault::RangeBeyondEnd { asked, length: got })

@@ -52,6 +52,13 @@ pub(super) async fn serve(mut stream: TcpStream, number: usize, shared: Arc<Shar
             return;
         }
     }
+    if !buffer.is_empty() {
+        // No HTTP: what a plain server says to TLS.
+        let _ = stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+            .await;
+        let _ = stream.shutdown().await;
+    }
 }
 
 /// Waits as the reply asks; None when the client leaves meanwhile.

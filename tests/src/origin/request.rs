@@ -54,7 +54,7 @@ impl Request {
             .is_some_and(|all| all.split(';').any(|one| one.trim() == wanted))
     }
 
-    /// Reads the next request; None when the client is gone or sends no HTTP.
+    /// Reads the next request; None when the client is gone or sends no HTTP (but TLS, say).
     pub(super) async fn read(
         stream: &mut (impl AsyncRead + Unpin),
         buffer: &mut BytesMut,
@@ -64,7 +64,8 @@ impl Request {
             if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at;
             }
-            if buffer.len() > MAX_HEAD_BYTES || stream.read_buf(buffer).await.ok()? == 0 {
+            let is_http = buffer.first().is_none_or(u8::is_ascii_uppercase);
+            if !is_http || buffer.len() > MAX_HEAD_BYTES || stream.read_buf(buffer).await.ok()? == 0 {
                 return None;
             }
         };

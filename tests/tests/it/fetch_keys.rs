@@ -1,6 +1,5 @@
 //! Keys from servers: asked once, understood in every form, refused in the words of bad-inputs.md.
 
-
 use futures_util::future::join_all;
 use weir::fetch::{Client, ClientOptions};
 use weir::keys::KeyCache;

@@ -4,5 +4,6 @@ mod fetch;
 mod fetch_faults;
 mod fetch_keys;
 mod fetch_ordered;
+mod fetch_tls;
 mod origin;
 mod protocol;
