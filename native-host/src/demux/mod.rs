@@ -1,1 +1,185 @@
 //! Segments -> samples: transport streams and fragmented MP4.
+//!
+//! A [`Demuxer`] reads the segments of one media playlist, in order. What comes out is a flat list of
+//! [`Demuxed`] values on one common [`Timeline`]: formats and samples, ready to be put into any container.
+//! Adding a codec of a transport stream is one file in [`codec`]; adding a kind of segment is one variant of [`sniff::Kind`].
+
+pub(crate) mod bmff;
+mod codec;
+mod error;
+mod fmp4;
+mod sniff;
+mod timeline;
+mod ts;
+
+use bytes::Bytes;
+use weir_core::protocol::TrackKind;
+
+pub use error::DemuxError;
+pub use sniff::{Kind as SegmentKind, sniff};
+pub use timeline::{CLOCK_HZ, Edge, Timeline, rescale};
+
+/// An elementary stream within one playlist: the first video, the second audio ...
+///
+/// PIDs and track ids may change at a discontinuity; the order of the streams of a kind is what stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StreamId {
+    /// What it carries.
+    pub kind: TrackKind,
+    /// 0 for the first of its kind.
+    pub ordinal: usize,
+}
+
+/// How the samples of a stream are coded, from one sample on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Format {
+    /// Its RFC 6381 codec string, such as `avc1.64001f`.
+    pub codec: String,
+    /// Ticks a second of the samples' times and durations.
+    pub timescale: u32,
+    /// The whole sample entry box (ISO/IEC 14496-12, 8.5.2), as it goes into `stsd`.
+    pub sample_entry: Bytes,
+    /// Width and height for display, in pixels; zero for what is not seen.
+    pub display: (u32, u32),
+    /// Presentation begins here, on the timeline in `timescale` ticks, and what lies before (encoder priming) is not
+    /// presented: from the source's own edit list. None: with the earliest sample.
+    pub presentation_start: Option<i64>,
+}
+
+/// One access unit or audio frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Decoding time on the timeline, in ticks of the stream's format.
+    pub dts: i64,
+    /// Presentation time.
+    pub pts: i64,
+    /// How long it lasts when nothing follows it, in ticks.
+    pub duration: u32,
+    /// Decoding can start here.
+    pub sync: bool,
+    /// The payload as it is stored in ISO BMFF.
+    pub data: Bytes,
+}
+
+/// What comes out of a demuxer, in decoding order within a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Demuxed {
+    /// The samples of a stream that follow are coded like this.
+    Format(StreamId, Format),
+    /// A sample. A format of its stream has come before.
+    Sample(StreamId, Sample),
+}
+
+/// Reads the segments of one media playlist.
+#[derive(Debug)]
+pub struct Demuxer {
+    /// Its number on the timeline.
+    playlist: usize,
+    reader: Option<Reader>,
+    map: Option<Bytes>,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Ts(Box<ts::TsReader>),
+    Fmp4(fmp4::Fmp4Reader),
+}
+
+impl Demuxer {
+    /// For the playlist with this number on the timeline.
+    #[must_use]
+    pub fn new(playlist: usize) -> Self {
+        Self {
+            playlist,
+            reader: None,
+            map: None,
+        }
+    }
+
+    /// Reads a segment. `edge` says how it joins the one before, `map` is its media initialization section.
+    /// Samples are handed to `out` in batches of a bounded size; what is cut off at the segment's end stays
+    /// here until the next segment or [`Demuxer::flush`].
+    ///
+    /// # Errors
+    /// [`DemuxError`] when the bytes are no media that is handled; or what `out` returns.
+    pub fn push<E: From<DemuxError>>(
+        &mut self,
+        data: &Bytes,
+        map: Option<&Bytes>,
+        edge: Edge,
+        timeline: &mut Timeline,
+        out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let kind = sniff(data)?;
+        self.switch(&kind, out)?;
+        let new_map = map.filter(|&map| self.map.as_ref() != Some(map)).cloned();
+        if new_map.is_some() {
+            self.map.clone_from(&new_map);
+        }
+        match (&mut self.reader, kind) {
+            (Some(Reader::Ts(reader)), SegmentKind::TransportStream { head_bytes }) => reader.push(
+                self.playlist,
+                new_map.as_ref(),
+                &data.slice(head_bytes..),
+                edge,
+                timeline,
+                out,
+            ),
+            (Some(Reader::Fmp4(reader)), SegmentKind::FragmentedMp4) => {
+                let mut samples = Vec::new();
+                reader.push(
+                    self.playlist,
+                    new_map.as_ref(),
+                    data,
+                    edge,
+                    timeline,
+                    &mut samples,
+                )?;
+                out(samples)
+            }
+            (_, SegmentKind::PackedAudio(codec)) => {
+                Err(DemuxError::Unsupported(format!("packed {codec} audio")).into())
+            }
+            (_, SegmentKind::WebVtt) => Err(DemuxError::Unsupported("WebVTT subtitles".to_owned()).into()),
+            // `switch` has just made the reader fit the kind.
+            (_, SegmentKind::TransportStream { .. } | SegmentKind::FragmentedMp4) => Ok(()),
+        }
+    }
+
+    /// Hands out what was held back: there is no further segment.
+    ///
+    /// # Errors
+    /// What `out` returns, or [`DemuxError`] when no segment made sense.
+    pub fn flush<E: From<DemuxError>>(
+        &mut self,
+        out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self.reader.as_mut() {
+            Some(Reader::Ts(reader)) => reader.flush(out),
+            Some(Reader::Fmp4(_)) | None => Ok(()),
+        }
+    }
+
+    /// Makes the reader fit the kind of the segment: a playlist may change from one kind to another at a discontinuity.
+    fn switch<E: From<DemuxError>>(
+        &mut self,
+        kind: &SegmentKind,
+        out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let fits = matches!(
+            (&self.reader, kind),
+            (Some(Reader::Ts(_)), SegmentKind::TransportStream { .. })
+                | (Some(Reader::Fmp4(_)), SegmentKind::FragmentedMp4)
+        );
+        if !fits {
+            self.flush(out)?;
+            self.map = None;
+            self.reader = match kind {
+                SegmentKind::TransportStream { .. } => Some(Reader::Ts(Box::default())),
+                SegmentKind::FragmentedMp4 => Some(Reader::Fmp4(fmp4::Fmp4Reader::default())),
+                SegmentKind::PackedAudio(_) | SegmentKind::WebVtt => None,
+            };
+        }
+        Ok(())
+    }
+}

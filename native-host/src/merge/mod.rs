@@ -1,9 +1,16 @@
 //! Samples -> one file.
 
+mod error;
+mod mp4;
+mod segments;
+mod ts;
+
 use std::path::Path;
 
 use bytes::Bytes;
-use weir_core::protocol::{Container, ErrorCode, TrackKind, TrackSummary};
+use weir_core::protocol::{Container, TrackKind, TrackSummary};
+
+pub use error::MergeError;
 
 /// What the plan knows of a track before its first byte.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,7 +32,8 @@ pub struct SegmentInput {
     pub track: usize,
     /// EXT-X-DISCONTINUITY stood before it, or before a segment that was left out just before it.
     pub discontinuity: bool,
-    /// How long the segments play that were left out just before it: the hole that stays in the output. 0 without a gap.
+    /// How long the segments play that were left out just before it: the hole that stays in the output. 0 without
+    /// a gap.
     pub missing_seconds: f64,
     /// EXTINF.
     pub duration_seconds: Option<f64>,
@@ -48,37 +56,28 @@ pub struct Merged {
     pub warnings: Vec<String>,
 }
 
-/// Why merging cannot go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum MergeError {
-    /// Writing failed.
-    #[error("cannot write the output: {0}")]
-    Write(#[source] std::io::Error),
-}
-
-impl MergeError {
-    /// The code that the user interface translates.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Self::Write(_) => ErrorCode::File,
-        }
-    }
-}
-
 /// Takes segments in order and writes one output while they come.
 #[derive(Debug)]
-pub struct Merger {}
+pub struct Merger(Output);
+
+#[derive(Debug)]
+enum Output {
+    Mp4(Box<mp4::Mp4Merger>),
+    Ts(ts::TsMerger),
+    Segments(segments::SegmentsMerger),
+}
 
 impl Merger {
     /// Starts an output at `path`, which must not exist: a file, or a folder for [`Container::Segments`].
     ///
     /// # Errors
-    /// [`MergeError::Write`].
+    /// [`MergeError::Write`], or [`MergeError::Container`] when it cannot hold these tracks.
     pub fn create(path: &Path, container: Container, tracks: &[TrackHint]) -> Result<Self, MergeError> {
-        let _ = (path, container, tracks);
-        Ok(Self {})
+        Ok(Self(match container {
+            Container::Mp4 => Output::Mp4(Box::new(mp4::Mp4Merger::create(path, tracks)?)),
+            Container::Ts => Output::Ts(ts::TsMerger::create(path, tracks)?),
+            Container::Segments => Output::Segments(segments::SegmentsMerger::create(path, tracks)?),
+        }))
     }
 
     /// Takes the next segment of one track. Tracks may be pushed in any interleaving; near each other
@@ -87,8 +86,11 @@ impl Merger {
     /// # Errors
     /// [`MergeError`]: the bytes are no media that can be merged, or the output cannot be written.
     pub fn push(&mut self, segment: SegmentInput) -> Result<(), MergeError> {
-        let _ = (&self, segment);
-        Ok(())
+        match &mut self.0 {
+            Output::Mp4(merger) => merger.push(&segment),
+            Output::Ts(merger) => merger.push(&segment),
+            Output::Segments(merger) => merger.push(&segment),
+        }
     }
 
     /// Flushes what is held back, writes the index and checks the result.
@@ -96,11 +98,10 @@ impl Merger {
     /// # Errors
     /// [`MergeError`].
     pub fn finish(self) -> Result<Merged, MergeError> {
-        Ok(Merged {
-            bytes: 0,
-            duration_seconds: 0.0,
-            tracks: Vec::new(),
-            warnings: Vec::new(),
-        })
+        match self.0 {
+            Output::Mp4(merger) => merger.finish(),
+            Output::Ts(merger) => merger.finish(),
+            Output::Segments(merger) => merger.finish(),
+        }
     }
 }

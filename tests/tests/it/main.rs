@@ -5,5 +5,6 @@ mod fetch_faults;
 mod fetch_keys;
 mod fetch_ordered;
 mod fetch_tls;
+mod merge;
 mod origin;
 mod protocol;

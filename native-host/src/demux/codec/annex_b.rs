@@ -1,0 +1,101 @@
+//! Byte stream format of H.264 and HEVC (annex B of both): NAL units behind start codes.
+
+use bytes::{BufMut, Bytes};
+use memchr::memmem;
+
+/// Where a NAL unit begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StartCode {
+    /// The start code's first byte; the zero that a four-byte one begins with counts.
+    pub(super) at: usize,
+    /// The NAL unit's first byte.
+    pub(super) nal: usize,
+}
+
+/// Finds start codes in a growing buffer, each once.
+#[derive(Debug, Default)]
+pub(super) struct Scanner {
+    from: usize,
+}
+
+impl Scanner {
+    /// The next start code with at least `header_bytes` of its NAL unit behind it.
+    pub(super) fn next(&mut self, bytes: &[u8], header_bytes: usize) -> Option<StartCode> {
+        const START_CODE: &[u8] = &[0, 0, 1];
+        let rest = bytes.get(self.from..)?;
+        let Some(ahead) = memmem::find(rest, START_CODE) else {
+            // Its beginning may be here already.
+            self.from += rest.len().saturating_sub(START_CODE.len() - 1);
+            return None;
+        };
+        let at = self.from + ahead;
+        let nal = at + START_CODE.len();
+        if bytes.len() < nal + header_bytes {
+            self.from = at;
+            return None;
+        }
+        self.from = nal;
+        let after_zero = at.checked_sub(1).filter(|&before| bytes.get(before) == Some(&0));
+        Some(StartCode {
+            at: after_zero.unwrap_or(at),
+            nal,
+        })
+    }
+
+    /// The first `count` bytes of the buffer are gone.
+    pub(super) fn discard(&mut self, count: usize) {
+        self.from = self.from.saturating_sub(count);
+    }
+}
+
+/// The NAL units of the access unit that is being put together, as positions in the buffer.
+#[derive(Debug, Default)]
+pub(super) struct NalUnits {
+    /// First byte and end; the last has no end yet.
+    spans: Vec<(usize, usize)>,
+}
+
+impl NalUnits {
+    /// A NAL unit begins at `at`.
+    pub(super) fn open(&mut self, at: usize) {
+        self.spans.push((at, at));
+    }
+
+    /// The last NAL unit ends before `at`.
+    pub(super) fn close(&mut self, at: usize) {
+        if let Some((_, end)) = self.spans.last_mut() {
+            *end = at;
+        }
+    }
+
+    /// The first `count` bytes of the buffer are gone.
+    pub(super) fn discard(&mut self, count: usize) {
+        for (begin, end) in &mut self.spans {
+            *begin = begin.saturating_sub(count);
+            *end = end.saturating_sub(count);
+        }
+    }
+
+    /// The NAL units' bytes.
+    pub(super) fn slices<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.spans
+            .iter()
+            .filter_map(|&(begin, end)| bytes.get(begin..end))
+            .filter(|nal| !nal.is_empty())
+    }
+
+    /// The NAL units with a length before each, as samples have them (ISO/IEC 14496-15, 5.3.3.2).
+    pub(super) fn length_prefixed(&self, bytes: &[u8]) -> Bytes {
+        let size = self.slices(bytes).map(|nal| LENGTH_BYTES + nal.len()).sum();
+        let mut sample = Vec::with_capacity(size);
+        for nal in self.slices(bytes) {
+            // Longer ones do not exist: a segment is limited to far less than 4 GiB.
+            sample.put_u32(u32::try_from(nal.len()).unwrap_or(u32::MAX));
+            sample.put_slice(nal);
+        }
+        sample.into()
+    }
+}
+
+/// Size of the length before each NAL unit.
+pub(super) const LENGTH_BYTES: usize = 4;

@@ -1,0 +1,33 @@
+//! Why a segment gives no samples.
+
+/// Why a segment gives no samples.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DemuxError {
+    /// No bytes at all.
+    #[error("the segment is empty")]
+    Empty,
+    /// Text of another kind.
+    #[error("got {0} instead of media (a login page, a captcha or an error message?)")]
+    NotMedia(&'static str),
+    /// A picture with no stream behind it.
+    #[error("got a {0} picture instead of media")]
+    Picture(&'static str),
+    /// Bytes without any structure.
+    #[error(
+        "the bytes are neither a transport stream nor fragmented MP4, packed audio or WebVTT: damaged, or still encrypted (wrong key?)"
+    )]
+    Unknown,
+    /// A transport stream that nothing announces the streams of.
+    #[error("no programme map (PMT) in the first {0} MB of the transport stream")]
+    NoProgramMap(usize),
+    /// Fragmented MP4 without its `moov`.
+    #[error("fragmented MP4 without an initialization section (EXT-X-MAP)")]
+    NoInit,
+    /// A structure that contradicts itself.
+    #[error("{0}")]
+    Malformed(String),
+    /// A codec or a protection that this version does not merge.
+    #[error("{0} is not supported yet")]
+    Unsupported(String),
+}

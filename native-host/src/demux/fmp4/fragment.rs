@@ -1,0 +1,238 @@
+//! Movie fragments: `moof` and what it says of `mdat` (ISO/IEC 14496-12, 8.8).
+
+use bytes::{Buf, Bytes};
+
+use super::init::{Defaults, Init, Track};
+use crate::demux::DemuxError;
+use crate::demux::bmff::{Box, boxes, full_box};
+
+/// Samples of a track that follow each other in time.
+#[derive(Debug)]
+pub(super) struct Run<'a> {
+    pub(super) track: &'a Track,
+    /// Sample description index, from 1.
+    pub(super) description: u32,
+    /// Decode time of the first sample, in source ticks.
+    pub(super) decode_time: i64,
+    pub(super) samples: Vec<RunSample>,
+}
+
+/// A sample as a fragment describes it.
+#[derive(Debug)]
+pub(super) struct RunSample {
+    pub(super) duration: u32,
+    pub(super) composition_offset: i64,
+    pub(super) sync: bool,
+    pub(super) data: Bytes,
+}
+
+/// All runs of a segment. `nexts` holds where each track goes on, for fragments without decode time.
+pub(super) fn runs<'a>(
+    segment: &Bytes,
+    init: &'a Init,
+    nexts: &mut Vec<(u32, i64)>,
+) -> Result<Vec<Run<'a>>, DemuxError> {
+    let mut runs = Vec::new();
+    let mut offset = 0;
+    for found in boxes(segment) {
+        if found.kind == *b"moof" {
+            fragment(segment, offset, found, init, nexts, &mut runs)?;
+        }
+        offset += found.whole.len();
+    }
+    if offset < segment.len() {
+        return Err(DemuxError::Malformed(format!(
+            "the segment is cut short: a box goes on beyond its {} bytes",
+            segment.len()
+        )));
+    }
+    Ok(runs)
+}
+
+fn fragment<'a>(
+    segment: &Bytes,
+    moof_offset: usize,
+    moof: Box<'_>,
+    init: &'a Init,
+    nexts: &mut Vec<(u32, i64)>,
+    runs: &mut Vec<Run<'a>>,
+) -> Result<(), DemuxError> {
+    let malformed = || DemuxError::Malformed("a movie fragment (moof) contradicts itself".to_owned());
+    // Without any other word data follows that of the track fragment before, and the first begins with the moof.
+    let mut implied_base = moof_offset;
+    for traf in boxes(moof.content).filter(|found| found.kind == *b"traf") {
+        let mut inner = boxes(traf.content);
+        let header = inner
+            .find(|found| found.kind == *b"tfhd")
+            .and_then(|tfhd| Header::parse(tfhd.content));
+        let header = header.ok_or_else(malformed)?;
+        let Some(track) = init.tracks.iter().find(|track| track.id == header.track) else {
+            continue;
+        };
+        let defaults = header.defaults(track.defaults);
+        let base = match header.base {
+            Base::Moof => moof_offset,
+            Base::Implied => implied_base,
+            // Counts from the start of the resource that the segment was cut from, unless it is a file of its own.
+            Base::Explicit(base) => base.filter(|&base| base < segment.len()).unwrap_or(moof_offset),
+        };
+        let tfdt = boxes(traf.content).find(|found| found.kind == *b"tfdt");
+        let next = nexts
+            .iter()
+            .find(|(id, _)| *id == track.id)
+            .map_or(0, |&(_, next)| next);
+        let mut decode_time = tfdt.and_then(|tfdt| decode_time(tfdt.content)).unwrap_or(next);
+        let mut data_offset = base;
+        for trun in boxes(traf.content).filter(|found| found.kind == *b"trun") {
+            let samples =
+                samples(segment, trun.content, base, &mut data_offset, defaults).ok_or_else(malformed)?;
+            let duration: i64 = samples.iter().map(|sample| i64::from(sample.duration)).sum();
+            if !samples.is_empty() {
+                runs.push(Run {
+                    track,
+                    description: defaults.description,
+                    decode_time,
+                    samples,
+                });
+            }
+            decode_time = decode_time.checked_add(duration).ok_or_else(malformed)?;
+        }
+        implied_base = data_offset;
+        nexts.retain(|(id, _)| *id != track.id);
+        nexts.push((track.id, decode_time));
+    }
+    Ok(())
+}
+
+/// `tfhd` (8.8.7).
+#[derive(Debug)]
+struct Header {
+    track: u32,
+    base: Base,
+    description: Option<u32>,
+    duration: Option<u32>,
+    size: Option<u32>,
+    flags: Option<u32>,
+}
+
+/// What data offsets count from.
+#[derive(Debug)]
+enum Base {
+    Moof,
+    Implied,
+    /// None: beyond what can be addressed.
+    Explicit(Option<usize>),
+}
+
+impl Header {
+    fn parse(tfhd: &[u8]) -> Option<Self> {
+        let (_, present, mut rest) = full_box(tfhd)?;
+        let track = rest.try_get_u32().ok()?;
+        let base = match present {
+            flags if flags & 0x1 != 0 => Base::Explicit(usize::try_from(rest.try_get_u64().ok()?).ok()),
+            flags if flags & 0x02_0000 != 0 => Base::Moof,
+            _ => Base::Implied,
+        };
+        let mut optional = |flag: u32| {
+            if present & flag == 0 {
+                Some(None)
+            } else {
+                rest.try_get_u32().ok().map(Some)
+            }
+        };
+        Some(Self {
+            track,
+            base,
+            description: optional(0x02)?,
+            duration: optional(0x08)?,
+            size: optional(0x10)?,
+            flags: optional(0x20)?,
+        })
+    }
+
+    fn defaults(&self, of_track: Defaults) -> Defaults {
+        Defaults {
+            description: self.description.unwrap_or(of_track.description),
+            duration: self.duration.unwrap_or(of_track.duration),
+            size: self.size.unwrap_or(of_track.size),
+            flags: self.flags.unwrap_or(of_track.flags),
+        }
+    }
+}
+
+/// `baseMediaDecodeTime` (8.8.12).
+fn decode_time(tfdt: &[u8]) -> Option<i64> {
+    let (version, _, mut rest) = full_box(tfdt)?;
+    match version {
+        0 => rest.try_get_u32().ok().map(i64::from),
+        _ => i64::try_from(rest.try_get_u64().ok()?).ok(),
+    }
+}
+
+/// The samples of a `trun` (8.8.8); `data_offset` goes on behind their data.
+fn samples(
+    segment: &Bytes,
+    trun: &[u8],
+    base: usize,
+    data_offset: &mut usize,
+    defaults: Defaults,
+) -> Option<Vec<RunSample>> {
+    let (version, present, mut rest) = full_box(trun)?;
+    let has = |flag: u32| present & flag != 0;
+    let count = rest.try_get_u32().ok()?;
+    // Samples without bytes and fields of their own would cost nothing to announce.
+    if usize::try_from(count).is_ok_and(|count| count > segment.len()) {
+        return None;
+    }
+    if has(0x1) {
+        let offset = isize::try_from(rest.try_get_i32().ok()?).ok()?;
+        *data_offset = base.checked_add_signed(offset)?;
+    }
+    let first_flags = if has(0x4) {
+        Some(rest.try_get_u32().ok()?)
+    } else {
+        None
+    };
+    let mut samples = Vec::new();
+    for index in 0..count {
+        let mut optional = |flag: u32, default: u32| {
+            if has(flag) {
+                rest.try_get_u32().ok()
+            } else {
+                Some(default)
+            }
+        };
+        let duration = optional(0x100, defaults.duration)?;
+        let size = usize::try_from(optional(0x200, defaults.size)?).ok()?;
+        let flags = optional(
+            0x400,
+            first_flags.filter(|_| index == 0).unwrap_or(defaults.flags),
+        )?;
+        let offset = optional(0x800, 0)?;
+        let composition_offset = if version == 0 {
+            i64::from(offset)
+        } else {
+            i64::from(offset.cast_signed())
+        };
+        let end = data_offset.checked_add(size)?;
+        if end > segment.len() {
+            return None;
+        }
+        let data = segment.slice(*data_offset..end);
+        *data_offset = end;
+        samples.push(RunSample {
+            duration,
+            composition_offset,
+            sync: is_sync(flags),
+            data,
+        });
+    }
+    Some(samples)
+}
+
+/// Neither "is not a sync sample" nor "depends on others" (8.8.3.1).
+fn is_sync(flags: u32) -> bool {
+    const IS_NON_SYNC: u32 = 0x0001_0000;
+    const DEPENDS_ON_OTHERS: u32 = 0x0100_0000;
+    flags & (IS_NON_SYNC | DEPENDS_ON_OTHERS) == 0
+}

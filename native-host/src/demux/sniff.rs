@@ -1,0 +1,143 @@
+//! What a segment is, from its bytes: names and content types of real streams lie.
+
+use super::DemuxError;
+use super::ts::sync;
+
+/// What a segment holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// MPEG-2 transport stream, behind `head_bytes` that are none (the picture that it is disguised as, or junk).
+    TransportStream {
+        /// Bytes ahead of the first packet.
+        head_bytes: usize,
+    },
+    /// Fragments of ISO BMFF.
+    FragmentedMp4,
+    /// An elementary audio stream; the name of its codec.
+    PackedAudio(&'static str),
+    /// Subtitles.
+    WebVtt,
+}
+
+/// Tells what the bytes are.
+///
+/// # Errors
+/// [`DemuxError`] when they are no media, saying what they are instead where that can be told.
+pub fn sniff(data: &[u8]) -> Result<Kind, DemuxError> {
+    if data.is_empty() {
+        return Err(DemuxError::Empty);
+    }
+    if sync::locks_at(data, 0).is_some() {
+        return Ok(Kind::TransportStream { head_bytes: 0 });
+    }
+    if is_iso_bmff(data) {
+        return Ok(Kind::FragmentedMp4);
+    }
+    let text = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
+    if text.starts_with(b"WEBVTT") {
+        return Ok(Kind::WebVtt);
+    }
+    if let Some(codec) = packed_audio(data) {
+        return Ok(Kind::PackedAudio(codec));
+    }
+    if let Some(what) = plain_text(text) {
+        return Err(DemuxError::NotMedia(what));
+    }
+    match (sync::find(data), picture(data)) {
+        (Some((head_bytes, _)), _) => Ok(Kind::TransportStream { head_bytes }),
+        (None, Some(name)) => Err(DemuxError::Picture(name)),
+        (None, None) => Err(DemuxError::Unknown),
+    }
+}
+
+/// Whether the bytes begin with a box that a segment or an initialization section begins with.
+fn is_iso_bmff(data: &[u8]) -> bool {
+    const FIRST_BOXES: [&[u8]; 12] = [
+        b"ftyp", b"styp", b"moov", b"moof", b"sidx", b"ssix", b"emsg", b"prft", b"mdat", b"free", b"skip",
+        b"uuid",
+    ];
+    data.get(4..8).is_some_and(|kind| FIRST_BOXES.contains(&kind))
+}
+
+/// The codec of packed audio, which begins with an ID3 tag or with a frame (RFC 8216, 3.4).
+fn packed_audio(data: &[u8]) -> Option<&'static str> {
+    match data {
+        [b'I', b'D', b'3', ..] => Some("ID3-tagged"),
+        [0xff, second, ..] if second & 0xf6 == 0xf0 => Some("AAC"),
+        [0xff, second, ..] if second & 0xe0 == 0xe0 && second & 0x06 != 0 => Some("MPEG"),
+        [0x0b, 0x77, ..] => Some("AC-3"),
+        _ => None,
+    }
+}
+
+fn plain_text(text: &[u8]) -> Option<&'static str> {
+    let begin = text.trim_ascii_start();
+    match begin.first()? {
+        b'<' => Some("a web page"),
+        b'{' | b'[' => Some("JSON"),
+        _ if begin.starts_with(b"#EXTM3U") => Some("a playlist"),
+        _ if begin.len() < 4096
+            && begin
+                .iter()
+                .all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~')) =>
+        {
+            Some("text")
+        }
+        _ => None,
+    }
+}
+
+fn picture(data: &[u8]) -> Option<&'static str> {
+    match data {
+        [0x89, b'P', b'N', b'G', ..] => Some("PNG"),
+        [0xff, 0xd8, ..] => Some("JPEG"),
+        [b'G', b'I', b'F', b'8', ..] => Some("GIF"),
+        [b'B', b'M', ..] => Some("BMP"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packets(count: usize) -> Vec<u8> {
+        [&[0x47][..], &[0xff; 187]].concat().repeat(count)
+    }
+
+    #[test]
+    fn disguises_are_seen_through() {
+        let png = [&b"\x89PNG\r\n\x1a\n"[..], &[7; 62], &packets(4)].concat();
+        assert_eq!(sniff(&png), Ok(Kind::TransportStream { head_bytes: 70 }));
+        let jpeg = [&b"\xff\xd8\xff\xe0"[..], &[0x47; 100], &packets(9)].concat();
+        assert!(
+            matches!(sniff(&jpeg), Ok(Kind::TransportStream { .. })),
+            "{:?}",
+            sniff(&jpeg)
+        );
+        assert_eq!(sniff(&packets(1)), Ok(Kind::TransportStream { head_bytes: 0 }));
+    }
+
+    #[test]
+    fn what_is_no_media_is_named() {
+        let check = |data: &[u8], expected: &str| assert_eq!(sniff(data).unwrap_err().to_string(), expected);
+        check(b"", "the segment is empty");
+        check(
+            b"\n <!doctype html><p>Sign in",
+            "got a web page instead of media (a login page, a captcha or an error message?)",
+        );
+        check(
+            b"{\"error\":1}",
+            "got JSON instead of media (a login page, a captcha or an error message?)",
+        );
+        check(
+            b"Forbidden",
+            "got text instead of media (a login page, a captcha or an error message?)",
+        );
+        check(
+            b"GIF89a\x01\x00\x01\x00\x80",
+            "got a GIF picture instead of media",
+        );
+        check(&[0x9c; 1000], &DemuxError::Unknown.to_string());
+    }
+}

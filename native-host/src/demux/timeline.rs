@@ -1,0 +1,220 @@
+//! One clock for all tracks of a capture.
+//!
+//! Sources restart their clocks at discontinuities, wrap at 33 bits, and jump without a word. An [`Epoch`] is a stretch
+//! of source time that is joined to the output with one offset; all streams of all playlists share the epochs, so that
+//! what was in step stays in step.
+
+use super::StreamId;
+
+/// Ticks a second of the timeline: the transport stream's own (ISO/IEC 13818-1, 2.4.3.7).
+pub const CLOCK_HZ: u32 = 90_000;
+
+/// A transport stream's timestamps have 33 bits.
+const WRAP: i64 = 1 << 33;
+/// A segment may begin this much before the end of the last without being taken for a jump: audio frames overlap, and
+/// the length of the last frame is an estimate. As ffmpeg does.
+const OVERLAP: i64 = CLOCK_HZ as i64 / 10;
+/// A segment that begins later than this after the end of the last has jumped.
+const JUMP: i64 = CLOCK_HZ as i64;
+
+/// How a segment joins the one before.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Edge {
+    /// EXT-X-DISCONTINUITY stands between.
+    pub discontinuity: bool,
+    /// Length of the segments that are left out between, in timeline ticks: a hole of this length stays.
+    pub missing: i64,
+}
+
+/// A stretch of source time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Epoch {
+    /// Output time minus source time.
+    pub(super) offset: i64,
+    /// The latest source time seen: what 33-bit times are nearest to.
+    reference: Option<i64>,
+}
+
+/// Where one playlist is.
+#[derive(Debug, Default)]
+struct Position {
+    epoch: usize,
+    /// Output time at which each stream's next sample is expected.
+    ends: Vec<(StreamId, i64)>,
+}
+
+/// The clock that all demuxers of a capture share.
+#[derive(Debug)]
+pub struct Timeline {
+    epochs: Vec<Epoch>,
+    positions: Vec<Position>,
+}
+
+impl Timeline {
+    /// A timeline for this many playlists. It begins with the source's own time.
+    #[must_use]
+    pub fn new(playlists: usize) -> Self {
+        let positions = std::iter::repeat_with(Position::default)
+            .take(playlists)
+            .collect();
+        Self {
+            epochs: vec![Epoch {
+                offset: 0,
+                reference: None,
+            }],
+            positions,
+        }
+    }
+
+    /// Begins a segment of a playlist: finds, or opens, the epoch it belongs to. `firsts` are the source times at which
+    /// its streams begin, `wraps` says that they have 33 bits.
+    pub(super) fn enter(
+        &mut self,
+        playlist: usize,
+        firsts: &[(StreamId, i64)],
+        clock: SourceClock,
+        edge: Edge,
+    ) -> &mut Epoch {
+        let position = self.positions.get(playlist);
+        let (current, ends) = position.map_or((0, &[][..]), |position| (position.epoch, &position.ends));
+        let chosen = match Joint::new(firsts, ends, clock) {
+            None => current,
+            Some(joint) => {
+                let fits = |(index, epoch): (usize, &Epoch)| {
+                    joint.fits(epoch, edge, index == current).then_some(index)
+                };
+                self.epochs
+                    .iter()
+                    .enumerate()
+                    .skip(current)
+                    .find_map(fits)
+                    .unwrap_or_else(|| {
+                        self.epochs.push(joint.open(edge));
+                        self.epochs.len() - 1
+                    })
+            }
+        };
+        if let Some(position) = self.positions.get_mut(playlist) {
+            position.epoch = chosen;
+        }
+        // The list is never empty and `chosen` is one of its indices.
+        let last = self.epochs.len() - 1;
+        &mut self.epochs.as_mut_slice()[chosen.min(last)]
+    }
+
+    /// Ends a segment: where the next samples of its streams are expected, in output time.
+    pub(super) fn leave(&mut self, playlist: usize, ends: impl IntoIterator<Item = (StreamId, i64)>) {
+        let Some(position) = self.positions.get_mut(playlist) else {
+            return;
+        };
+        for (stream, end) in ends {
+            match position.ends.iter_mut().find(|(known, _)| *known == stream) {
+                Some((_, known)) => *known = end,
+                None => position.ends.push((stream, end)),
+            }
+        }
+    }
+}
+
+/// Which kind of clock the source has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SourceClock {
+    /// 33 bits of 90 kHz, as in transport streams.
+    Wrapping,
+    /// 64 bits.
+    Plain,
+}
+
+impl Epoch {
+    /// Output time of a source time.
+    pub(super) fn map(&mut self, source: i64, clock: SourceClock) -> i64 {
+        let source = self.unwrap(source, clock);
+        self.reference = Some(source);
+        source.saturating_add(self.offset)
+    }
+
+    /// The source time nearest to the reference that has these 33 bits.
+    fn unwrap(&self, source: i64, clock: SourceClock) -> i64 {
+        match (clock, self.reference) {
+            (SourceClock::Wrapping, Some(reference)) => {
+                let ahead = (source - reference).rem_euclid(WRAP);
+                reference + if ahead >= WRAP / 2 { ahead - WRAP } else { ahead }
+            }
+            _ => source,
+        }
+    }
+}
+
+/// A segment's beginning against the end of the one before.
+struct Joint {
+    /// Source time of the beginning and expected output time, of each stream that both sides have.
+    pairs: Vec<(i64, i64)>,
+    clock: SourceClock,
+}
+
+impl Joint {
+    /// None when there is nothing before or nothing after.
+    fn new(firsts: &[(StreamId, i64)], ends: &[(StreamId, i64)], clock: SourceClock) -> Option<Self> {
+        let end_of = |stream: StreamId| {
+            ends.iter()
+                .find(|(known, _)| *known == stream)
+                .map(|&(_, end)| end)
+        };
+        // The streams may begin on both sides of a wrap: all are brought near the first.
+        let near = Epoch {
+            offset: 0,
+            reference: firsts.first().map(|&(_, first)| first),
+        };
+        let firsts = || {
+            firsts
+                .iter()
+                .map(|&(stream, first)| (stream, near.unwrap(first, clock)))
+        };
+        let mut pairs: Vec<(i64, i64)> = firsts()
+            .filter_map(|(stream, first)| Some((first, end_of(stream)?)))
+            .collect();
+        if pairs.is_empty() {
+            let first = firsts().map(|(_, first)| first).min()?;
+            pairs.push((first, ends.iter().map(|&(_, end)| end).max()?));
+        }
+        Some(Self { pairs, clock })
+    }
+
+    /// Whether time goes on in this epoch: one stream that goes on is enough, another may have paused.
+    fn fits(&self, epoch: &Epoch, edge: Edge, current: bool) -> bool {
+        let latest = match edge {
+            Edge {
+                discontinuity: true, ..
+            } if current => OVERLAP,
+            _ => JUMP.saturating_add(edge.missing),
+        };
+        self.pairs.iter().any(|&(first, end)| {
+            let begin = epoch.unwrap(first, self.clock).saturating_add(epoch.offset);
+            (-OVERLAP..=latest).contains(&begin.saturating_sub(end))
+        })
+    }
+
+    /// The epoch in which time goes on and no stream overlaps.
+    fn open(&self, edge: Edge) -> Epoch {
+        let offset = self
+            .pairs
+            .iter()
+            .map(|&(first, end)| end.saturating_sub(first))
+            .max()
+            .unwrap_or(0);
+        Epoch {
+            offset: offset.saturating_add(edge.missing),
+            reference: self.pairs.first().map(|&(first, _)| first),
+        }
+    }
+}
+
+/// Converts a time between scales, rounding to the nearest tick.
+#[must_use]
+pub fn rescale(time: i64, from_hz: u32, to_hz: u32) -> i64 {
+    if from_hz == to_hz || from_hz == 0 {
+        return time;
+    }
+    let (from, scaled) = (i128::from(from_hz), i128::from(time) * i128::from(to_hz));
+    i64::try_from((scaled + from / 2).div_euclid(from)).unwrap_or(if time < 0 { i64::MIN } else { i64::MAX })
+}

@@ -1,0 +1,272 @@
+//! MPEG-2 transport streams (ISO/IEC 13818-1) -> samples.
+//!
+//! `sync` finds packets, [`packets`] cuts them out, [`psi`] says what they carry, [`pes`] gives payloads and times,
+//! [`streams`] knows the codecs; what is inside is the business of [`super::codec`].
+
+mod packets;
+mod pes;
+mod psi;
+mod streams;
+pub(super) mod sync;
+
+use bytes::Bytes;
+
+use self::packets::{Packet, PacketReader};
+use self::psi::{MappedStream, PAT_PID, SectionReader};
+use self::streams::Streams;
+use super::timeline::{Edge, Epoch, SourceClock, Timeline};
+use super::{DemuxError, Demuxed, StreamId};
+
+/// Samples are handed on after this many bytes of a segment, so that a huge segment is not held twice.
+const PIECE_BYTES: usize = 4 << 20;
+
+/// Segments are held back for at most this many bytes while no programme map has come.
+const MAX_HELD_MEGABYTES: usize = 32;
+
+/// Reads the segments of one playlist.
+#[derive(Debug, Default)]
+pub(super) struct TsReader {
+    packets: PacketReader,
+    tables: Tables,
+    streams: Streams,
+    /// Segments that came before any programme map, with how they join.
+    held: Vec<(Bytes, Edge)>,
+}
+
+impl TsReader {
+    /// Reads a segment that begins with a packet.
+    pub(super) fn push<E: From<DemuxError>>(
+        &mut self,
+        playlist: usize,
+        map: Option<&Bytes>,
+        data: &Bytes,
+        edge: Edge,
+        timeline: &mut Timeline,
+        out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if edge.discontinuity {
+            self.finish_units(out)?;
+        }
+        if let Some(map) = map {
+            self.read_tables(map);
+        }
+        // Tables may stand behind the packets they describe, and in later segments they may be missing.
+        if edge.discontinuity || !self.streams.known() {
+            self.read_tables(data);
+        }
+        self.held.push((data.clone(), edge));
+        if !self.streams.known() {
+            let held_bytes: usize = self.held.iter().map(|(data, _)| data.len()).sum();
+            if held_bytes > MAX_HELD_MEGABYTES << 20 {
+                return Err(DemuxError::NoProgramMap(MAX_HELD_MEGABYTES).into());
+            }
+            return Ok(());
+        }
+        for (data, edge) in std::mem::take(&mut self.held) {
+            self.segment(playlist, &data, edge, timeline, out)?;
+        }
+        Ok(())
+    }
+
+    /// Hands out what is held back.
+    pub(super) fn flush<E: From<DemuxError>>(
+        &mut self,
+        out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if !self.held.is_empty() {
+            let held_bytes: usize = self.held.iter().map(|(data, _)| data.len()).sum();
+            return Err(DemuxError::NoProgramMap(held_bytes.div_ceil(1 << 20)).into());
+        }
+        self.finish_units(out)
+    }
+
+    fn segment<E: From<DemuxError>>(
+        &mut self,
+        playlist: usize,
+        data: &Bytes,
+        edge: Edge,
+        timeline: &mut Timeline,
+        out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let firsts = self.first_times(data);
+        let epoch = timeline.enter(playlist, &firsts, SourceClock::Wrapping, edge);
+        self.packets.begin_segment(data);
+        for piece in data.chunks(PIECE_BYTES) {
+            self.piece(piece, epoch)?;
+            out(self.streams.drain())?;
+        }
+        timeline.leave(playlist, self.streams.ends());
+        Ok(())
+    }
+
+    fn piece(&mut self, piece: &[u8], epoch: &mut Epoch) -> Result<(), DemuxError> {
+        let Self {
+            packets,
+            tables,
+            streams,
+            ..
+        } = self;
+        let mut result = Ok(());
+        packets.feed(piece, |packet| {
+            if result.is_ok() {
+                match tables.feed(&packet) {
+                    Some(map) => streams.map(map),
+                    None => result = streams.packet(&packet, epoch),
+                }
+            }
+        });
+        result
+    }
+
+    /// Reads only the tables.
+    fn read_tables(&mut self, data: &[u8]) {
+        let Self { tables, streams, .. } = self;
+        let mut reader = PacketReader::default();
+        reader.begin_segment(data);
+        reader.feed(data, |packet| {
+            if let Some(map) = tables.feed(&packet) {
+                streams.map(map);
+            }
+        });
+        if !streams.known()
+            && let Some(map) = tables.settle()
+        {
+            streams.map(map);
+        }
+    }
+
+    /// The source times at which the streams begin in a segment.
+    fn first_times(&self, data: &[u8]) -> Vec<(StreamId, i64)> {
+        /// Where no timestamp of a stream has come so far, it is taken to be absent.
+        const LOOK_AHEAD_BYTES: usize = 2 << 20;
+        let mut firsts: Vec<(StreamId, i64)> = Vec::new();
+        let mut reader = PacketReader::default();
+        reader.begin_segment(data);
+        for piece in data
+            .get(..LOOK_AHEAD_BYTES)
+            .unwrap_or(data)
+            .chunks(PIECE_BYTES / 64)
+        {
+            reader.feed(piece, |packet| {
+                let Some(stream) = self.streams.id_of(packet.pid).filter(|_| packet.starts) else {
+                    return;
+                };
+                if firsts.iter().all(|(known, _)| *known != stream)
+                    && let Some(timestamps) = pes::peek_timestamps(packet.payload)
+                {
+                    firsts.push((stream, timestamps.dts));
+                }
+            });
+            if firsts.len() == self.streams.len() {
+                break;
+            }
+        }
+        firsts
+    }
+
+    /// Ends the access units that are open: what follows does not go on with them.
+    fn finish_units<E: From<DemuxError>>(
+        &mut self,
+        out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        out(self.streams.flush())
+    }
+}
+
+/// The tables of a stream.
+#[derive(Debug, Default)]
+struct Tables {
+    pat: SectionReader,
+    /// In the order of the PAT.
+    programs: Vec<Program>,
+    /// PID of the map of the programme that is read.
+    selected: Option<u16>,
+}
+
+#[derive(Debug)]
+struct Program {
+    map_pid: u16,
+    reader: SectionReader,
+    /// None before its map has come.
+    streams: Option<Vec<MappedStream>>,
+}
+
+impl Program {
+    fn has_media(&self) -> bool {
+        self.streams
+            .as_ref()
+            .is_some_and(|streams| streams.iter().any(streams::is_media))
+    }
+}
+
+impl Tables {
+    /// Reads a packet, if it is one of a table. Returns the streams of the programme to read when its map comes:
+    /// the first programme with audio or video.
+    fn feed(&mut self, packet: &Packet<'_>) -> Option<&[MappedStream]> {
+        let mut new_map = false;
+        if packet.pid == PAT_PID {
+            let programs = &mut self.programs;
+            self.pat.feed(packet.payload, packet.starts, |section| {
+                let Some(pids) = psi::program_map_pids(section) else {
+                    return;
+                };
+                if !pids.iter().eq(programs.iter().map(|program| &program.map_pid)) {
+                    let program = |map_pid| Program {
+                        map_pid,
+                        reader: SectionReader::default(),
+                        streams: None,
+                    };
+                    *programs = pids.into_iter().map(program).collect();
+                }
+            });
+        } else if let Some(program) = self
+            .programs
+            .iter_mut()
+            .find(|program| program.map_pid == packet.pid)
+        {
+            let Program { reader, streams, .. } = program;
+            reader.feed(packet.payload, packet.starts, |section| {
+                if let Some(map) = psi::mapped_streams(section) {
+                    new_map = streams.as_ref() != Some(&map);
+                    *streams = Some(map);
+                }
+            });
+        }
+        if !new_map {
+            return None;
+        }
+        if !self
+            .programs
+            .iter()
+            .any(|program| Some(program.map_pid) == self.selected)
+        {
+            let undecided = |program: &&Program| program.streams.is_none() || program.has_media();
+            self.selected = self
+                .programs
+                .iter()
+                .find(undecided)
+                .filter(|program| program.has_media())
+                .map(|program| program.map_pid);
+        }
+        self.selected_streams()
+            .filter(|_| self.selected == Some(packet.pid))
+    }
+
+    /// Chooses among the maps that have come: the others are missing.
+    fn settle(&mut self) -> Option<&[MappedStream]> {
+        self.selected = self
+            .programs
+            .iter()
+            .find(|program| program.has_media())
+            .map(|program| program.map_pid);
+        self.selected_streams()
+    }
+
+    fn selected_streams(&self) -> Option<&[MappedStream]> {
+        self.programs
+            .iter()
+            .find(|program| Some(program.map_pid) == self.selected)?
+            .streams
+            .as_deref()
+    }
+}

@@ -1,0 +1,116 @@
+//! Transport stream packets (ISO/IEC 13818-1, 2.4.3) out of bytes: finds the sync again after junk, joins packets that
+//! are cut at a border, drops duplicates.
+
+use std::collections::HashMap;
+
+use super::sync::{self, PACKET_BYTES, SYNC_BYTE};
+
+/// What the other layers need of a packet that has a payload.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Packet<'a> {
+    pub(super) pid: u16,
+    /// A PES packet or a section begins in it (`payload_unit_start_indicator`).
+    pub(super) starts: bool,
+    /// `transport_scrambling_control` is not zero.
+    pub(super) scrambled: bool,
+    pub(super) payload: &'a [u8],
+}
+
+/// Cuts bytes into packets.
+#[derive(Debug, Default)]
+pub(super) struct PacketReader {
+    /// Distance of the packets; 0 before the first.
+    stride: usize,
+    /// The beginning of a packet whose end has not come yet.
+    partial: Vec<u8>,
+    /// Bytes between packets that have not come yet.
+    skip: usize,
+    last_of_pid: HashMap<u16, [u8; PACKET_BYTES]>,
+}
+
+impl PacketReader {
+    /// Begins a segment: continuity counters and packet borders may start anew.
+    pub(super) fn begin_segment(&mut self, data: &[u8]) {
+        self.last_of_pid.clear();
+        // A packet that was cut at the end of the last segment goes on only when the packets of this one say so.
+        let missing = PACKET_BYTES.saturating_sub(self.partial.len());
+        let aligned = sync::locks_at(data, 0);
+        if aligned.is_some() || sync::locks_at(data, missing) != Some(self.stride) {
+            self.partial.clear();
+            self.skip = 0;
+        }
+        if let Some(stride) = aligned {
+            self.stride = stride;
+        }
+    }
+
+    /// Reads the next bytes of the segment.
+    pub(super) fn feed(&mut self, data: &[u8], mut on_packet: impl FnMut(Packet<'_>)) {
+        let mut rest = data.get(self.skip..).unwrap_or_default();
+        self.skip = self.skip.saturating_sub(data.len());
+        if !self.partial.is_empty() {
+            let (end, after) = rest.split_at(rest.len().min(PACKET_BYTES - self.partial.len()));
+            self.partial.extend_from_slice(end);
+            rest = after;
+            let Some(packet) = self.partial.first_chunk::<PACKET_BYTES>().copied() else {
+                return;
+            };
+            self.partial.clear();
+            self.packet(&packet, &mut on_packet);
+            rest = self.step(rest);
+        }
+        while let Some(packet) = rest.first_chunk::<PACKET_BYTES>() {
+            if packet.first() == Some(&SYNC_BYTE) {
+                self.packet(packet, &mut on_packet);
+                rest = self.step(rest.get(PACKET_BYTES..).unwrap_or_default());
+            } else if let Some((junk, stride)) = sync::find(rest) {
+                tracing::debug!(junk, "found the transport stream's sync again");
+                self.stride = stride;
+                rest = rest.get(junk..).unwrap_or_default();
+            } else {
+                return;
+            }
+        }
+        if rest.first() == Some(&SYNC_BYTE) {
+            self.partial.extend_from_slice(rest);
+        }
+    }
+
+    /// Goes over what stands between two packets.
+    fn step<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
+        let between = self.stride.saturating_sub(PACKET_BYTES);
+        self.skip = between.saturating_sub(rest.len());
+        rest.get(between..).unwrap_or_default()
+    }
+
+    fn packet(&mut self, bytes: &[u8; PACKET_BYTES], on_packet: &mut impl FnMut(Packet<'_>)) {
+        let Some(packet) = parse(bytes) else { return };
+        // A duplicate has the same counter and the same bytes (2.4.3.3); comparing bytes covers both.
+        match self.last_of_pid.get_mut(&packet.pid) {
+            Some(last) if last == bytes => return,
+            Some(last) => *last = *bytes,
+            None => _ = self.last_of_pid.insert(packet.pid, *bytes),
+        }
+        on_packet(packet);
+    }
+}
+
+/// None for a packet without payload.
+fn parse(bytes: &[u8; PACKET_BYTES]) -> Option<Packet<'_>> {
+    let [_, pid_high, pid_low, control, rest @ ..] = bytes;
+    let payload = match control & 0x30 {
+        0x10 => &rest[..],
+        // An adaptation field stands first: its length, then as many bytes.
+        0x30 => {
+            let (&length, field) = rest.split_first()?;
+            field.get(usize::from(length)..)?
+        }
+        _ => return None,
+    };
+    Some(Packet {
+        pid: u16::from_be_bytes([pid_high & 0x1f, *pid_low]),
+        starts: pid_high & 0x40 != 0,
+        scrambled: control & 0xc0 != 0,
+        payload,
+    })
+}

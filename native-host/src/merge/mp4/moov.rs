@@ -1,0 +1,253 @@
+//! The `moov` box (ISO/IEC 14496-12, 8.2): of the growing file, whose samples fragments describe, and of the finished one.
+
+use bytes::BufMut;
+use weir_core::protocol::TrackKind;
+
+use super::language;
+use super::tables::SampleTables;
+use super::track::Track;
+use crate::demux::CLOCK_HZ;
+use crate::demux::bmff::{write_box, write_full_box};
+
+/// Ticks a second of the movie: the transport stream's, so that its times are exact.
+const MOVIE_TIMESCALE: u32 = CLOCK_HZ;
+
+/// 16.16 fixed point.
+const ONE: u32 = 0x0001_0000;
+const MATRIX: [u32; 9] = [ONE, 0, 0, 0, ONE, 0, 0, 0, 0x4000_0000];
+
+/// Which of the two it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Fragments follow.
+    Growing,
+    /// The tables have all samples.
+    Finished,
+}
+
+/// An entry of an edit list (8.6.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Edit {
+    /// In movie ticks.
+    duration: u64,
+    /// In media ticks; None: nothing is presented.
+    media_time: Option<i64>,
+}
+
+/// The box; a track's id is its place in the list, from 1. Tracks without a sample are left out.
+pub(super) fn moov(tracks: &[Track], stage: Stage) -> Vec<u8> {
+    let edits = edit_lists(tracks);
+    let duration = |edits: &[Edit]| match stage {
+        Stage::Growing => 0,
+        Stage::Finished => edits.iter().map(|edit| edit.duration).sum::<u64>(),
+    };
+    let present = || {
+        (1u32..)
+            .zip(tracks)
+            .zip(&edits)
+            .filter(|((_, track), _)| track.has_samples())
+    };
+    let mut out = Vec::new();
+    write_box(&mut out, *b"moov", |out| {
+        let longest = edits.iter().map(|edits| duration(edits)).max().unwrap_or(0);
+        write_movie_header(out, longest, u32::try_from(tracks.len()).unwrap_or(u32::MAX));
+        let mut enabled_kinds = Vec::new();
+        for ((id, track), edits) in present() {
+            let first_of_kind = !enabled_kinds.contains(&track.stream.kind);
+            enabled_kinds.push(track.stream.kind);
+            write_box(out, *b"trak", |out| {
+                write_track_header(out, id, track, duration(edits), first_of_kind);
+                if stage == Stage::Finished {
+                    write_edits(out, edits);
+                }
+                write_media(out, track, stage);
+            });
+        }
+        if stage == Stage::Growing {
+            write_box(out, *b"mvex", |out| {
+                for ((id, _), _) in present() {
+                    write_full_box(out, *b"trex", 0, 0, |out| {
+                        out.put_u32(id);
+                        out.put_u32(1);
+                        out.put_bytes(0, 12);
+                    });
+                }
+            });
+        }
+    });
+    out
+}
+
+/// How long the longest track is presented, in seconds.
+pub(super) fn duration_seconds(tracks: &[Track]) -> f64 {
+    let longest = edit_lists(tracks)
+        .iter()
+        .map(|edits| edits.iter().map(|edit| edit.duration).sum::<u64>())
+        .max();
+    longest.unwrap_or(0) as f64 / f64::from(MOVIE_TIMESCALE)
+}
+
+/// The edits of every track: a hole when it begins after the earliest, then everything from its first presentation on,
+/// which for B-frames comes later than its first decoding.
+fn edit_lists(tracks: &[Track]) -> Vec<Vec<Edit>> {
+    let start = |track: &Track| track.to_timeline(track.presentation().0);
+    let movie_start = tracks
+        .iter()
+        .filter(|track| track.has_samples())
+        .map(start)
+        .min()
+        .unwrap_or(0);
+    tracks
+        .iter()
+        .map(|track| {
+            let mut edits = Vec::new();
+            if !track.has_samples() {
+                return edits;
+            }
+            let hole = u64::try_from(start(track).saturating_sub(movie_start)).unwrap_or(0);
+            if hole > 0 {
+                edits.push(Edit {
+                    duration: hole,
+                    media_time: None,
+                });
+            }
+            let (begin, end) = track.presentation();
+            // Rounded up: a tick less would cut the last sample off.
+            let ticks = i64::from(track.timescale);
+            let length = i128::from(end.saturating_sub(begin)) * i128::from(MOVIE_TIMESCALE);
+            let duration = u64::try_from((length + i128::from(ticks) - 1) / i128::from(ticks)).unwrap_or(0);
+            edits.push(Edit {
+                duration,
+                media_time: Some(begin.saturating_sub(track.first_dts()).max(0)),
+            });
+            edits
+        })
+        .collect()
+}
+
+fn write_movie_header(out: &mut Vec<u8>, duration: u64, tracks: u32) {
+    write_full_box(out, *b"mvhd", 1, 0, |out| {
+        out.put_u64(0);
+        out.put_u64(0);
+        out.put_u32(MOVIE_TIMESCALE);
+        out.put_u64(duration);
+        out.put_u32(ONE);
+        out.put_u16(0x0100);
+        out.put_bytes(0, 10);
+        MATRIX.iter().for_each(|&value| out.put_u32(value));
+        out.put_bytes(0, 24);
+        out.put_u32(tracks.saturating_add(1));
+    });
+}
+
+fn write_track_header(out: &mut Vec<u8>, id: u32, track: &Track, duration: u64, enabled: bool) {
+    const ENABLED: u32 = 1;
+    const IN_MOVIE: u32 = 2;
+    let audio = track.stream.kind == TrackKind::Audio;
+    write_full_box(
+        out,
+        *b"tkhd",
+        1,
+        if enabled { ENABLED | IN_MOVIE } else { IN_MOVIE },
+        |out| {
+            out.put_u64(0);
+            out.put_u64(0);
+            out.put_u32(id);
+            out.put_u32(0);
+            out.put_u64(duration);
+            out.put_u64(0);
+            out.put_u16(0);
+            // Audio tracks are alternatives to each other.
+            out.put_u16(u16::from(audio));
+            out.put_u16(if audio { 0x0100 } else { 0 });
+            out.put_u16(0);
+            MATRIX.iter().for_each(|&value| out.put_u32(value));
+            let (width, height) = track.display;
+            out.put_u32(width << 16);
+            out.put_u32(height << 16);
+        },
+    );
+}
+
+fn write_edits(out: &mut Vec<u8>, edits: &[Edit]) {
+    write_box(out, *b"edts", |out| {
+        write_full_box(out, *b"elst", 1, 0, |out| {
+            out.put_u32(u32::try_from(edits.len()).unwrap_or(0));
+            for edit in edits {
+                out.put_u64(edit.duration);
+                out.put_i64(edit.media_time.unwrap_or(-1));
+                out.put_u32(ONE);
+            }
+        });
+    });
+}
+
+fn write_media(out: &mut Vec<u8>, track: &Track, stage: Stage) {
+    let (handler, media_header): (_, fn(&mut Vec<u8>)) = match track.stream.kind {
+        TrackKind::Video => (b"vide", |out| {
+            write_full_box(out, *b"vmhd", 0, 1, |out| out.put_bytes(0, 8))
+        }),
+        TrackKind::Audio => (b"soun", |out| {
+            write_full_box(out, *b"smhd", 0, 0, |out| out.put_bytes(0, 4))
+        }),
+        TrackKind::Subtitle => (b"text", |out| write_full_box(out, *b"nmhd", 0, 0, |_| {})),
+    };
+    write_box(out, *b"mdia", |out| {
+        write_full_box(out, *b"mdhd", 1, 0, |out| {
+            out.put_u64(0);
+            out.put_u64(0);
+            out.put_u32(track.timescale);
+            out.put_u64(if stage == Stage::Finished {
+                track.tables.duration()
+            } else {
+                0
+            });
+            out.put_u16(language::packed(track.language.as_deref()));
+            out.put_u16(0);
+        });
+        write_full_box(out, *b"hdlr", 0, 0, |out| {
+            out.put_u32(0);
+            out.put_slice(handler);
+            out.put_bytes(0, 12);
+            out.put_slice(
+                track
+                    .name
+                    .as_deref()
+                    .unwrap_or_default()
+                    .replace('\0', "")
+                    .as_bytes(),
+            );
+            out.put_u8(0);
+        });
+        if let Some(tag) = &track.language {
+            write_full_box(out, *b"elng", 0, 0, |out| {
+                out.put_slice(tag.replace('\0', "").as_bytes());
+                out.put_u8(0);
+            });
+        }
+        write_box(out, *b"minf", |out| {
+            media_header(out);
+            write_box(out, *b"dinf", |out| {
+                write_full_box(out, *b"dref", 0, 0, |out| {
+                    out.put_u32(1);
+                    // The media is in this file.
+                    write_full_box(out, *b"url ", 0, 1, |_| {});
+                });
+            });
+            write_sample_table(out, track, stage);
+        });
+    });
+}
+
+fn write_sample_table(out: &mut Vec<u8>, track: &Track, stage: Stage) {
+    let write_stsd = |out: &mut Vec<u8>| {
+        write_full_box(out, *b"stsd", 0, 0, |out| {
+            out.put_u32(u32::try_from(track.entries.len()).unwrap_or(0));
+            track.entries.iter().for_each(|entry| out.put_slice(entry));
+        });
+    };
+    match stage {
+        Stage::Growing => SampleTables::default().write(out, write_stsd),
+        Stage::Finished => track.tables.write(out, write_stsd),
+    }
+}

@@ -1,0 +1,164 @@
+//! Sample tables (ISO/IEC 14496-12, 8.6 and 8.7), kept the way they are written: 4 bytes a sample for its size, and
+//! runs for all that repeats.
+
+use bytes::BufMut;
+
+use crate::demux::bmff::{write_box, write_full_box};
+
+/// What the tables need to know of a sample.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) size: u32,
+    pub(super) duration: u32,
+    /// Presentation time minus decoding time.
+    pub(super) composition_offset: i32,
+    pub(super) sync: bool,
+}
+
+/// The tables of a track.
+#[derive(Debug, Default)]
+pub(super) struct SampleTables {
+    sizes: Vec<u32>,
+    durations: Runs<u32>,
+    composition_offsets: Runs<i32>,
+    /// Numbers, from 1, of the samples that decoding can start at.
+    sync_samples: Vec<u32>,
+    chunk_offsets: Vec<u64>,
+    /// First chunk, from 1; samples of each; sample description index.
+    chunk_runs: Vec<(u32, u32, u32)>,
+    duration: u64,
+}
+
+/// Equal values that follow each other.
+#[derive(Debug)]
+struct Runs<T>(Vec<(u32, T)>);
+
+impl<T> Default for Runs<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: PartialEq> Runs<T> {
+    fn push(&mut self, value: T) {
+        match self.0.last_mut() {
+            Some((count, last)) if *last == value => *count += 1,
+            _ => self.0.push((1, value)),
+        }
+    }
+}
+
+impl SampleTables {
+    /// Adds samples that lie behind each other from `offset` of the file on.
+    pub(super) fn add_chunk(
+        &mut self,
+        offset: u64,
+        description: u32,
+        samples: impl IntoIterator<Item = Entry>,
+    ) {
+        let before = self.sizes.len();
+        for sample in samples {
+            self.sizes.push(sample.size);
+            self.durations.push(sample.duration);
+            self.composition_offsets.push(sample.composition_offset);
+            self.duration += u64::from(sample.duration);
+            if sample.sync {
+                self.sync_samples.push(number(self.sizes.len()));
+            }
+        }
+        let count = number(self.sizes.len() - before);
+        if count == 0 {
+            return;
+        }
+        self.chunk_offsets.push(offset);
+        if self
+            .chunk_runs
+            .last()
+            .is_none_or(|&(_, samples, known)| (samples, known) != (count, description))
+        {
+            self.chunk_runs
+                .push((number(self.chunk_offsets.len()), count, description));
+        }
+    }
+
+    /// How many samples there are.
+    pub(super) fn samples(&self) -> u64 {
+        self.sizes.len() as u64
+    }
+
+    /// Sum of the durations, in ticks.
+    pub(super) fn duration(&self) -> u64 {
+        self.duration
+    }
+
+    /// The `stbl` box, with these sample entries.
+    pub(super) fn write(&self, out: &mut Vec<u8>, write_stsd: impl FnOnce(&mut Vec<u8>)) {
+        write_box(out, *b"stbl", |out| {
+            write_stsd(out);
+            write_full_box(out, *b"stts", 0, 0, |out| {
+                put_count(out, self.durations.0.len());
+                for &(count, duration) in &self.durations.0 {
+                    out.put_u32(count);
+                    out.put_u32(duration);
+                }
+            });
+            if self.composition_offsets.0.iter().any(|&(_, offset)| offset != 0) {
+                // Version 1: signed.
+                write_full_box(out, *b"ctts", 1, 0, |out| {
+                    put_count(out, self.composition_offsets.0.len());
+                    for &(count, offset) in &self.composition_offsets.0 {
+                        out.put_u32(count);
+                        out.put_i32(offset);
+                    }
+                });
+            }
+            // Without the box every sample is one.
+            if self.sync_samples.len() < self.sizes.len() {
+                write_full_box(out, *b"stss", 0, 0, |out| {
+                    put_count(out, self.sync_samples.len());
+                    self.sync_samples.iter().for_each(|&sample| out.put_u32(sample));
+                });
+            }
+            write_full_box(out, *b"stsc", 0, 0, |out| {
+                put_count(out, self.chunk_runs.len());
+                for &(first, samples, description) in &self.chunk_runs {
+                    out.put_u32(first);
+                    out.put_u32(samples);
+                    out.put_u32(description);
+                }
+            });
+            write_full_box(out, *b"stsz", 0, 0, |out| {
+                out.put_u32(0);
+                put_count(out, self.sizes.len());
+                self.sizes.iter().for_each(|&size| out.put_u32(size));
+            });
+            self.write_chunk_offsets(out);
+        });
+    }
+
+    fn write_chunk_offsets(&self, out: &mut Vec<u8>) {
+        let last = self.chunk_offsets.last().copied().unwrap_or(0);
+        if u32::try_from(last).is_ok() {
+            write_full_box(out, *b"stco", 0, 0, |out| {
+                put_count(out, self.chunk_offsets.len());
+                self.chunk_offsets
+                    .iter()
+                    .for_each(|&offset| out.put_u32(u32::try_from(offset).unwrap_or(0)));
+            });
+        } else {
+            write_full_box(out, *b"co64", 0, 0, |out| {
+                put_count(out, self.chunk_offsets.len());
+                self.chunk_offsets.iter().for_each(|&offset| out.put_u64(offset));
+            });
+        }
+    }
+}
+
+/// Tables count in 32 bits: 2.2 years of video at 60 frames a second.
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn put_count(out: &mut Vec<u8>, count: usize) {
+    out.put_u32(number(count));
+}

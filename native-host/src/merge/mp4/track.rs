@@ -1,0 +1,240 @@
+//! One output track: what is known of it, its samples that are not written yet, its tables.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use weir_core::protocol::TrackSummary;
+
+use super::tables::{Entry, SampleTables};
+use crate::demux::{CLOCK_HZ, Format, Sample, StreamId, rescale};
+use crate::merge::TrackHint;
+
+/// A track of the output.
+#[derive(Debug)]
+pub(super) struct Track {
+    /// The plan's track it comes from, and which stream of it.
+    pub(super) input: usize,
+    pub(super) stream: StreamId,
+    pub(super) timescale: u32,
+    pub(super) language: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) display: (u32, u32),
+    /// Sample entries, in the order of their description indices.
+    pub(super) entries: Vec<Bytes>,
+    pub(super) tables: SampleTables,
+    codec: String,
+    /// Of the samples that come in now.
+    description: u32,
+    source_timescale: u32,
+    presentation_start: Option<i64>,
+    queue: VecDeque<Pending>,
+    pending_bytes: usize,
+    last_dts: Option<i64>,
+    first_dts: Option<i64>,
+    earliest_pts: i64,
+    end_pts: i64,
+}
+
+/// A sample that is not written yet; times in the track's ticks.
+#[derive(Debug)]
+struct Pending {
+    dts: i64,
+    composition_offset: i32,
+    duration: u32,
+    sync: bool,
+    description: u32,
+    data: Bytes,
+}
+
+/// Samples that are written behind each other: one chunk.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) description: u32,
+    /// Decode time of the first, in the track's ticks.
+    pub(super) dts: i64,
+    pub(super) entries: Vec<Entry>,
+    pub(super) data: Vec<Bytes>,
+}
+
+/// Which samples are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Those decoded before this timeline time. The last sample stays: its length shows with the next.
+    Time(i64),
+    /// All.
+    End,
+}
+
+impl Track {
+    pub(super) fn new(input: usize, stream: StreamId, hint: &TrackHint, format: &Format) -> Self {
+        Self {
+            input,
+            stream,
+            timescale: format.timescale.max(1),
+            language: hint.language.clone(),
+            name: hint.name.clone(),
+            display: format.display,
+            entries: Vec::new(),
+            tables: SampleTables::default(),
+            codec: format.codec.clone(),
+            description: 0,
+            source_timescale: format.timescale.max(1),
+            presentation_start: format.presentation_start,
+            queue: VecDeque::new(),
+            pending_bytes: 0,
+            last_dts: None,
+            first_dts: None,
+            earliest_pts: i64::MAX,
+            end_pts: i64::MIN,
+        }
+    }
+
+    /// The samples that follow are coded like this. Returns whether the track did not know it yet.
+    pub(super) fn set_format(&mut self, format: Format) -> bool {
+        self.source_timescale = format.timescale.max(1);
+        let known = self
+            .entries
+            .iter()
+            .position(|entry| *entry == format.sample_entry);
+        let index = known.unwrap_or(self.entries.len());
+        // Description indices count from 1.
+        self.description = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        if known.is_none() {
+            self.entries.push(format.sample_entry);
+        }
+        known.is_none()
+    }
+
+    /// Takes a sample in. Decoding times rise strictly in a file: one that does not is moved, its presentation stays.
+    pub(super) fn push(&mut self, sample: Sample) {
+        let scale = |time| rescale(time, self.source_timescale, self.timescale);
+        let dts = scale(sample.dts).max(self.last_dts.map_or(i64::MIN, |last| last + 1));
+        let pts = scale(sample.pts);
+        let duration = u32::try_from(scale(i64::from(sample.duration))).unwrap_or(0);
+        self.last_dts = Some(dts);
+        self.first_dts.get_or_insert(dts);
+        self.earliest_pts = self.earliest_pts.min(pts);
+        self.end_pts = self.end_pts.max(pts.saturating_add(i64::from(duration)));
+        let offset = pts
+            .saturating_sub(dts)
+            .clamp(i64::from(i32::MIN), i64::from(i32::MAX));
+        self.pending_bytes += sample.data.len();
+        self.queue.push_back(Pending {
+            dts,
+            composition_offset: i32::try_from(offset).unwrap_or(0),
+            duration,
+            sync: sample.sync,
+            description: self.description,
+            data: sample.data,
+        });
+    }
+
+    /// Takes the samples to write out of the queue, as runs of the same description.
+    pub(super) fn take(&mut self, until: Until) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        while let Some(sample) = self.take_sample(until) {
+            let entry = Entry {
+                size: u32::try_from(sample.data.len()).unwrap_or(u32::MAX),
+                duration: sample.duration,
+                composition_offset: sample.composition_offset,
+                sync: sample.sync,
+            };
+            match runs
+                .last_mut()
+                .filter(|run| run.description == sample.description)
+            {
+                Some(run) => {
+                    run.entries.push(entry);
+                    run.data.push(sample.data);
+                }
+                None => runs.push(Run {
+                    description: sample.description,
+                    dts: sample.dts,
+                    entries: vec![entry],
+                    data: vec![sample.data],
+                }),
+            }
+        }
+        runs
+    }
+
+    fn take_sample(&mut self, until: Until) -> Option<Pending> {
+        let first = self.queue.front()?;
+        let following = self.queue.get(1).map(|next| next.dts);
+        if let Until::Time(time) = until
+            && (following.is_none() || self.to_timeline(first.dts) >= time)
+        {
+            return None;
+        }
+        let mut sample = self.queue.pop_front()?;
+        self.pending_bytes -= sample.data.len();
+        // The table has distances only: a sample lasts until the next.
+        if let Some(following) = following {
+            sample.duration = u32::try_from(following.saturating_sub(sample.dts)).unwrap_or(u32::MAX);
+        }
+        Some(sample)
+    }
+
+    /// Decode times of the first and the last sample in the queue, on the timeline.
+    pub(super) fn queued(&self) -> Option<(i64, i64)> {
+        let (first, last) = (self.queue.front()?, self.queue.back()?);
+        Some((self.to_timeline(first.dts), self.to_timeline(last.dts)))
+    }
+
+    /// Decode time of the newest sample, on the timeline.
+    pub(super) fn reached(&self) -> i64 {
+        self.last_dts.map_or(i64::MIN, |last| self.to_timeline(last))
+    }
+
+    /// Size of the samples in the queue.
+    pub(super) fn pending_bytes(&self) -> usize {
+        self.pending_bytes
+    }
+
+    /// How many samples a second come, as far as the queue shows.
+    pub(super) fn samples_per_second(&self) -> Option<f64> {
+        let (first, last) = self.queued()?;
+        let ticks = i32::try_from(last - first).ok().filter(|&ticks| ticks > 0)?;
+        let distances = u32::try_from(self.queue.len()).ok()?.checked_sub(1)?;
+        Some(f64::from(distances) * f64::from(CLOCK_HZ) / f64::from(ticks))
+    }
+
+    /// Whether a sample has ever come.
+    pub(super) fn has_samples(&self) -> bool {
+        self.first_dts.is_some()
+    }
+
+    /// Decode time of the first sample, in ticks.
+    pub(super) fn first_dts(&self) -> i64 {
+        self.first_dts.unwrap_or(0)
+    }
+
+    /// When presentation begins and ends, in ticks.
+    pub(super) fn presentation(&self) -> (i64, i64) {
+        let start = self
+            .presentation_start
+            .map_or(self.earliest_pts, |start| start.max(self.earliest_pts));
+        (start, self.end_pts.max(start))
+    }
+
+    /// How long it is presented, in seconds.
+    pub(super) fn seconds(&self) -> f64 {
+        let (start, end) = self.presentation();
+        end.saturating_sub(start) as f64 / f64::from(self.timescale)
+    }
+
+    /// A time of the track on the timeline.
+    pub(super) fn to_timeline(&self, ticks: i64) -> i64 {
+        rescale(ticks, self.timescale, CLOCK_HZ)
+    }
+
+    /// What is told of it.
+    pub(super) fn summary(&self) -> TrackSummary {
+        TrackSummary {
+            kind: self.stream.kind,
+            codec: self.codec.clone(),
+            samples: self.tables.samples(),
+            language: self.language.clone(),
+        }
+    }
+}

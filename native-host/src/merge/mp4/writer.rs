@@ -1,0 +1,312 @@
+//! The file: `ftyp`, room for the index, fragments while it grows; at the end the index, and one `mdat` around all else.
+//!
+//! ```text
+//! growing   ftyp | moov (no samples) | free ............. | moof mdat moof mdat ...
+//! finished  ftyp | moov (all samples) | free .. | mdat --------- covers all the rest
+//! ```
+//!
+//! No byte of a sample is moved or written again. When the index does not fit, it goes behind the `mdat`.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use bytes::{BufMut, Bytes};
+
+use super::fragment::{self, TrackFragment};
+use super::moov::{self, Stage};
+use super::track::{Run, Track, Until};
+use crate::demux::bmff::write_box;
+use crate::demux::{CLOCK_HZ, rescale};
+
+/// Fragments last this long, in timeline ticks: what a crash costs, and how finely tracks interleave.
+const FRAGMENT_TICKS: i64 = CLOCK_HZ as i64;
+
+/// Samples are held back for at most this many bytes while a track is waited for.
+const MAX_PENDING_BYTES: usize = 16 << 20;
+
+/// An `mdat` header with a 64-bit size.
+const LARGE_MDAT_HEADER_BYTES: usize = 16;
+
+/// The smallest box.
+const BOX_HEADER_BYTES: usize = 8;
+
+/// More than any index needs: 16 bytes a sample for days.
+const MAX_RESERVED_BYTES: usize = 256 << 20;
+
+const WRITE_BUFFER_BYTES: usize = 256 << 10;
+
+/// Writes fragments, then the index.
+#[derive(Debug)]
+pub(super) struct Writer {
+    out: BufWriter<File>,
+    /// Where the next fragment goes.
+    end: u64,
+    sequence: u32,
+    layout: Option<Layout>,
+    /// Since the `moov` was written a track or a sample description has come.
+    stale: bool,
+    /// How many sample descriptions of each track the growing file's `moov` has: fragments can name these only.
+    declared: Vec<usize>,
+}
+
+/// What is known of the samples to come of one input.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expectation {
+    /// How long it lasts.
+    pub(super) seconds: Option<f64>,
+    /// All of it has come.
+    pub(super) ended: bool,
+}
+
+/// Where things are, from the first fragment on.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    /// Behind `ftyp`.
+    moov: u64,
+    /// Begin of the first fragment.
+    fragments: u64,
+    /// Timeline time that fragments count from.
+    time: i64,
+}
+
+impl Writer {
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(path)?;
+        let out = BufWriter::with_capacity(WRITE_BUFFER_BYTES, file);
+        Ok(Self {
+            out,
+            end: 0,
+            sequence: 0,
+            layout: None,
+            stale: false,
+            declared: Vec::new(),
+        })
+    }
+
+    /// A track or a sample description is new.
+    pub(super) fn declare(&mut self) {
+        self.stale = true;
+    }
+
+    /// Writes the fragments that are due.
+    pub(super) fn advance(&mut self, tracks: &mut [Track], inputs: &[Expectation]) -> io::Result<()> {
+        while let Some(boundary) = due(tracks, inputs) {
+            if !self.write_fragment(tracks, Until::Time(boundary), inputs)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one fragment with the samples up to there; returns whether there were any.
+    fn write_fragment(
+        &mut self,
+        tracks: &mut [Track],
+        until: Until,
+        inputs: &[Expectation],
+    ) -> io::Result<bool> {
+        let layout = match self.layout {
+            Some(layout) => layout,
+            None => self.begin(tracks, inputs)?,
+        };
+        if self.stale {
+            self.write_growing_moov(tracks, layout)?;
+        }
+        let runs: Vec<(usize, Run)> = tracks
+            .iter_mut()
+            .enumerate()
+            .flat_map(|(index, track)| track.take(until).into_iter().map(move |run| (index, run)))
+            .collect();
+        if runs.is_empty() {
+            return Ok(false);
+        }
+        let mut data_bytes = 0;
+        let mut fragments = Vec::new();
+        for (index, run) in &runs {
+            let data_begin = data_bytes;
+            data_bytes += run.data.iter().map(Bytes::len).sum::<usize>();
+            let declared = self
+                .declared
+                .get(*index)
+                .is_some_and(|&declared| run.description as usize <= declared);
+            if let Some(track) = tracks.get(*index).filter(|_| declared) {
+                let begin = rescale(layout.time, CLOCK_HZ, track.timescale);
+                fragments.push(TrackFragment {
+                    track_id: u32::try_from(index + 1).unwrap_or(u32::MAX),
+                    description: run.description,
+                    decode_time: u64::try_from(run.dts.saturating_sub(begin)).unwrap_or(0),
+                    data_begin,
+                    samples: &run.entries,
+                });
+            }
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        let moof = fragment::moof(self.sequence, &fragments);
+        let mdat_bytes = u32::try_from(data_bytes + fragment::MDAT_HEADER_BYTES).map_err(io::Error::other)?;
+
+        self.out.write_all(&moof)?;
+        self.out.write_all(&mdat_bytes.to_be_bytes())?;
+        self.out.write_all(b"mdat")?;
+        let mut offset = self.end + (moof.len() + fragment::MDAT_HEADER_BYTES) as u64;
+        for (index, run) in runs {
+            if let Some(track) = tracks.get_mut(index) {
+                track.tables.add_chunk(offset, run.description, run.entries);
+            }
+            for data in run.data {
+                self.out.write_all(&data)?;
+                offset += data.len() as u64;
+            }
+        }
+        // What is written is playable, so it should be in the file.
+        self.out.flush()?;
+        self.end = offset;
+        Ok(true)
+    }
+
+    /// Writes what stands before the first fragment.
+    fn begin(&mut self, tracks: &[Track], inputs: &[Expectation]) -> io::Result<Layout> {
+        let mut ftyp = Vec::new();
+        write_box(&mut ftyp, *b"ftyp", |out| {
+            out.put_slice(b"isom");
+            out.put_u32(0x200);
+            out.put_slice(b"isomiso6mp41");
+        });
+        let reserved = reserved_bytes(tracks, inputs).max(2 * moov::moov(tracks, Stage::Growing).len());
+        let moov = ftyp.len() as u64;
+        let layout = Layout {
+            moov,
+            fragments: moov + reserved as u64,
+            time: first_time(tracks),
+        };
+        self.layout = Some(layout);
+        self.out.write_all(&ftyp)?;
+        self.write_growing_moov(tracks, layout)?;
+        self.end = layout.fragments;
+        Ok(layout)
+    }
+
+    /// Writes the index of the growing file, and `free` up to the first fragment. When the room is too small for a
+    /// late track, the growing file goes on without it; the finished one has it.
+    fn write_growing_moov(&mut self, tracks: &[Track], layout: Layout) -> io::Result<()> {
+        let mut out = moov::moov(tracks, Stage::Growing);
+        if fill_with_free(&mut out, layout.room()) {
+            self.write_at(layout.moov, &out)?;
+            self.declared = tracks
+                .iter()
+                .map(|track| {
+                    if track.has_samples() {
+                        track.entries.len()
+                    } else {
+                        0
+                    }
+                })
+                .collect();
+        }
+        self.stale = false;
+        self.out.seek(SeekFrom::Start(self.end.max(layout.fragments)))?;
+        Ok(())
+    }
+
+    /// Writes the remaining samples and the index. Returns the file and its length.
+    pub(super) fn finish(mut self, tracks: &mut [Track], inputs: &[Expectation]) -> io::Result<(File, u64)> {
+        self.write_fragment(tracks, Until::End, inputs)?;
+        let Some(layout) = self.layout else {
+            return Ok((self.out.into_inner()?, 0));
+        };
+        let mut head = moov::moov(tracks, Stage::Finished);
+        let mut length = self.end;
+        if !fill_with_free(&mut head, layout.room() - LARGE_MDAT_HEADER_BYTES) {
+            self.write_at(self.end, &head)?;
+            length += head.len() as u64;
+            head.clear();
+            fill_with_free(&mut head, layout.room() - LARGE_MDAT_HEADER_BYTES);
+        }
+        // Size 1: the real one follows in 64 bits.
+        head.put_u32(1);
+        head.put_slice(b"mdat");
+        head.put_u64(self.end - layout.fragments + LARGE_MDAT_HEADER_BYTES as u64);
+        self.write_at(layout.moov, &head)?;
+        self.out.flush()?;
+        Ok((self.out.into_inner()?, length))
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.out.seek(SeekFrom::Start(offset))?;
+        self.out.write_all(bytes)
+    }
+}
+
+impl Layout {
+    /// Bytes between `ftyp` and the first fragment.
+    fn room(self) -> usize {
+        usize::try_from(self.fragments - self.moov).unwrap_or(0)
+    }
+}
+
+/// Adds a `free` box so that `out` has `length` bytes; false when it does not fit.
+fn fill_with_free(out: &mut Vec<u8>, length: usize) -> bool {
+    match length.checked_sub(out.len()) {
+        Some(0) => true,
+        Some(left) if left >= BOX_HEADER_BYTES => {
+            write_box(out, *b"free", |out| out.put_bytes(0, left - BOX_HEADER_BYTES));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The timeline time up to which a fragment is due now.
+fn due(tracks: &[Track], inputs: &[Expectation]) -> Option<i64> {
+    let queued = || tracks.iter().filter_map(Track::queued);
+    let begin = queued().map(|(first, _)| first).min()?;
+    let latest = queued().map(|(_, last)| last).max()?;
+    let pending: usize = tracks.iter().map(Track::pending_bytes).sum();
+    if pending >= MAX_PENDING_BYTES {
+        return Some(latest.saturating_add(1));
+    }
+    // All that go on must have come past the boundary, so that what belongs together lies together.
+    let mut reached = latest;
+    for (index, _) in inputs.iter().enumerate().filter(|(_, input)| !input.ended) {
+        let of_input = tracks
+            .iter()
+            .filter(|track| track.input == index && track.has_samples());
+        reached = reached.min(of_input.map(Track::reached).min()?);
+    }
+    let boundary = begin.saturating_add(FRAGMENT_TICKS);
+    (reached >= boundary).then_some(boundary)
+}
+
+/// Room for the index: tables of all samples that are expected, and for what does not grow with them.
+fn reserved_bytes(tracks: &[Track], inputs: &[Expectation]) -> usize {
+    const FIXED_BYTES: usize = 512;
+    const TRACK_BYTES: usize = 1024;
+    const SAMPLE_BYTES: f64 = 16.0;
+    let samples: f64 = tracks
+        .iter()
+        .filter_map(|track| Some(inputs.get(track.input)?.seconds? * track.samples_per_second()?))
+        .filter(|samples| samples.is_finite() && *samples > 0.0)
+        .sum();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "finite, positive, and limited below"
+    )]
+    let tables = (samples * SAMPLE_BYTES) as usize;
+    (FIXED_BYTES + TRACK_BYTES * tracks.len() + LARGE_MDAT_HEADER_BYTES)
+        .saturating_add(tables)
+        .min(MAX_RESERVED_BYTES)
+}
+
+/// The earliest decode time of all tracks, on the timeline.
+fn first_time(tracks: &[Track]) -> i64 {
+    let present = tracks.iter().filter(|track| track.has_samples());
+    present
+        .map(|track| track.to_timeline(track.first_dts()))
+        .min()
+        .unwrap_or(0)
+}

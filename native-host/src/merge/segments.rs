@@ -1,0 +1,232 @@
+//! Segments -> a folder with the decrypted segments, their initialization sections and a playlist for them.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use m3u8_rs::{
+    AlternativeMedia, AlternativeMediaType, Map, MasterPlaylist, MediaPlaylist, MediaSegment, VariantStream,
+};
+use weir_core::protocol::TrackKind;
+
+use super::{MergeError, Merged, SegmentInput, TrackHint};
+use crate::demux::{DemuxError, SegmentKind, sniff};
+
+/// The playlist to open.
+const INDEX: &str = "index.m3u8";
+
+/// Writes the files of a folder.
+#[derive(Debug)]
+pub(super) struct SegmentsMerger {
+    folder: PathBuf,
+    tracks: Vec<Track>,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct Track {
+    hint: TrackHint,
+    segments: Vec<MediaSegment>,
+    /// The initialization section that was written last, and its number.
+    map: Option<(Bytes, u32)>,
+    seconds: f64,
+}
+
+impl SegmentsMerger {
+    pub(super) fn create(path: &Path, hints: &[TrackHint]) -> Result<Self, MergeError> {
+        fs::create_dir(path).map_err(MergeError::Write)?;
+        let track = |hint: &TrackHint| Track {
+            hint: hint.clone(),
+            segments: Vec::new(),
+            map: None,
+            seconds: 0.0,
+        };
+        Ok(Self {
+            folder: path.to_owned(),
+            tracks: hints.iter().map(track).collect(),
+            bytes: 0,
+        })
+    }
+
+    pub(super) fn push(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
+        let index = segment.track;
+        let several = self.tracks.len() > 1;
+        let track = self.tracks.get_mut(index).ok_or(MergeError::NoSuchTrack(index))?;
+        let number = track.segments.len() as u64 + 1;
+        let in_segment = |source| MergeError::Segment {
+            track: index,
+            segment: number,
+            source,
+        };
+        let kind = sniff(&segment.data).map_err(in_segment)?;
+        let head_bytes = match kind {
+            SegmentKind::TransportStream { head_bytes } => head_bytes,
+            SegmentKind::FragmentedMp4 | SegmentKind::PackedAudio(_) | SegmentKind::WebVtt => 0,
+        };
+        let prefix = if several {
+            format!("track{index}-")
+        } else {
+            String::new()
+        };
+        let mut map = None;
+        if let Some(content) = &segment.map {
+            let known = track
+                .map
+                .as_ref()
+                .filter(|(known, _)| known == content)
+                .map(|&(_, number)| number);
+            let map_number = known.unwrap_or_else(|| track.map.as_ref().map_or(0, |&(_, number)| number + 1));
+            let name = format!("{prefix}init-{map_number}.mp4");
+            if known.is_none() {
+                self.bytes += write(&self.folder, &name, content)?;
+                track.map = Some((content.clone(), map_number));
+            }
+            map = Some(Map {
+                uri: name,
+                ..Map::default()
+            });
+        } else if kind == SegmentKind::FragmentedMp4 && number == 1 && !has_moov(&segment.data) {
+            return Err(in_segment(DemuxError::NoInit));
+        }
+        let name = format!("{prefix}{number:05}.{}", extension(kind));
+        self.bytes += write(
+            &self.folder,
+            &name,
+            segment.data.get(head_bytes..).unwrap_or_default(),
+        )?;
+        let seconds = segment.duration_seconds.unwrap_or(0.0).max(0.0);
+        track.seconds += seconds + segment.missing_seconds.max(0.0);
+        track.segments.push(MediaSegment {
+            uri: name,
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "m3u8-rs writes EXTINF from an f32"
+            )]
+            duration: seconds as f32,
+            discontinuity: segment.discontinuity || segment.missing_seconds > 0.0,
+            map,
+            ..MediaSegment::default()
+        });
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> Result<Merged, MergeError> {
+        if self.bytes == 0 {
+            return Err(MergeError::NoSamples);
+        }
+        let duration_seconds = self.tracks.iter().map(|track| track.seconds).fold(0.0, f64::max);
+        let several = self.tracks.len() > 1;
+        let mut master = MasterPlaylist {
+            version: Some(7),
+            ..MasterPlaylist::default()
+        };
+        for (index, track) in self.tracks.iter_mut().enumerate() {
+            let name = if several {
+                format!("track{index}.m3u8")
+            } else {
+                INDEX.to_owned()
+            };
+            if index > 0 {
+                master.alternatives.push(rendition(index, &name, &track.hint));
+            } else {
+                master.variants.push(VariantStream {
+                    uri: name.clone(),
+                    bandwidth: 1,
+                    ..VariantStream::default()
+                });
+            }
+            let mut text = Vec::new();
+            media_playlist(std::mem::take(&mut track.segments))
+                .write_to(&mut text)
+                .map_err(MergeError::Write)?;
+            self.bytes += write(&self.folder, &name, &text)?;
+        }
+        if several {
+            if let Some(main) = master.variants.first_mut() {
+                let has = |kind| {
+                    master
+                        .alternatives
+                        .iter()
+                        .any(|rendition| rendition.media_type == kind)
+                };
+                main.audio = has(AlternativeMediaType::Audio).then(|| AUDIO_GROUP.to_owned());
+                main.subtitles = has(AlternativeMediaType::Subtitles).then(|| SUBTITLES_GROUP.to_owned());
+            }
+            let mut text = Vec::new();
+            master.write_to(&mut text).map_err(MergeError::Write)?;
+            self.bytes += write(&self.folder, INDEX, &text)?;
+        }
+        Ok(Merged {
+            bytes: self.bytes,
+            duration_seconds,
+            ..Merged::default()
+        })
+    }
+}
+
+const AUDIO_GROUP: &str = "audio";
+const SUBTITLES_GROUP: &str = "subtitles";
+
+fn media_playlist(segments: Vec<MediaSegment>) -> MediaPlaylist {
+    let longest = segments
+        .iter()
+        .map(|segment| segment.duration)
+        .fold(1.0, f32::max);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "at least 1, and a cast saturates"
+    )]
+    let target_duration = longest.round() as u64;
+    MediaPlaylist {
+        // 6: EXT-X-MAP in playlists that are not of I-frames only.
+        version: Some(6),
+        target_duration,
+        segments,
+        end_list: true,
+        playlist_type: Some(m3u8_rs::MediaPlaylistType::Vod),
+        ..MediaPlaylist::default()
+    }
+}
+
+fn rendition(index: usize, uri: &str, hint: &TrackHint) -> AlternativeMedia {
+    let subtitles = hint.kind == Some(TrackKind::Subtitle);
+    AlternativeMedia {
+        media_type: if subtitles {
+            AlternativeMediaType::Subtitles
+        } else {
+            AlternativeMediaType::Audio
+        },
+        uri: Some(uri.to_owned()),
+        group_id: if subtitles { SUBTITLES_GROUP } else { AUDIO_GROUP }.to_owned(),
+        language: hint.language.clone(),
+        name: hint.name.clone().unwrap_or_else(|| format!("track {index}")),
+        default: index == 1,
+        autoselect: true,
+        ..AlternativeMedia::default()
+    }
+}
+
+fn extension(kind: SegmentKind) -> &'static str {
+    match kind {
+        SegmentKind::TransportStream { .. } => "ts",
+        SegmentKind::FragmentedMp4 => "m4s",
+        SegmentKind::PackedAudio(_) => "aac",
+        SegmentKind::WebVtt => "vtt",
+    }
+}
+
+fn has_moov(data: &[u8]) -> bool {
+    crate::demux::bmff::find(data, b"moov").is_some()
+}
+
+fn write(folder: &Path, name: &str, content: &[u8]) -> Result<u64, MergeError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(folder.join(name));
+    file.and_then(|mut file| file.write_all(content))
+        .map_err(MergeError::Write)?;
+    Ok(content.len() as u64)
+}

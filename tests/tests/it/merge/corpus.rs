@@ -1,0 +1,137 @@
+//! Real streams of the corpus (see CORPUS.tsv there for what each is about).
+
+use std::path::PathBuf;
+
+use super::*;
+
+/// Where the corpus is: `WEIR_CORPUS`, or beside the checkouts. It is not part of the repository.
+fn corpus(test: &str) -> Option<PathBuf> {
+    let folder =
+        std::env::var_os("WEIR_CORPUS").map_or_else(|| PathBuf::from("/work/shared/corpus"), PathBuf::from);
+    let there = folder.join("CORPUS.tsv").is_file();
+    if !there {
+        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+        {
+            eprintln!(
+                "skipped {test}: no corpus at {} (set WEIR_CORPUS)",
+                folder.display()
+            );
+        }
+    }
+    (there && !media::skip_without_ffmpeg(test)).then_some(folder)
+}
+
+fn check(test: &str, path: &str, names: &[&str]) {
+    let Some(corpus) = corpus(test) else { return };
+    let folder = folder();
+    check_one_playlist(
+        Playlist::of_files(path_list(&corpus.join(path), names)),
+        folder.path(),
+    );
+}
+
+macro_rules! equal_to_ffmpeg {
+    ($($name:ident: $path:literal, $names:expr;)*) => {
+        $(#[test]
+        fn $name() {
+            check(stringify!($name), $path, &$names);
+        })*
+    };
+}
+
+equal_to_ffmpeg! {
+    b_frames: "shaka-player/hls-ts-b-frames", ["1.ts"];
+    nal_units_across_pes_packets: "shaka-player/hls-ts-muxed-aac-h264-with-overflow-nalus", ["fileSequence0.ts"];
+    timestamp_wrap: "shaka-player/hls-ts-rollover", [
+        "360p30_h264_48k_160_aac_ts-0000000027.ts",
+        "360p30_h264_48k_160_aac_ts-0000000028.ts",
+        "360p30_h264_48k_160_aac_ts-0000000029.ts",
+    ];
+    video_alone: "shaka-player/hls-multivideo", ["red_1.ts"];
+    audio_alone: "shaka-player/hls-multivideo", ["original_128k.ts"];
+    timed_metadata_is_left_out: "shaka-player/assets", ["id3-metadata.ts"];
+    no_access_unit_delimiters: "media/ts", ["sample_h264_no_access_unit_delimiters.ts"];
+    tables_behind_their_packets: "mux.js/segments", ["test-middle-pat-pmt.ts"];
+    fragmented_with_empty_edit: "shaka-player/hls-mp4-muxed-aac-h264", ["init.mp4", "hls11.m4s"];
+    fragmented_two_segments: "media/multi-segment", ["init.mp4", "playlist0.m4s", "playlist1.m4s"];
+    fragmented_single_file: "mp4ff/testdata", ["cbcsdec.mp4"];
+}
+
+#[test]
+fn announced_audio_that_never_comes() {
+    let Some(corpus) = corpus("announced_audio_that_never_comes") else {
+        return;
+    };
+    let folder = folder();
+    let source = corpus.join("mux.js/segments/test-no-audio-segment.ts");
+    let (ours, reference) = (
+        folder.path().join("ours.mp4"),
+        folder.path().join("reference.mp4"),
+    );
+    let merged = merge(&[Playlist::of_files([&source])], &ours);
+    // ffmpeg cannot write the track that has no sample; Weir makes none.
+    media::ffmpeg([
+        "-i".as_ref(),
+        source.as_os_str(),
+        "-an".as_ref(),
+        "-c".as_ref(),
+        "copy".as_ref(),
+        reference.as_os_str(),
+    ])
+    .unwrap();
+    media::compare(&ours, &reference).unwrap();
+    check_sound(&ours, &merged);
+}
+
+#[test]
+fn discontinuity_goes_on_without_a_hole() {
+    let Some(corpus) = corpus("discontinuity_goes_on_without_a_hole") else {
+        return;
+    };
+    let folder = folder();
+    let mut playlist = Playlist::of_files(path_list(
+        &corpus.join("shaka-player/hls-text-offset"),
+        &["video-071.ts", "video-072.ts"],
+    ));
+    playlist.segments[1].discontinuity = true;
+    let (ours, source, reference) = in_folder(folder.path());
+    playlist.concatenate(&source);
+    let merged = merge(&[playlist], &ours);
+    media::remux(&source, &reference).unwrap();
+    let streams = media::packets(&ours).unwrap();
+    media::compare_payloads(&streams, &media::packets(&reference).unwrap()).unwrap();
+    check_sound(&ours, &merged);
+    check_no_jump(&streams);
+}
+
+#[test]
+fn codecs_that_are_not_merged_are_named() {
+    let Some(corpus) = corpus("codecs_that_are_not_merged_are_named") else {
+        return;
+    };
+    for (path, name) in [
+        ("media/ts/sample_with_junk", "MPEG-2 video"),
+        ("media/ts/sample_latm.ts", "AAC-LATM audio"),
+        ("iori/ac3/segment-0.ts", "SAMPLE-AES encrypted H.264"),
+        ("mp4ff/testdata/cbcs.mp4", "encrypted (cbcs) fragmented MP4"),
+    ] {
+        let folder = folder();
+        let mut merger = Merger::create(
+            &folder.path().join("out.mp4"),
+            Container::Mp4,
+            &[TrackHint::default()],
+        )
+        .unwrap();
+        let error = merger
+            .push(SegmentInput {
+                data: read(&corpus.join(path)),
+                ..SegmentInput::default()
+            })
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("segment 1 of track 0: {name} is not supported yet")
+        );
+        assert_eq!(error.code(), ErrorCode::Unsupported);
+    }
+}
