@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::command;
 use crate::extension;
@@ -86,26 +86,30 @@ pub(crate) fn extension(workspace: &Workspace, toolchain: &WasmToolchain) -> Res
 
 /// Builds the wasm module with its glue into `extension/generated`.
 ///
+/// wasm-pack would do as much, but has no way to ask for `__wbg_reset_state`, with which the extension
+/// starts the module again after a trap.
+///
 /// # Errors
 /// When it does not compile.
 pub(crate) fn wasm(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<()> {
-    // wasm-pack writes a .gitignore beside its output: not into a folder that holds a committed file.
-    let package = workspace.target().join("wasm-package");
-    say::timed("weir-wasm: wasm-pack build", || {
+    let module = workspace
+        .target()
+        .join("wasm32-unknown-unknown/wasm-release/weir_wasm.wasm");
+    say::timed("weir-wasm: cargo build and wasm-bindgen", || {
         command::run(
             toolchain
-                .command(workspace, "wasm-pack")?
-                .args(["--quiet", "build", "--target", "web", "--profile", "wasm-release"])
-                .args(["--mode", "no-install", "--no-pack", "--no-opt", "--out-dir"])
-                .arg(&package)
-                .arg(workspace.root().join("wasm")),
+                .command(workspace, "cargo")?
+                .args(["build", "--quiet", "--package", "weir-wasm", "--lib"])
+                .args(["--target", "wasm32-unknown-unknown", "--profile", "wasm-release"])
+                .current_dir(workspace.root()),
+        )?;
+        command::run(
+            toolchain
+                .command(workspace, "wasm-bindgen")?
+                .args(["--target", "web", "--experimental-reset-state-function"])
+                .args(["--remove-name-section", "--remove-producers-section", "--out-dir"])
+                .arg(workspace.root().join("extension/generated"))
+                .arg(module),
         )
-    })?;
-    let generated = workspace.root().join("extension/generated");
-    std::fs::create_dir_all(&generated)?;
-    for name in ["weir_wasm.js", "weir_wasm.d.ts", "weir_wasm_bg.wasm"] {
-        let from = package.join(name);
-        std::fs::copy(&from, generated.join(name)).with_context(|| from.display().to_string())?;
-    }
-    Ok(())
+    })
 }

@@ -25,5 +25,6 @@ pub use error::{PlaylistError, PlaylistErrorKind};
 pub use key::{KeySystem, Protection, protection};
 pub use model::*;
 pub use read::{read, read_child};
+pub use text::decode_text;
 pub use variables::Variables;
 pub use warning::{Warning, WarningCode};

@@ -7,6 +7,14 @@ use crate::protocol::limits::MAX_PLAYLIST_BYTES;
 use super::warning::{WarningCode, Warnings};
 use super::{PlaylistError, PlaylistErrorKind};
 
+/// The text of a playlist's body, decoded as [`super::read`] does.
+///
+/// # Errors
+/// [`PlaylistError`] when it is over the limit, no text, or holds a NUL.
+pub fn decode_text(bytes: &[u8]) -> Result<Cow<'_, str>, PlaylistError> {
+    decode(bytes, &mut Warnings::default())
+}
+
 /// Decodes a body: UTF-8, UTF-16 by its byte order mark, else Latin-1 with a warning. The mark is taken off.
 pub(super) fn decode<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Result<Cow<'a, str>, PlaylistError> {
     if bytes.len() > MAX_PLAYLIST_BYTES {
