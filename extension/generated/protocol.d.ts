@@ -13,7 +13,7 @@ export type ProtocolVersion = 1;
 export type AbsoluteUrl = string;
 
 /** A part of a resource, in bytes. `offset + length` never overflows. */
-export type ByteRange = { offset: number, length: number, };
+export type ByteRange = { offset: number | string, length: number | string, };
 
 /** What one click captures. Built by `plan`, checked again by the host. */
 export type CapturePlan = {

@@ -80,20 +80,16 @@ impl Context<'_> {
             discontinuity: segment.discontinuity,
             gap: segment.gap,
             key: key.map(|key| key.with_implicit_iv(segment.sequence)),
-            map: segment
-                .map
-                .as_deref()
-                .map(|map| self.map(map, segment.line))
-                .transpose()?,
+            map: segment.map.as_deref().map(|map| self.map(map)).transpose()?,
         })
     }
 
     /// The map's own key is the one that was in force where it stood. Only AES-128 encrypts a map; without
     /// an explicit IV, which the specification asks for, players take zero.
-    fn map(&self, map: &Map, line: usize) -> Result<PlannedMap, PlanError> {
+    fn map(&self, map: &Map) -> Result<PlannedMap, PlanError> {
         let key = self.key(&map.keys)?.filter(|key| key.method == KeyMethod::Aes128);
         Ok(PlannedMap {
-            url: self.url(&map.uri, "map", line)?,
+            url: self.url(&map.uri, "map", map.line)?,
             range: map.range,
             key: key.map(|key| key.with_implicit_iv(MediaSequence(0))),
         })

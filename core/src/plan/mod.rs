@@ -1,4 +1,4 @@
-//! A playlist and a selection -> [`CapturePlan`], in two steps, because a browser and a command line
+//! A playlist and a selection -> [`CapturePlan`](crate::protocol::CapturePlan), in two steps, because a browser and a command line
 //! fetch differently: [`choose`] says which media playlists are needed, [`build`] takes them as read.
 //!
 //! The host checks a plan that came over the wire again: [`crate::protocol::CapturePlan::check`].

@@ -281,6 +281,7 @@ impl MediaReader {
             uri,
             range,
             keys: Arc::clone(&self.keys),
+            line: attributes.line,
         }));
         Ok(())
     }

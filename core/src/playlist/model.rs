@@ -354,6 +354,8 @@ pub struct Map {
     pub range: Option<ByteRange>,
     /// As for segments; an encrypted map needs an explicit IV.
     pub keys: Arc<[Key]>,
+    /// 1-based line of the tag.
+    pub line: usize,
 }
 
 /// A plain M3U list.

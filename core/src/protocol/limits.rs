@@ -15,9 +15,9 @@ pub const MAX_PLAYLIST_LINE_BYTES: usize = 1024 * 1024;
 /// Most segments that one playlist may list.
 pub const MAX_PLAYLIST_SEGMENTS: usize = 1_000_000;
 
-/// Most bytes of resolved URLs in one playlist: 100,000 URLs of 5 KB. A long base or a long variable,
+/// Most bytes of resolved URLs in one playlist: 100,000 URLs of 2.6 KB. A long base or a long variable,
 /// repeated, would fill the memory from a playlist of a few megabytes.
-pub const MAX_RESOLVED_URL_BYTES: usize = 512 * 1024 * 1024;
+pub const MAX_RESOLVED_URL_BYTES: usize = 256 * 1024 * 1024;
 
 /// Most warnings that are kept for one playlist; one `more-warnings` follows.
 pub const MAX_WARNINGS: usize = 1_000;
