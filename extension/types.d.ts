@@ -1,80 +1,16 @@
-// What the extension's parts hand to each other. What travels to the host and back is in
-// generated/protocol.d.ts, made from the Rust types.
+// What the extension's parts hand to each other. What travels to the host and back is in generated/protocol.d.ts, what
+// the engine takes and gives in generated/weir_wasm.d.ts: both are made from the Rust code.
 
 import type { CapturePlan, Cookie, ErrorCode, Header, JobState, SegmentCounts, Verdict } from './generated/protocol';
-
-/** A variant of a multivariant playlist, as the wasm engine's `inspect` tells it. */
-export interface Variant {
-  url: string;
-  bandwidth: number | null;
-  width: number | null;
-  height: number | null;
-  frameRate: number | null;
-  codecs: string[];
-  audio: string | null;
-}
-
-/** A rendition (EXT-X-MEDIA) of a multivariant playlist. */
-export interface Rendition {
-  type: string;
-  groupId: string | null;
-  name: string | null;
-  language: string | null;
-  default: boolean;
-  url: string | null;
-}
-
-/** Something that the playlist reader had to forgive. */
-export interface PlaylistWarning {
-  line: number | null;
-  code: string;
-  message: string;
-}
-
-/** What `inspect` says of a multivariant playlist. */
-export interface MultivariantSummary {
-  kind: 'multivariant';
-  variants: Variant[];
-  renditions: Rendition[];
-  drm: string | null;
-  warnings: PlaylistWarning[];
-}
-
-/** What `inspect` says of a media playlist. */
-export interface MediaSummary {
-  kind: 'media';
-  live: boolean;
-  encrypted: string | null;
-  drm: string | null;
-  durationSeconds: number | null;
-  segments: number;
-  targetDuration: number | null;
-  warnings: PlaylistWarning[];
-}
-
-/** What `inspect` says of a plain list of files. */
-export interface ListSummary {
-  kind: 'list';
-  entries: { url: string; title: string | null }[];
-  warnings: PlaylistWarning[];
-}
-
-export type Summary = MultivariantSummary | MediaSummary | ListSummary;
-
-/** One request or report, as evidence for the engine's `observe`. */
-export interface Observation {
-  url: string;
-  status?: number;
-  contentType?: string;
-  body?: string;
-}
-
-/** What `observe` says. */
-export interface Candidate {
-  url: string;
-  evidence: ('body' | 'content-type' | 'path' | 'query')[];
-  kind: 'multivariant' | 'media' | null;
-}
+import type {
+  Candidate,
+  MediaSummary,
+  MultivariantSummary,
+  Observation,
+  PlanRequest,
+  Summary,
+  VariantSummary,
+} from './generated/weir_wasm';
 
 /** A playlist that a tab asked for. */
 export interface Playlist {
@@ -207,14 +143,6 @@ export interface Report {
   text: string;
 }
 
-/** What the engine's `plan` needs. */
-export interface PlanRequest {
-  source: { url: string; text?: string };
-  selection: { quality: unknown; audio: unknown; subtitles: unknown };
-  title: string;
-  known: { url: string; text: string }[];
-}
-
 /** A request that was answered, as `webRequest` saw it. */
 export interface SeenRequest {
   tab: number;
@@ -228,4 +156,15 @@ export interface SeenRequest {
   time: number;
 }
 
-export type { CapturePlan, Cookie, Header };
+export type {
+  Candidate,
+  CapturePlan,
+  Cookie,
+  Header,
+  MediaSummary,
+  MultivariantSummary,
+  Observation,
+  PlanRequest,
+  Summary,
+  VariantSummary,
+};

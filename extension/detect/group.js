@@ -1,7 +1,7 @@
 // Playlists of a tab -> the streams that its popup shows. A multivariant playlist and all that it names are one stream;
 // a media playlist that nothing names is one of its own; reloads under a fresh token or time stamp are not new. Pure.
 
-/** @import { MediaSummary, MultivariantSummary, Playlist, Quality, Stream, Variant } from '../types' */
+/** @import { MediaSummary, MultivariantSummary, Playlist, Quality, Stream, VariantSummary } from '../types' */
 
 /** Query parameters that change from reload to reload: time stamps, cache busters, tokens and their expiry, RFC 8216bis. */
 const VOLATILE =
@@ -41,14 +41,16 @@ export function signature(text) {
 
 /** What two playlists share when they are the same one, asked for again. @param {Playlist} playlist */
 function identity(playlist) {
-  const url = new URL(playlist.url);
-  const query = [...url.searchParams].filter(([name]) => !VOLATILE.test(name)).map((pair) => pair.join('='));
   const text = isMedia(playlist) && playlist.summary.live ? 'live' : playlist.signature;
-  return [url.origin + url.pathname, ...query.sort(), text].join(' ');
+  return `${location(playlist.url)} ${text}`;
 }
 
-/** An address without what may be added to it on the way from one playlist to the next. @param {string} address */
-function location(address) {
+/**
+ * An address without what may be added to it on the way from one playlist to the next: where two of them are equal, the
+ * playlists are the same.
+ * @param {string} address
+ */
+export function location(address) {
   const url = new URL(address);
   const query = [...url.searchParams].filter(([name]) => !VOLATILE.test(name)).map((pair) => pair.join('='));
   return [url.origin + url.pathname, ...query.sort()].join(' ');
@@ -101,13 +103,13 @@ const described = (playlist, media) => ({
   durationSeconds: media?.durationSeconds ?? null,
 });
 
-/** By lines, then by bits per second. @param {Variant[]} variants */
+/** By lines, then by bits per second. @param {VariantSummary[]} variants */
 const bestFirst = (variants) =>
   [...variants].sort((a, b) => (b.height ?? 0) - (a.height ?? 0) || (b.bandwidth ?? 0) - (a.bandwidth ?? 0));
 
 /**
  * What can be chosen: the best, then each one. The same quality from a second server is not another choice.
- * @param {Variant[]} variants best first @returns {Quality[]}
+ * @param {VariantSummary[]} variants best first @returns {Quality[]}
  */
 function choices(variants) {
   const [best] = variants;
@@ -122,7 +124,7 @@ function choices(variants) {
   return [{ ...all[0], value: 'best' }, ...all];
 }
 
-/** A variant without a picture, by its codecs. @param {Variant} variant */
+/** A variant without a picture, by its codecs. @param {VariantSummary} variant */
 const isAudio = (variant) =>
   variant.height === null &&
   variant.codecs.length > 0 &&

@@ -1,5 +1,7 @@
 // A stream and a chosen quality -> what the engine's `plan` is asked. Pure.
 
+import { location } from '../detect/group.js';
+
 /** @import { PlanRequest, Playlist } from '../types' */
 
 /**
@@ -12,8 +14,14 @@
  */
 export function captureRequest(source, playlists, quality, title, textOf) {
   // What the page has read need not be asked again (the address may be good for one use). A live playlist must be.
-  const known = playlists.flatMap(({ url, summary }) => {
-    const text = summary?.kind === 'media' && !summary.live ? textOf(url) : undefined;
+  const read = new Map(
+    playlists
+      .filter(({ summary }) => summary?.kind === 'media' && !summary.live)
+      .map(({ url }) => [location(url), textOf(url)]),
+  );
+  // Under the address that the source has for it: the page may have added a token.
+  const known = addressesOf(source).flatMap((url) => {
+    const text = url === source.url ? undefined : read.get(location(url));
     return text === undefined ? [] : [{ url, text }];
   });
   const text = isLive(source) ? undefined : textOf(source.url);

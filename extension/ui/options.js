@@ -75,7 +75,8 @@ function complain(error) {
   const problem = byId('problem');
   problem.hidden = error === null;
   const failure = error === null ? null : failureOf(error);
-  problem.textContent = failure === null ? '' : `${failureWords(failure)} (${failure.message})`;
+  const text = failure?.code === 'output-folder' ? words('folder_problem') : failure && failureWords(failure);
+  problem.textContent = failure === null ? '' : `${text} (${failure.message})`;
   folder.setAttribute('aria-invalid', String(failure?.code === 'output-folder'));
   concurrency.setAttribute('aria-invalid', String(failure?.code === 'bad-settings'));
 }
