@@ -226,7 +226,9 @@ fn resolve(base: Option<&AbsoluteUrl>, reference: &str) -> Result<AbsoluteUrl, U
     if !is_data && reference.len() > MAX_URL_BYTES {
         return Err(UrlError::TooLong(reference.len()));
     }
-    if reference.chars().any(char::is_control) {
+    let is_control = |byte: u8| byte < b' ' || byte == 0x7f;
+    if reference.bytes().any(is_control) || (!reference.is_ascii() && reference.chars().any(char::is_control))
+    {
         return Err(UrlError::ControlCharacter);
     }
     // Before the URL parser: it would turn `\\srv\x` into `https://srv/x` and read `C:` as a scheme.

@@ -23,28 +23,51 @@ pub(super) enum Content<'a> {
 
 /// The lines of a playlist. LF, CR LF and CR each end a line; spaces and tabs around it do not count.
 pub(super) struct Lines<'a> {
-    rest: Option<&'a str>,
+    text: &'a str,
+    /// Where the next line starts; past the end when there is none.
+    at: usize,
+    /// Where the next LF and the next CR are, from `at` on: each is looked for once, so that a text with
+    /// only one of them is not searched for the other at every line.
+    lf: usize,
+    cr: usize,
     number: usize,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self {
-            rest: Some(text),
+            text,
+            at: 0,
+            lf: find(text, 0, '\n'),
+            cr: find(text, 0, '\r'),
             number: 0,
         }
     }
 
     fn next_line(&mut self) -> Option<&'a str> {
-        let text = self.rest.take()?;
+        if self.lf < self.at {
+            self.lf = find(self.text, self.at, '\n');
+        }
+        if self.cr < self.at {
+            self.cr = find(self.text, self.at, '\r');
+        }
+        let end = self.lf.min(self.cr);
+        let line = self.text.get(self.at..end)?;
         self.number += 1;
-        let end = text.bytes().position(|byte| byte == b'\n' || byte == b'\r');
-        let Some((line, rest)) = end.and_then(|end| text.split_at_checked(end)) else {
-            return Some(text);
+        self.at = if self.lf == end + 1 && self.cr == end {
+            end + 2
+        } else {
+            end + 1
         };
-        self.rest = rest.strip_prefix("\r\n").or_else(|| rest.get(1..));
         Some(line)
     }
+}
+
+/// Where `end` is, from `at` on; else the end of the text.
+fn find(text: &str, at: usize, end: char) -> usize {
+    text.get(at..)
+        .and_then(|rest| rest.find(end))
+        .map_or(text.len(), |found| at + found)
 }
 
 impl<'a> Iterator for Lines<'a> {
@@ -69,6 +92,11 @@ impl<'a> Iterator for Lines<'a> {
 
 /// Takes spaces and tabs off both ends.
 pub(super) fn trim(text: &str) -> &str {
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    // Nearly all lines and values: this is the inner loop of a large playlist.
+    if !is_blank(text.as_bytes().first()) && !is_blank(text.as_bytes().last()) {
+        return text;
+    }
     text.trim_matches([' ', '\t'])
 }
 

@@ -131,7 +131,8 @@ impl<'a> Survey<'a> {
                 Content::Tag { name, value } => survey.tag(name, value, number, is_first),
                 Content::Uri(uri) => {
                     survey.uris += 1;
-                    survey.segment_uris += usize::from(list::is_segment(uri));
+                    // Names only count where no EXT-X tag does.
+                    survey.segment_uris += usize::from(!survey.has_ext_x && list::is_segment(uri));
                 }
             }
         }
@@ -149,6 +150,7 @@ impl<'a> Survey<'a> {
         }
         let seen = Some((line, name));
         match name {
+            "EXTINF" if self.has_ext_x => self.inf = self.inf.or(seen),
             "EXTINF" => {
                 self.inf = self.inf.or(seen);
                 let (number, title) = split_inf(value);

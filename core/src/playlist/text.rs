@@ -30,7 +30,7 @@ pub(super) fn decode<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Result<Cow
         }
         _ => decode_bytes(bytes, warnings),
     };
-    match text.bytes().position(|byte| byte == 0) {
+    match text.find('\0') {
         Some(at) => Err(PlaylistError::at(
             line_at(text.as_bytes(), at),
             PlaylistErrorKind::ControlByte,
