@@ -8,10 +8,10 @@
 import * as glue from './generated/weir_wasm.js';
 
 import { Engine } from './detect/engine.js';
-import { signature, streams } from './detect/group.js';
+import { bounded, signature, streams } from './detect/group.js';
 import * as frames from './native/frames.js';
 import { Host } from './native/host.js';
-import { BoundedQueue, readReport, senderKind } from './observe/reports.js';
+import { readReport, ReportQueue, senderKind } from './observe/reports.js';
 import { Requests } from './observe/requests.js';
 import { captureRequest } from './plan/capture.js';
 import { cookiesFor, hostsOf } from './plan/cookies.js';
@@ -31,9 +31,6 @@ const HOST_NAME = 'io.github.weir_hls.weir';
 /** How long the page's own reading of a playlist is waited for before it is fetched once more, in milliseconds. */
 const HOOK_GRACE = 700;
 
-/** Reports of one tab that wait; a flood loses the oldest. */
-const MAX_WAITING_REPORTS = 64;
-
 const SELF = { id: platform.id, base: platform.address('') };
 
 const store = new Store(
@@ -46,7 +43,7 @@ const store = new Store(
 const engine = new Engine(/** @type {any} */ (glue), platform.address('generated/weir_wasm_bg.wasm'));
 const requests = new Requests();
 const ownRequests = new OwnRequests({ change: platform.changeRequestRules, list: platform.requestRules }, platform.id);
-const views = new Views(viewOf);
+const views = new Views(viewOf, () => void letGo());
 const host = new Host({
   connect: () => platform.connectNative(HOST_NAME),
   lastError: platform.lastError,
@@ -60,7 +57,7 @@ const host = new Host({
     if (state.state === 'ready' || state.state === 'failed') void settleJobs();
   },
 });
-/** Reports that wait, by tab. @type {Map<number, BoundedQueue<Report>>} */
+/** Reports that wait, by tab. @type {Map<number, ReportQueue>} */
 const reports = new Map();
 
 // --- listeners --------------------------------------------------------------------------------
@@ -108,7 +105,7 @@ async function observe(seen) {
 function hear(message, tab) {
   const report = readReport(message);
   if (!report) return;
-  const queue = reports.get(tab) ?? new BoundedQueue(MAX_WAITING_REPORTS, (one) => verify(tab, one));
+  const queue = reports.get(tab) ?? new ReportQueue((one) => verify(tab, one));
   reports.set(tab, queue);
   queue.push(report);
 }
@@ -151,7 +148,7 @@ const blankPlaylist = (url, parent) => ({
 async function read(tab, url, text) {
   const summary = await engine.inspect(text, url);
   if (summary.kind === 'list') return;
-  const news = { url, summary, signature: signature(text), failure: null, seenAt: Date.now() };
+  const news = { url, summary: bounded(summary), signature: signature(text), failure: null, seenAt: Date.now() };
   store.changeTab(tab, (state) => withPlaylist(state, news));
   store.keepText(tab, url, text);
 }
@@ -244,6 +241,12 @@ async function resume() {
     if (state === 'preparing') store.changeJobs((list) => jobs.failed(list, job, lost));
   }
   if (jobs.busy(store.jobs)) await host.connect().catch(() => {});
+}
+
+/** Nobody looks any more: a host that has had nothing to do is let go, one that has jobs to tell of stays. */
+async function letGo() {
+  await store.ready;
+  if (store.jobs.length === 0) host.close();
 }
 
 /** After a connection was made or lost: what does the host know of the jobs? */

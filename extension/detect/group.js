@@ -39,6 +39,20 @@ export function signature(text) {
   return (line ?? '').trim().replace(/[?#].*$/, '').slice(0, 512);
 }
 
+/** Most variants, renditions and warnings of one playlist that are kept: a person chooses among a few. */
+const MAX_KEPT = 200;
+
+/**
+ * A summary of a size that can be stored, whatever the playlist held.
+ * @param {MediaSummary | MultivariantSummary} summary
+ */
+export function bounded(summary) {
+  const warnings = summary.warnings.slice(0, MAX_KEPT);
+  if (summary.kind === 'media') return { ...summary, warnings };
+  const [variants, renditions] = [summary.variants.slice(0, MAX_KEPT), summary.renditions.slice(0, MAX_KEPT)];
+  return { ...summary, warnings, variants, renditions };
+}
+
 /** What two playlists share when they are the same one, asked for again. @param {Playlist} playlist */
 function identity(playlist) {
   const text = isMedia(playlist) && playlist.summary.live ? 'live' : playlist.signature;

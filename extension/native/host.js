@@ -79,21 +79,23 @@ export class Host {
 
   async #open() {
     this.#become({ state: 'connecting', failure: null });
+    const port = this.#options.connect();
+    this.#port = port;
+    port.onMessage.addListener((message) => this.#port === port && this.#heard(message));
+    port.onDisconnect.addListener(() => this.#port === port && this.#disconnected());
     try {
-      const port = this.#options.connect();
-      this.#port = port;
-      port.onMessage.addListener((message) => this.#port === port && this.#heard(message));
-      port.onDisconnect.addListener(() => this.#port === port && this.#disconnected());
       const answer = await this.#ask(hello(this.#options.version));
       if (answer.type !== 'hello') throw new Failed('bad-frame', `the host answered hello with ${answer.type}`);
       const { hostVersion, platform, protocol } = answer;
       this.#become({ state: 'ready', version: hostVersion, platform, protocol, failure: null });
     } catch (error) {
-      const failed = error instanceof Failed ? error : new Failed('host-missing', String(error));
-      const port = this.#port;
-      this.#lost(failed);
-      port?.disconnect();
-      this.#become({ state: 'failed', failure: failed.plain() });
+      const failed = error instanceof Failed ? error : new Failed('internal', String(error));
+      // Unless it was lost already, and maybe another opened.
+      if (this.#port === port) {
+        this.#lost(failed);
+        port.disconnect();
+        this.#become({ state: 'failed', failure: failed.plain() });
+      }
       throw failed;
     }
   }

@@ -55,40 +55,51 @@ export function cleanUrl(text) {
   return url.href;
 }
 
+/** Most reports of one tab that wait. */
+const MAX_WAITING = 64;
+
+/** Most text in them, in characters: two of the longest playlists. */
+const MAX_WAITING_TEXT = 2 * MAX_TEXT;
+
 /**
- * Work of one tab that waits its turn. A flood pushes out the oldest, so that a hostile page costs itself its reports
- * and nobody else anything.
- * @template T
+ * The reports of one tab that wait their turn. A flood pushes out the oldest, so that a hostile page costs itself its
+ * reports and nobody else anything.
  */
-export class BoundedQueue {
-  /** @type {T[]} */ #waiting = [];
-  #limit;
+export class ReportQueue {
+  /** @type {Report[]} */ #waiting = [];
+  #text = 0;
   #work;
   #busy = false;
   /** How many were dropped. */
   dropped = 0;
 
-  /** @param {number} limit @param {(item: T) => Promise<void>} work */
-  constructor(limit, work) {
-    this.#limit = limit;
+  /** @param {(report: Report) => Promise<void>} work */
+  constructor(work) {
     this.#work = work;
   }
 
-  /** @param {T} item */
-  push(item) {
-    this.#waiting.push(item);
-    if (this.#waiting.length > this.#limit) {
-      this.#waiting.shift();
+  /** @param {Report} report */
+  push(report) {
+    this.#waiting.push(report);
+    this.#text += report.text.length;
+    while (this.#waiting.length > MAX_WAITING || this.#text > MAX_WAITING_TEXT) {
+      this.#next();
       this.dropped += 1;
     }
     if (!this.#busy) void this.#run();
   }
 
+  #next() {
+    const report = this.#waiting.shift();
+    this.#text -= report?.text.length ?? 0;
+    return report;
+  }
+
   async #run() {
     this.#busy = true;
-    for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift()) {
+    for (let report = this.#next(); report !== undefined; report = this.#next()) {
       try {
-        await this.#work(item);
+        await this.#work(report);
       } catch (error) {
         console.warn('weir: a report was dropped', error);
       }

@@ -15,12 +15,14 @@ const TOGETHER = 60;
 
 export class Views {
   #view;
+  #nobody;
   /** @type {Map<PagePort, number>} */ #ports = new Map();
   /** @type {Set<PagePort>} */ #stale = new Set();
 
-  /** @param {(tab: number) => Promise<View>} view */
-  constructor(view) {
+  /** @param {(tab: number) => Promise<View>} view @param {() => void} nobody called when the last page has closed */
+  constructor(view, nobody) {
     this.#view = view;
+    this.#nobody = nobody;
   }
 
   /** A page has opened. @param {PagePort} port @param {(tab: number) => void} opened */
@@ -31,6 +33,7 @@ export class Views {
     port.onDisconnect.addListener(() => {
       this.#ports.delete(port);
       this.#stale.delete(port);
+      if (this.#ports.size === 0) this.#nobody();
     });
     this.changed(Number(tab));
     opened(Number(tab));

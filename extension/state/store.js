@@ -131,10 +131,10 @@ export class Store {
   /** @param {string} key */
   #save(key) {
     this.#dirty.add(key);
-    this.#writing ??= this.#write().finally(() => (this.#writing = null));
+    this.#writing ??= this.#flush().finally(() => (this.#writing = null));
   }
 
-  async #write() {
+  async #flush() {
     // Whatever changes in this turn is written together.
     await null;
     while (this.#dirty.size > 0) {
@@ -146,12 +146,18 @@ export class Store {
         const value = this.#value(key);
         if (value !== undefined) values[key] = value;
       }
-      try {
-        await this.#area.write(values);
-        await this.#area.remove(keys.filter((key) => !(key in values)));
-      } catch (error) {
-        console.warn('weir: the session storage refused a write', error);
-      }
+      await this.#write(values);
+      await this.#area.remove(keys.filter((key) => !(key in values))).catch(refused);
+    }
+  }
+
+  /** All at once; when that is refused (one value may be too large), one by one. @param {Record<string, unknown>} values */
+  async #write(values) {
+    if (Object.keys(values).length === 0) return;
+    try {
+      await this.#area.write(values);
+    } catch {
+      for (const [key, value] of Object.entries(values)) await this.#area.write({ [key]: value }).catch(refused);
     }
   }
 
@@ -161,3 +167,6 @@ export class Store {
     return key.startsWith('tab:') ? this.#tabs.get(Number(key.slice(4))) : this.#texts.get(key);
   }
 }
+
+/** @param {unknown} error */
+const refused = (error) => console.warn('weir: the session storage refused a write', error);

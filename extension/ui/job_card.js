@@ -69,8 +69,8 @@ function bar({ segments, title }) {
 function figures(job) {
   const { state, segments, bytes, bytesPerSecond, etaSeconds } = job;
   const share = segments.total > 0 ? [`${Math.floor((segments.fetched / segments.total) * 100)}%`] : [];
-  const moving = state === 'running' ? [words('speed', size(bytesPerSecond))] : [];
-  const left = state === 'running' && etaSeconds !== null ? [words('time_left', clock(etaSeconds))] : [];
+  const moving = state === 'running' && bytesPerSecond > 0 ? [words('speed', size(bytesPerSecond))] : [];
+  const left = moving.length > 0 && etaSeconds !== null ? [words('time_left', clock(etaSeconds))] : [];
   const parts = [stateWords(job), ...share, ...(bytes > 0 ? [size(bytes)] : []), ...moving, ...left];
   return element('p', { class: 'figures' }, ...parts.map((part) => element('span', {}, part)));
 }

@@ -3,7 +3,7 @@
 
 import * as platform from '../platform.js';
 import { Failed, failureOf } from '../report/failure.js';
-import { ask } from './background.js';
+import { ask, watch } from './background.js';
 import { byId } from './dom.js';
 import { drawHostNotice } from './host_notice.js';
 import { failureWords, hostWords, localise, words } from './words.js';
@@ -15,6 +15,9 @@ import { failureWords, hostWords, localise, words } from './words.js';
 /** @type {HTMLInputElement} */ const concurrency = byId('concurrency');
 /** @type {HTMLFieldSetElement} */ const fields = byId('fields');
 
+/** This page looks at no tab, only at the connection. */
+const NO_TAB = -1;
+
 /** The settings as the host has them. @type {Settings | null} */
 let current = null;
 
@@ -24,15 +27,16 @@ byId('settings').addEventListener('submit', (event) => {
   event.preventDefault();
   void save();
 });
+watch(NO_TAB, ({ host }) => drawHost(host));
 void connect();
 
 async function connect() {
-  drawHost({ state: 'connecting', version: null, platform: null, protocol: null, failure: null });
   try {
-    drawHost(await ask({ type: 'connect' }));
     fill(await ask({ type: 'settings' }));
   } catch (error) {
-    drawHost({ state: 'failed', version: null, platform: null, protocol: null, failure: failureOf(error) });
+    // The notice tells why the host does not answer; anything else is about the settings.
+    if (current === null && !byId('notice').hidden) return;
+    complain(error);
   }
 }
 
