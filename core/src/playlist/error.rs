@@ -79,6 +79,9 @@ pub enum PlaylistErrorKind {
     /// EXT-X-DEFINE.
     #[error("undefined variable {0}")]
     UndefinedVariable(String),
+    /// Over a thousand of EXT-X-DEFINE.
+    #[error("too many variables")]
+    TooManyVariables,
     /// EXT-X-DEFINE without NAME and VALUE, IMPORT or QUERYPARAM.
     #[error("EXT-X-DEFINE defines nothing")]
     EmptyDefine,

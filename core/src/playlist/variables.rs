@@ -1,7 +1,6 @@
 //! EXT-X-DEFINE and `{$name}` (RFC 8216bis, 4.3 and 4.4.2.3).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use crate::protocol::limits::MAX_PLAYLIST_LINE_BYTES;
 use crate::url::AbsoluteUrl;
@@ -9,23 +8,35 @@ use crate::url::AbsoluteUrl;
 use super::PlaylistErrorKind;
 use super::warning::Shown;
 
-/// The variables of a playlist.
+/// Most variables of one playlist; real ones have a few.
+const MAX_VARIABLES: usize = 1_000;
+
+/// The variables of a playlist, sorted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Variables(BTreeMap<String, String>);
+pub struct Variables(Vec<(String, String)>);
 
 impl Variables {
     /// The value of a variable.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        let at = self.find(name).ok()?;
+        self.0.get(at).map(|(_, value)| &**value)
+    }
+
+    /// Where a name stands, or would stand.
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.as_str().cmp(name))
     }
 
     /// Adds a variable.
     pub(super) fn define(&mut self, name: &str, value: String) -> Result<(), PlaylistErrorKind> {
-        if self.get(name).is_some() {
+        let Err(at) = self.find(name) else {
             return Err(PlaylistErrorKind::DuplicateVariable(Shown(name).to_string()));
+        };
+        if self.0.len() >= MAX_VARIABLES {
+            return Err(PlaylistErrorKind::TooManyVariables);
         }
-        self.0.insert(name.to_owned(), value);
+        self.0.insert(at, (name.to_owned(), value));
         Ok(())
     }
 

@@ -108,21 +108,25 @@ pub(super) struct Warnings {
 
 impl Warnings {
     pub(super) fn push(&mut self, line: Option<usize>, code: WarningCode, message: fmt::Arguments<'_>) {
-        if self.kept.len() < MAX_WARNINGS {
-            self.kept.push(Warning {
+        if self.kept.len() >= MAX_WARNINGS {
+            self.dropped += 1;
+            return;
+        }
+        // In line order, those for the whole playlist last. Nearly all come in order; a sort of them all
+        // would be a large part of the wasm module.
+        let place = |line: Option<usize>| line.unwrap_or(usize::MAX);
+        let at = self.kept.partition_point(|kept| place(kept.line) <= place(line));
+        self.kept.insert(
+            at,
+            Warning {
                 line,
                 code,
                 message: message.to_string(),
-            });
-        } else {
-            self.dropped += 1;
-        }
+            },
+        );
     }
 
-    /// In line order, those for the whole playlist last.
     pub(super) fn finish(mut self) -> Vec<Warning> {
-        self.kept
-            .sort_by_key(|warning| warning.line.unwrap_or(usize::MAX));
         if self.dropped > 0 {
             let message = format!("{} more warnings", self.dropped);
             self.kept.push(Warning {

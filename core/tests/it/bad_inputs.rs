@@ -337,6 +337,15 @@ fn row_19_variables_that_double() {
 }
 
 #[test]
+fn too_many_variables() {
+    let mut text = head("");
+    for n in 0..=1_000 {
+        writeln!(text, "#EXT-X-DEFINE:NAME=\"v{n}\",VALUE=\"\u{1f600}{n}\"").unwrap();
+    }
+    assert_eq!(failure(&text), "line 1003: too many variables");
+}
+
+#[test]
 fn long_bases_do_not_fill_the_memory() {
     let base = format!("https://example.com/{}/m.m3u8", "d".repeat(32_000));
     let mut text = head("");
