@@ -95,19 +95,21 @@ pub fn ffmpeg<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> anyho
 /// # Errors
 /// When ffmpeg fails.
 pub fn remux(input: &Path, output: &Path) -> anyhow::Result<()> {
-    let (input, output) = (input.as_os_str(), output.as_os_str());
-    let option = OsStr::new;
-    ffmpeg([
-        option("-i"),
-        input,
-        option("-map"),
-        option("0:v?"),
-        option("-map"),
-        option("0:a?"),
-        option("-c"),
-        option("copy"),
-        output,
-    ])
+    let mut options = vec![OsStr::new("-i"), input.as_os_str()];
+    // The default of 1 kHz would round the edit lists by as much as the times may differ.
+    let rest = [
+        "-map",
+        "0:v?",
+        "-map",
+        "0:a?",
+        "-c",
+        "copy",
+        "-movie_timescale",
+        "90000",
+    ];
+    options.extend(rest.map(OsStr::new));
+    options.push(output.as_os_str());
+    ffmpeg(options)
 }
 
 /// Every stream of `path` with its packets.

@@ -38,6 +38,10 @@ pub(crate) fn boxes(bytes: &[u8]) -> impl Iterator<Item = Box<'_>> {
 }
 
 /// The content of the first box of a kind.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "kinds are written as byte strings, which are references"
+)]
 pub(crate) fn find<'a>(bytes: &'a [u8], kind: &FourCc) -> Option<&'a [u8]> {
     boxes(bytes)
         .find(|found| found.kind == *kind)

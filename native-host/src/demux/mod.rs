@@ -17,7 +17,7 @@ use weir_core::protocol::TrackKind;
 
 pub use error::DemuxError;
 pub use sniff::{Kind as SegmentKind, sniff};
-pub use timeline::{CLOCK_HZ, Edge, Timeline, rescale};
+pub use timeline::{CLOCK_HZ, Edge, Timeline, rescale, seconds};
 
 /// An elementary stream within one playlist: the first video, the second audio ...
 ///

@@ -26,9 +26,11 @@ pub struct Edge {
     pub missing: i64,
 }
 
-/// A stretch of source time.
-#[derive(Debug, Clone, Copy)]
+/// A stretch of source time. A copy is used while a segment is read.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Epoch {
+    /// Its number on the timeline.
+    index: usize,
     /// Output time minus source time.
     pub(super) offset: i64,
     /// The latest source time seen: what 33-bit times are nearest to.
@@ -58,52 +60,52 @@ impl Timeline {
             .take(playlists)
             .collect();
         Self {
-            epochs: vec![Epoch {
-                offset: 0,
-                reference: None,
-            }],
+            epochs: vec![Epoch::default()],
             positions,
         }
     }
 
     /// Begins a segment of a playlist: finds, or opens, the epoch it belongs to. `firsts` are the source times at which
-    /// its streams begin, `wraps` says that they have 33 bits.
+    /// its streams begin.
     pub(super) fn enter(
         &mut self,
         playlist: usize,
         firsts: &[(StreamId, i64)],
         clock: SourceClock,
         edge: Edge,
-    ) -> &mut Epoch {
-        let position = self.positions.get(playlist);
-        let (current, ends) = position.map_or((0, &[][..]), |position| (position.epoch, &position.ends));
-        let chosen = match Joint::new(firsts, ends, clock) {
-            None => current,
-            Some(joint) => {
-                let fits = |(index, epoch): (usize, &Epoch)| {
-                    joint.fits(epoch, edge, index == current).then_some(index)
-                };
-                self.epochs
-                    .iter()
-                    .enumerate()
-                    .skip(current)
-                    .find_map(fits)
-                    .unwrap_or_else(|| {
-                        self.epochs.push(joint.open(edge));
-                        self.epochs.len() - 1
-                    })
-            }
+    ) -> Epoch {
+        let (current, ends) = match self.positions.get(playlist) {
+            Some(position) => (position.epoch, &position.ends[..]),
+            None => (0, &[][..]),
         };
+        let joint = Joint::new(firsts, ends, clock);
+        let goes_on_in = |epoch: &&Epoch| match &joint {
+            Some(joint) => joint.fits(epoch, edge, epoch.index == current),
+            None => true,
+        };
+        let chosen = self.epochs.iter().skip(current).find(goes_on_in).copied();
+        let epoch = chosen.unwrap_or_else(|| {
+            let index = self.epochs.len();
+            let epoch = joint.map_or_else(Epoch::default, |joint| joint.open(edge));
+            self.epochs.push(Epoch { index, ..epoch });
+            Epoch { index, ..epoch }
+        });
         if let Some(position) = self.positions.get_mut(playlist) {
-            position.epoch = chosen;
+            position.epoch = epoch.index;
         }
-        // The list is never empty and `chosen` is one of its indices.
-        let last = self.epochs.len() - 1;
-        &mut self.epochs.as_mut_slice()[chosen.min(last)]
+        epoch
     }
 
-    /// Ends a segment: where the next samples of its streams are expected, in output time.
-    pub(super) fn leave(&mut self, playlist: usize, ends: impl IntoIterator<Item = (StreamId, i64)>) {
+    /// Ends a segment: `ends` is where the next samples of its streams are expected, in output time.
+    pub(super) fn leave(
+        &mut self,
+        playlist: usize,
+        epoch: Epoch,
+        ends: impl IntoIterator<Item = (StreamId, i64)>,
+    ) {
+        if let Some(known) = self.epochs.get_mut(epoch.index) {
+            *known = epoch;
+        }
         let Some(position) = self.positions.get_mut(playlist) else {
             return;
         };
@@ -162,8 +164,8 @@ impl Joint {
         };
         // The streams may begin on both sides of a wrap: all are brought near the first.
         let near = Epoch {
-            offset: 0,
             reference: firsts.first().map(|&(_, first)| first),
+            ..Epoch::default()
         };
         let firsts = || {
             firsts
@@ -205,8 +207,16 @@ impl Joint {
         Epoch {
             offset: offset.saturating_add(edge.missing),
             reference: self.pairs.first().map(|&(first, _)| first),
+            ..Epoch::default()
         }
     }
+}
+
+/// A time in seconds.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "2^53 ticks are thousands of years")]
+pub fn seconds(time: i64, hz: u32) -> f64 {
+    time as f64 / f64::from(hz.max(1))
 }
 
 /// Converts a time between scales, rounding to the nearest tick.

@@ -85,6 +85,7 @@ impl Merger {
     ///
     /// # Errors
     /// [`MergeError`]: the bytes are no media that can be merged, or the output cannot be written.
+    #[expect(clippy::needless_pass_by_value, reason = "a segment is handed over, once")]
     pub fn push(&mut self, segment: SegmentInput) -> Result<(), MergeError> {
         match &mut self.0 {
             Output::Mp4(merger) => merger.push(&segment),

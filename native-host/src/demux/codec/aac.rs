@@ -19,7 +19,7 @@ const FRAME_SAMPLES: u32 = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Header {
     config: Config,
-    header_bytes: usize,
+    payload_begin: usize,
     frame_bytes: usize,
 }
 
@@ -102,7 +102,7 @@ impl Aac {
         }
         let bytes = self.buffer.split(at);
         for (begin, header, timestamps) in frames {
-            let data = bytes.slice(begin + header.header_bytes..begin + header.frame_bytes);
+            let data = bytes.slice(begin + header.payload_begin..begin + header.frame_bytes);
             self.frame(header.config, timestamps, data, out);
         }
     }
@@ -128,11 +128,11 @@ impl Aac {
 
 impl Config {
     fn format(self) -> Format {
+        const MPEG4_AUDIO: u8 = 0x40;
         // audioObjectType 5 bits, samplingFrequencyIndex 4, channelConfiguration 4, then a GASpecificConfig of zeros.
         let specific = u16::from(self.object_type) << 11
             | u16::from(self.rate_index) << 7
             | u16::from(self.channel_configuration) << 3;
-        const MPEG4_AUDIO: u8 = 0x40;
         let esds = esds::esds(MPEG4_AUDIO, Some(&specific.to_be_bytes()));
         let channels = if self.channel_configuration == 7 {
             8
@@ -161,7 +161,7 @@ impl Header {
             return None;
         }
         let rate_index = (third >> 2) & 0x0f;
-        let header_bytes = if second & 1 == 0 {
+        let payload_begin = if second & 1 == 0 {
             Self::BYTES + 2
         } else {
             Self::BYTES
@@ -169,16 +169,16 @@ impl Header {
         let frame_bytes =
             usize::from(fourth & 0x03) << 11 | usize::from(fifth) << 3 | usize::from(sixth >> 5);
         // Several raw data blocks in a frame would need to be cut by decoding them; no encoder makes such streams.
-        let single_block = seventh & 0x03 == 0;
+        let further_blocks = seventh & 0x03;
         let config = Config {
             object_type: (third >> 6) + 1,
             rate_index,
             sample_rate: *SAMPLE_RATES.get(usize::from(rate_index))?,
             channel_configuration: (third & 1) << 2 | fourth >> 6,
         };
-        (frame_bytes > header_bytes && single_block).then_some(Self {
+        (frame_bytes > payload_begin && further_blocks == 0).then_some(Self {
             config,
-            header_bytes,
+            payload_begin,
             frame_bytes,
         })
     }

@@ -35,8 +35,11 @@ impl StreamBuffer {
     /// The times of a unit that begins at `at`: those of the PES packet in which it begins, if it is the first there.
     pub(super) fn take_mark(&mut self, at: usize) -> Option<Timestamps> {
         let mut found = None;
-        while let Some((_, timestamps)) = self.marks.pop_front_if(|(begin, _)| *begin <= at) {
+        while let Some(&(begin, timestamps)) = self.marks.front()
+            && begin <= at
+        {
             found = Some(timestamps);
+            self.marks.pop_front();
         }
         found
     }

@@ -153,7 +153,7 @@ impl H264 {
                     out.push(Unit::Format(format));
                 }
                 None if self.started => {
-                    tracing::warn!("a sequence parameter set without picture parameter set")
+                    tracing::warn!("a sequence parameter set without picture parameter set");
                 }
                 None => {}
             }

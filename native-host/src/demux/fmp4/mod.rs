@@ -51,10 +51,10 @@ impl Fmp4Reader {
         let epoch = timeline.enter(playlist, &firsts, SourceClock::Plain, edge);
         let mut ends: Vec<(StreamId, i64)> = Vec::new();
         for run in &runs {
-            let end = hand_out(run, epoch, &mut self.announced, out)?;
+            let end = hand_out(run, &epoch, &mut self.announced, out)?;
             ends.push((run.track.stream, end));
         }
-        timeline.leave(playlist, ends);
+        timeline.leave(playlist, epoch, ends);
         Ok(())
     }
 }

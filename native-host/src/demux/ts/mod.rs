@@ -89,13 +89,13 @@ impl TsReader {
         out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
     ) -> Result<(), E> {
         let firsts = self.first_times(data);
-        let epoch = timeline.enter(playlist, &firsts, SourceClock::Wrapping, edge);
+        let mut epoch = timeline.enter(playlist, &firsts, SourceClock::Wrapping, edge);
         self.packets.begin_segment(data);
         for piece in data.chunks(PIECE_BYTES) {
-            self.piece(piece, epoch)?;
+            self.piece(piece, &mut epoch)?;
             out(self.streams.drain())?;
         }
-        timeline.leave(playlist, self.streams.ends());
+        timeline.leave(playlist, epoch, self.streams.ends());
         Ok(())
     }
 

@@ -25,7 +25,8 @@ enum Content {
 /// The streams that are read.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    streams: Vec<Stream>,
+    read: Vec<Stream>,
+    /// Audio and video that is an error once it has data.
     unsupported: Vec<(u16, &'static str)>,
     out: Vec<Demuxed>,
 }
@@ -48,17 +49,17 @@ pub(super) fn is_media(stream: &MappedStream) -> bool {
 impl Streams {
     /// Whether a programme map has come.
     pub(super) fn known(&self) -> bool {
-        !self.streams.is_empty() || !self.unsupported.is_empty()
+        !self.read.is_empty() || !self.unsupported.is_empty()
     }
 
     /// How many are read.
     pub(super) fn len(&self) -> usize {
-        self.streams.len()
+        self.read.len()
     }
 
     /// The stream with this PID.
     pub(super) fn id_of(&self, pid: u16) -> Option<StreamId> {
-        self.streams
+        self.read
             .iter()
             .find(|stream| stream.pid == pid)
             .map(|stream| stream.id)
@@ -66,21 +67,17 @@ impl Streams {
 
     /// A programme map holds from here on. Streams that it names again go on, others end.
     pub(super) fn map(&mut self, map: &[MappedStream]) {
-        let mut old = std::mem::take(&mut self.streams);
+        let mut old = std::mem::take(&mut self.read);
         self.unsupported.clear();
         for mapped in map {
             match content(mapped) {
                 Content::Media(kind, codec) => {
-                    let ordinal = self
-                        .streams
-                        .iter()
-                        .filter(|stream| stream.id.kind == kind)
-                        .count();
+                    let ordinal = self.read.iter().filter(|stream| stream.id.kind == kind).count();
                     let id = StreamId { kind, ordinal };
                     let known = old.iter().position(|stream| {
                         stream.pid == mapped.pid && stream.codec == codec && stream.id == id
                     });
-                    self.streams.push(match known {
+                    self.read.push(match known {
                         Some(index) => old.swap_remove(index),
                         None => Stream::new(mapped.pid, codec, id),
                     });
@@ -96,7 +93,7 @@ impl Streams {
 
     /// Reads a packet, if its stream is read.
     pub(super) fn packet(&mut self, packet: &Packet<'_>, epoch: &mut Epoch) -> Result<(), DemuxError> {
-        let Some(stream) = self.streams.iter_mut().find(|stream| stream.pid == packet.pid) else {
+        let Some(stream) = self.read.iter_mut().find(|stream| stream.pid == packet.pid) else {
             return match self.unsupported.iter().find(|(pid, _)| *pid == packet.pid) {
                 Some((_, name)) => Err(DemuxError::Unsupported((*name).to_owned())),
                 None => Ok(()),
@@ -118,7 +115,7 @@ impl Streams {
 
     /// Takes the samples that are complete.
     pub(super) fn drain(&mut self) -> Vec<Demuxed> {
-        for stream in &mut self.streams {
+        for stream in &mut self.read {
             stream.hand_out(&mut self.out, |units, out| units.drain(out));
         }
         std::mem::take(&mut self.out)
@@ -126,7 +123,7 @@ impl Streams {
 
     /// Takes all samples: nothing goes on.
     pub(super) fn flush(&mut self) -> Vec<Demuxed> {
-        for stream in &mut self.streams {
+        for stream in &mut self.read {
             stream.flush(&mut self.out);
         }
         std::mem::take(&mut self.out)
@@ -134,7 +131,7 @@ impl Streams {
 
     /// When the next samples are expected, in output time.
     pub(super) fn ends(&self) -> impl Iterator<Item = (StreamId, i64)> {
-        self.streams
+        self.read
             .iter()
             .filter_map(|stream| Some((stream.id, stream.units.end()?)))
     }

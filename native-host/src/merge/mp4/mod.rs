@@ -13,7 +13,7 @@ use std::path::Path;
 use self::track::Track;
 use self::writer::{Expectation, Writer};
 use super::{MergeError, Merged, SegmentInput, TrackHint};
-use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, Timeline};
+use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, StreamId, Timeline};
 
 /// Demuxes segments and writes their samples.
 #[derive(Debug)]
@@ -214,31 +214,20 @@ impl Output {
         for demuxed in batch {
             match demuxed {
                 Demuxed::Format(stream, format) => {
-                    let known = self
-                        .tracks
-                        .iter_mut()
-                        .find(|track| (track.input, track.stream) == (input, stream));
-                    let new = match known {
-                        Some(track) => track.set_format(format),
-                        None => {
-                            let mut track = Track::new(input, stream, hint, &format);
-                            track.set_format(format);
-                            self.tracks.push(track);
-                            true
-                        }
-                    };
-                    if new {
+                    if self.track(input, stream).is_none() {
+                        self.tracks.push(Track::new(input, stream, hint, &format));
+                    }
+                    if self
+                        .track(input, stream)
+                        .is_some_and(|track| track.set_format(format))
+                    {
                         self.writer.declare();
                     }
                 }
                 Demuxed::Sample(stream, sample) => {
-                    let track = self
-                        .tracks
-                        .iter_mut()
-                        .find(|track| (track.input, track.stream) == (input, stream));
-                    if let Some(track) = track {
-                        self.samples += 1;
-                        self.sample_bytes += sample.data.len() as u64;
+                    self.samples += 1;
+                    self.sample_bytes += sample.data.len() as u64;
+                    if let Some(track) = self.track(input, stream) {
                         track.push(sample);
                     }
                 }
@@ -247,6 +236,12 @@ impl Output {
         self.writer
             .advance(&mut self.tracks, expectations)
             .map_err(Stop::Write)
+    }
+
+    fn track(&mut self, input: usize, stream: StreamId) -> Option<&mut Track> {
+        self.tracks
+            .iter_mut()
+            .find(|track| (track.input, track.stream) == (input, stream))
     }
 }
 

@@ -6,15 +6,14 @@ use weir_core::protocol::TrackKind;
 use super::language;
 use super::tables::SampleTables;
 use super::track::Track;
-use crate::demux::CLOCK_HZ;
 use crate::demux::bmff::{write_box, write_full_box};
+use crate::demux::{CLOCK_HZ, seconds};
 
 /// Ticks a second of the movie: the transport stream's, so that its times are exact.
 const MOVIE_TIMESCALE: u32 = CLOCK_HZ;
 
 /// 16.16 fixed point.
 const ONE: u32 = 0x0001_0000;
-const MATRIX: [u32; 9] = [ONE, 0, 0, 0, ONE, 0, 0, 0, 0x4000_0000];
 
 /// Which of the two it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +83,10 @@ pub(super) fn duration_seconds(tracks: &[Track]) -> f64 {
         .iter()
         .map(|edits| edits.iter().map(|edit| edit.duration).sum::<u64>())
         .max();
-    longest.unwrap_or(0) as f64 / f64::from(MOVIE_TIMESCALE)
+    seconds(
+        longest.and_then(|ticks| i64::try_from(ticks).ok()).unwrap_or(0),
+        MOVIE_TIMESCALE,
+    )
 }
 
 /// The edits of every track: a hole when it begins after the earliest, then everything from its first presentation on,
@@ -125,6 +127,14 @@ fn edit_lists(tracks: &[Track]) -> Vec<Vec<Edit>> {
         .collect()
 }
 
+/// The identity.
+fn put_matrix(out: &mut Vec<u8>) {
+    const MATRIX: [u32; 9] = [ONE, 0, 0, 0, ONE, 0, 0, 0, 0x4000_0000];
+    for value in MATRIX {
+        out.put_u32(value);
+    }
+}
+
 fn write_movie_header(out: &mut Vec<u8>, duration: u64, tracks: u32) {
     write_full_box(out, *b"mvhd", 1, 0, |out| {
         out.put_u64(0);
@@ -134,7 +144,7 @@ fn write_movie_header(out: &mut Vec<u8>, duration: u64, tracks: u32) {
         out.put_u32(ONE);
         out.put_u16(0x0100);
         out.put_bytes(0, 10);
-        MATRIX.iter().for_each(|&value| out.put_u32(value));
+        put_matrix(out);
         out.put_bytes(0, 24);
         out.put_u32(tracks.saturating_add(1));
     });
@@ -161,7 +171,7 @@ fn write_track_header(out: &mut Vec<u8>, id: u32, track: &Track, duration: u64, 
             out.put_u16(u16::from(audio));
             out.put_u16(if audio { 0x0100 } else { 0 });
             out.put_u16(0);
-            MATRIX.iter().for_each(|&value| out.put_u32(value));
+            put_matrix(out);
             let (width, height) = track.display;
             out.put_u32(width << 16);
             out.put_u32(height << 16);
@@ -185,10 +195,10 @@ fn write_edits(out: &mut Vec<u8>, edits: &[Edit]) {
 fn write_media(out: &mut Vec<u8>, track: &Track, stage: Stage) {
     let (handler, media_header): (_, fn(&mut Vec<u8>)) = match track.stream.kind {
         TrackKind::Video => (b"vide", |out| {
-            write_full_box(out, *b"vmhd", 0, 1, |out| out.put_bytes(0, 8))
+            write_full_box(out, *b"vmhd", 0, 1, |out| out.put_bytes(0, 8));
         }),
         TrackKind::Audio => (b"soun", |out| {
-            write_full_box(out, *b"smhd", 0, 0, |out| out.put_bytes(0, 4))
+            write_full_box(out, *b"smhd", 0, 0, |out| out.put_bytes(0, 4));
         }),
         TrackKind::Subtitle => (b"text", |out| write_full_box(out, *b"nmhd", 0, 0, |_| {})),
     };
@@ -243,7 +253,9 @@ fn write_sample_table(out: &mut Vec<u8>, track: &Track, stage: Stage) {
     let write_stsd = |out: &mut Vec<u8>| {
         write_full_box(out, *b"stsd", 0, 0, |out| {
             out.put_u32(u32::try_from(track.entries.len()).unwrap_or(0));
-            track.entries.iter().for_each(|entry| out.put_slice(entry));
+            for entry in &track.entries {
+                out.put_slice(entry);
+            }
         });
     };
     match stage {

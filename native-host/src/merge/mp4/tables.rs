@@ -116,7 +116,9 @@ impl SampleTables {
             if self.sync_samples.len() < self.sizes.len() {
                 write_full_box(out, *b"stss", 0, 0, |out| {
                     put_count(out, self.sync_samples.len());
-                    self.sync_samples.iter().for_each(|&sample| out.put_u32(sample));
+                    for &sample in &self.sync_samples {
+                        out.put_u32(sample);
+                    }
                 });
             }
             write_full_box(out, *b"stsc", 0, 0, |out| {
@@ -130,7 +132,9 @@ impl SampleTables {
             write_full_box(out, *b"stsz", 0, 0, |out| {
                 out.put_u32(0);
                 put_count(out, self.sizes.len());
-                self.sizes.iter().for_each(|&size| out.put_u32(size));
+                for &size in &self.sizes {
+                    out.put_u32(size);
+                }
             });
             self.write_chunk_offsets(out);
         });
@@ -141,14 +145,16 @@ impl SampleTables {
         if u32::try_from(last).is_ok() {
             write_full_box(out, *b"stco", 0, 0, |out| {
                 put_count(out, self.chunk_offsets.len());
-                self.chunk_offsets
-                    .iter()
-                    .for_each(|&offset| out.put_u32(u32::try_from(offset).unwrap_or(0)));
+                for &offset in &self.chunk_offsets {
+                    out.put_u32(u32::try_from(offset).unwrap_or(0));
+                }
             });
         } else {
             write_full_box(out, *b"co64", 0, 0, |out| {
                 put_count(out, self.chunk_offsets.len());
-                self.chunk_offsets.iter().for_each(|&offset| out.put_u64(offset));
+                for &offset in &self.chunk_offsets {
+                    out.put_u64(offset);
+                }
             });
         }
     }

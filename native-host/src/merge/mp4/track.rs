@@ -6,7 +6,7 @@ use bytes::Bytes;
 use weir_core::protocol::TrackSummary;
 
 use super::tables::{Entry, SampleTables};
-use crate::demux::{CLOCK_HZ, Format, Sample, StreamId, rescale};
+use crate::demux::{CLOCK_HZ, Format, Sample, StreamId, rescale, seconds};
 use crate::merge::TrackHint;
 
 /// A track of the output.
@@ -220,7 +220,7 @@ impl Track {
     /// How long it is presented, in seconds.
     pub(super) fn seconds(&self) -> f64 {
         let (start, end) = self.presentation();
-        end.saturating_sub(start) as f64 / f64::from(self.timescale)
+        seconds(end.saturating_sub(start), self.timescale)
     }
 
     /// A time of the track on the timeline.

@@ -1,42 +1,306 @@
-//! Streams that ffmpeg makes here.
+//! Streams that ffmpeg makes here, compared with its own copy of them.
 
 use super::*;
 
-/// Options of a test picture and tone, a fresh encode of B-frames with a key frame every two seconds.
-fn encode(folder: &Path, rate: &str, sample_rate: &str, seconds: &str, more: &[&str], output: &str) {
-    let video = format!("testsrc2=size=320x180:rate={rate}");
-    let audio = format!("sine=frequency=440:sample_rate={sample_rate}");
-    let output = folder.join(output);
-    let mut options = vec![
-        "-f", "lavfi", "-i", &video, "-f", "lavfi", "-i", &audio, "-t", seconds,
-    ];
-    options.extend([
-        "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-bf", "3",
-    ]);
-    options.extend([
-        "-force_key_frames",
-        "expr:gte(t,n_forced*2)",
-        "-c:a",
-        "aac",
-        "-b:a",
-        "96k",
-        "-ac",
-        "2",
-    ]);
-    options.extend(more);
-    options.push(output.to_str().unwrap());
-    media::ffmpeg(options).unwrap();
+/// Encodes a test picture and tone with B-frames and a key frame every two seconds, as an HLS playlist `index.m3u8`.
+struct Encode {
+    size: &'static str,
+    rate: &'static str,
+    sample_rate: &'static str,
+    seconds: &'static str,
+    more: &'static [&'static str],
 }
 
-const HLS: [&str; 6] = ["-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod"];
+const PLAIN: Encode = Encode {
+    size: "320x180",
+    rate: "25",
+    sample_rate: "44100",
+    seconds: "9",
+    more: &[],
+};
 
-#[test]
-fn transport_stream_25_fps() {
-    if media::skip_without_ffmpeg("transport_stream_25_fps") {
+impl Encode {
+    fn options(&self) -> Vec<String> {
+        let video = format!("testsrc2=size={}:rate={}", self.size, self.rate);
+        let audio = format!("sine=frequency=440:sample_rate={}", self.sample_rate);
+        let mut options = vec![
+            "-f",
+            "lavfi",
+            "-i",
+            &video,
+            "-f",
+            "lavfi",
+            "-i",
+            &audio,
+            "-t",
+            self.seconds,
+        ];
+        options.extend([
+            "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-bf", "3",
+        ]);
+        options.extend([
+            "-force_key_frames",
+            "expr:gte(t,n_forced*2)",
+            "-c:a",
+            "aac",
+            "-b:a",
+            "96k",
+            "-ac",
+            "2",
+        ]);
+        options.extend(["-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod"]);
+        options.extend(self.more);
+        options.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The playlist, in a folder of its own.
+    fn make(&self, folder: &Path) -> Playlist {
+        fs::create_dir_all(folder).unwrap();
+        let output = folder.join("index.m3u8");
+        let mut options = self.options();
+        options.push(output.to_str().unwrap().to_owned());
+        media::ffmpeg(options).unwrap();
+        Playlist::read(&output)
+    }
+}
+
+fn check(test: &str, encode: &Encode) {
+    if media::skip_without_ffmpeg(test) {
         return;
     }
     let folder = folder();
-    encode(folder.path(), "25", "44100", "11", &HLS, "index.m3u8");
-    let merged = check_one_playlist(Playlist::read(&folder.path().join("index.m3u8")), folder.path());
+    let playlist = encode.make(&folder.path().join("hls"));
+    assert!(
+        playlist.segments.len() > 2,
+        "{} segments",
+        playlist.segments.len()
+    );
+    let merged = check_one_playlist(playlist, folder.path());
     assert_eq!(merged.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn ts_25_fps_44100_hz() {
+    check("ts_25_fps_44100_hz", &PLAIN);
+}
+
+#[test]
+fn ts_ntsc_48000_hz_several_slices_open_gop() {
+    let more = &["-x264-params", "open-gop=1:slices=4:keyint=48:scenecut=0"];
+    check(
+        "ts_ntsc",
+        &Encode {
+            rate: "30000/1001",
+            sample_rate: "48000",
+            more,
+            ..PLAIN
+        },
+    );
+}
+
+#[test]
+fn ts_with_a_timestamp_wrap() {
+    check(
+        "ts_with_a_timestamp_wrap",
+        &Encode {
+            more: &["-output_ts_offset", "95438"],
+            ..PLAIN
+        },
+    );
+}
+
+#[test]
+fn ts_sap_interlaced_11025_hz() {
+    let more = &["-vf", "setsar=16/11", "-flags", "+ildct+ilme", "-ac", "1"];
+    check(
+        "ts_sap_interlaced_11025_hz",
+        &Encode {
+            sample_rate: "11025",
+            more,
+            ..PLAIN
+        },
+    );
+}
+
+#[test]
+fn fragmented_muxed() {
+    check(
+        "fragmented_muxed",
+        &Encode {
+            more: &["-hls_segment_type", "fmp4"],
+            ..PLAIN
+        },
+    );
+}
+
+/// Any codec: its sample entry is copied. (ffmpeg's copy loses the last Opus packet, so the source is the reference.)
+#[test]
+fn fragmented_hevc_and_opus() {
+    if media::skip_without_ffmpeg("fragmented_hevc_and_opus") {
+        return;
+    }
+    let folder = folder();
+    let more = &[
+        "-hls_segment_type",
+        "fmp4",
+        "-c:v",
+        "libx265",
+        "-x265-params",
+        "log-level=none",
+        "-c:a",
+        "libopus",
+    ];
+    let playlist = Encode {
+        sample_rate: "48000",
+        more,
+        ..PLAIN
+    }
+    .make(&folder.path().join("hls"));
+    let (ours, source, _) = in_folder(folder.path());
+    playlist.concatenate(&source);
+    let merged = merge(&[playlist], &ours);
+    media::compare(&ours, &source).unwrap();
+    check_sound(&ours, &merged);
+}
+
+fn separate_audio(test: &str, more: &'static [&'static str]) {
+    if media::skip_without_ffmpeg(test) {
+        return;
+    }
+    let folder = folder();
+    let mut options = Encode { more, ..PLAIN }.options();
+    options.extend(
+        [
+            "-map",
+            "0:v",
+            "-map",
+            "1:a",
+            "-var_stream_map",
+            "v:0,agroup:a a:0,agroup:a",
+        ]
+        .map(str::to_owned),
+    );
+    options.push(folder.path().join("%v.m3u8").to_str().unwrap().to_owned());
+    media::ffmpeg(options).unwrap();
+    let playlists = ["0.m3u8", "1.m3u8"].map(|name| Playlist::read(&folder.path().join(name)));
+    let (ours, source, reference) = in_folder(folder.path());
+    let audio_source = folder.path().join("audio");
+    playlists[0].concatenate(&source);
+    playlists[1].concatenate(&audio_source);
+    let merged = merge(&playlists, &ours);
+    // Each input's own start must count, or ffmpeg moves both to zero.
+    let (video, audio, output) = (
+        source.to_str().unwrap(),
+        audio_source.to_str().unwrap(),
+        reference.to_str().unwrap(),
+    );
+    media::ffmpeg([
+        "-copyts", "-i", video, "-i", audio, "-map", "0:v", "-map", "1:a", "-c", "copy", output,
+    ])
+    .unwrap();
+    media::compare(&ours, &reference).unwrap();
+    check_sound(&ours, &merged);
+    // Written near each other, though the playlists came segment by segment.
+    assert_eq!(merged.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn separate_audio_ts() {
+    separate_audio("separate_audio_ts", &[]);
+}
+
+#[test]
+fn separate_audio_fragmented() {
+    separate_audio("separate_audio_fragmented", &["-hls_segment_type", "fmp4"]);
+}
+
+/// Two encodes of different size behind each other, as an advertisement is spliced in.
+fn splice(folder: &Path, more: &'static [&'static str]) -> Playlist {
+    let mut spliced = Encode { more, ..PLAIN }.make(&folder.join("one"));
+    let two = Encode {
+        size: "426x240",
+        sample_rate: "44100",
+        seconds: "5",
+        more,
+        ..PLAIN
+    }
+    .make(&folder.join("two"));
+    spliced.segments.extend(two.segments);
+    spliced
+}
+
+fn check_splice(test: &str, more: &'static [&'static str], tagged: bool) {
+    if media::skip_without_ffmpeg(test) {
+        return;
+    }
+    let folder = folder();
+    let mut playlist = splice(folder.path(), more);
+    let at = playlist
+        .segments
+        .iter()
+        .position(|segment| segment.data == playlist.segments[5].data)
+        .unwrap();
+    playlist.segments[at].discontinuity = tagged;
+    let parts = [
+        folder.path().join("one/index.m3u8"),
+        folder.path().join("two/index.m3u8"),
+    ];
+    let (ours, source, reference) = in_folder(folder.path());
+    let merged = merge(&[playlist], &ours);
+    let streams = media::packets(&ours).unwrap();
+    check_sound(&ours, &merged);
+    check_no_jump(&streams);
+
+    // Each part has the packets and, counted from its own start, the times of ffmpeg's copy of it.
+    let mut rest = streams;
+    for part in parts {
+        Playlist::read(&part).concatenate(&source);
+        media::remux(&source, &reference).unwrap();
+        let expected = media::packets(&reference).unwrap();
+        let mut ours = rest.clone();
+        for ((ours, rest), expected) in ours.iter_mut().zip(&mut rest).zip(&expected) {
+            assert_eq!(ours.kind, expected.kind);
+            ours.packets.truncate(expected.packets.len());
+            rest.packets.drain(..expected.packets.len());
+        }
+        media::compare_streams(&ours, &expected).unwrap();
+    }
+    assert!(rest.iter().all(|stream| stream.packets.is_empty()));
+}
+
+#[test]
+fn tagged_discontinuity_with_another_picture_size() {
+    check_splice("tagged_discontinuity_with_another_picture_size", &[], true);
+}
+
+#[test]
+fn untagged_discontinuity() {
+    check_splice("untagged_discontinuity", &[], false);
+}
+
+#[test]
+fn fragmented_discontinuity_with_another_map() {
+    check_splice(
+        "fragmented_discontinuity_with_another_map",
+        &["-hls_segment_type", "fmp4"],
+        true,
+    );
+}
+
+#[test]
+fn a_gap_stays_a_hole() {
+    if media::skip_without_ffmpeg("a_gap_stays_a_hole") {
+        return;
+    }
+    let folder = folder();
+    let mut playlist = PLAIN.make(&folder.path().join("hls"));
+    let missing = playlist.segments.remove(2);
+    playlist.segments[2].missing_seconds = missing.duration_seconds.unwrap();
+    let (ours, source, reference) = in_folder(folder.path());
+    playlist.concatenate(&source);
+    let merged = merge(&[playlist], &ours);
+    media::remux(&source, &reference).unwrap();
+    media::compare(&ours, &reference).unwrap();
+    check_sound(&ours, &merged);
+    assert!(merged.duration_seconds > 8.5, "{} s", merged.duration_seconds);
 }
