@@ -134,16 +134,17 @@ impl Plan {
             }
             _ => {}
         }
-        // What has to be read, skipped bytes included.
         let needed = match extent {
+            Extent::Part(asked) if asked.end() > limit => return Err(ResponseFault::RangeIgnored(asked)),
             Extent::Whole => announced.unwrap_or(0),
-            Extent::Exactly(_) | Extent::Part(_) => skip.saturating_add(keep),
+            Extent::Exactly(_) | Extent::Part(_) => keep,
         };
         if needed > limit {
+            let announced = Some(needed);
             return Err(ResponseFault::TooLarge {
                 kind,
                 limit,
-                announced: Some(needed),
+                announced,
             });
         }
         Ok(Self {

@@ -75,10 +75,8 @@ impl Cookies {
                 continue;
             };
             // No list of public suffixes here: at least `Domain=com` must not make a cookie of every host.
-            if cookie
-                .domain()
-                .is_some_and(|domain| !domain.trim_matches('.').contains('.'))
-            {
+            let domain = cookie.domain().unwrap_or_default().trim_matches('.');
+            if !domain.is_empty() && !domain.contains('.') && Some(domain) != url.host() {
                 continue;
             }
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -274,6 +272,9 @@ mod tests {
         assert_eq!(sent(&cookies, "https://www.a.test/y"), "sub=s; token=t");
         assert_eq!(sent(&cookies, "https://cdn.a.test/y"), "sub=s");
         assert_eq!(sent(&cookies, "https://b.test/"), "");
+        let own = HeaderMap::from_iter([(SET_COOKIE, HeaderValue::from_static("own=o; Domain=localhost"))]);
+        cookies.store(&AbsoluteUrl::parse("http://localhost/").unwrap(), &own);
+        assert_eq!(sent(&cookies, "http://localhost/"), "own=o");
     }
 
     #[test]

@@ -211,6 +211,9 @@ pub enum ResponseFault {
         /// The whole, in bytes.
         length: u64,
     },
+    /// 200, and the part is so far in that the bytes before it are over the limit.
+    #[error("asked for bytes {}, the server only sends the whole, which is too much to read", Span(*.0))]
+    RangeIgnored(ByteRange),
     /// 416.
     #[error("the server does not have bytes {} (416): has the file changed since the playlist?", Span(*.0))]
     NotSatisfiable(ByteRange),

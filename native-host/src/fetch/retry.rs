@@ -50,7 +50,9 @@ impl Retries {
             },
             FetchError::Response { fault, .. } => match fault {
                 ResponseFault::Length { .. } => self.tries,
-                ResponseFault::TooLarge { .. } | ResponseFault::NotSatisfiable(_) => 1,
+                ResponseFault::TooLarge { .. }
+                | ResponseFault::RangeIgnored(_)
+                | ResponseFault::NotSatisfiable(_) => 1,
                 ResponseFault::Empty(_)
                 | ResponseFault::WrongRange { .. }
                 | ResponseFault::UnaskedRange(_)

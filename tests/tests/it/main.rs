@@ -2,6 +2,7 @@
 
 mod fetch;
 mod fetch_faults;
+mod fetch_hops;
 mod fetch_keys;
 mod fetch_ordered;
 mod fetch_tls;
