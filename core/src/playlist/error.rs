@@ -88,6 +88,9 @@ pub enum PlaylistErrorKind {
     /// EXT-X-DEFINE.
     #[error("variable {0} is defined twice")]
     DuplicateVariable(String),
+    /// EXT-X-SKIP leaves out more than the last playlist held.
+    #[error("an update leaves out {0} segments that were never listed")]
+    SkippedUnknown(u64),
     /// EXT-X-ENDLIST, and nothing before it.
     #[error("no segments")]
     NoSegments,

@@ -11,6 +11,7 @@ use super::lines::{Content, Line, trim};
 use super::range::{WrittenRange, attribute_range, effective_range, written_range};
 use super::scope::{Scope, integer, seconds};
 use super::tags::{date_range, preload_hint, rendition_report, server_control};
+use super::update::{keep_date_ranges, skipped_segments};
 use super::warning::{Shown, WarningCode};
 use super::{Key, Map, Media, Part, PlaylistError, PlaylistErrorKind, Segment};
 
@@ -31,6 +32,8 @@ pub(super) struct MediaReader {
     bitrate_kbps: Option<u64>,
     /// Where the last EXT-X-PART's byte range ended, and in which resource.
     last_part: Option<(String, u64)>,
+    /// RECENTLY-REMOVED-DATERANGES of an EXT-X-SKIP whose segments were found in the last playlist.
+    removed_date_ranges: Option<String>,
     /// The line of EXT-X-ENDLIST.
     end_line: Option<usize>,
 }
@@ -79,6 +82,9 @@ impl MediaReader {
         media.trailing_parts = std::mem::take(&mut self.next.parts);
         media.media_sequence = MediaSequence(self.media_sequence.unwrap_or_default());
         media.discontinuity_sequence = self.discontinuity_sequence.unwrap_or_default();
+        if let (Some(previous), Some(removed)) = (scope.previous, self.removed_date_ranges) {
+            keep_date_ranges(previous, &removed, &mut media);
+        }
         number(&mut media)?;
         Ok(media)
     }
@@ -100,6 +106,7 @@ impl MediaReader {
             "EXT-X-KEY" => self.key(&scope.attributes(name, value, line), scope)?,
             "EXT-X-MAP" => self.map(&scope.attributes(name, value, line), scope)?,
             "EXT-X-PART" => self.part(&scope.attributes(name, value, line), scope)?,
+            "EXT-X-SKIP" => self.skip(&scope.attributes(name, value, line), scope)?,
             "EXT-X-ENDLIST" => {
                 self.media.end_list = true;
                 self.end_line = Some(line);
@@ -160,19 +167,6 @@ impl MediaReader {
                 let attributes = scope.attributes(name, value, line);
                 let control = server_control(&attributes, scope);
                 scope.once(&mut media.server_control, Some(control), name, line);
-            }
-            "EXT-X-SKIP" => {
-                let attributes = scope.attributes(name, value, line);
-                scope.required(&attributes, "SKIPPED-SEGMENTS")?;
-                let skipped = scope.integer(&attributes, "SKIPPED-SEGMENTS");
-                let message = format_args!(
-                    "{} segments are skipped: this is only an update",
-                    skipped.unwrap_or_default()
-                );
-                scope
-                    .warnings
-                    .push(Some(line), WarningCode::SkippedSegments, message);
-                scope.once(&mut media.skipped_segments, skipped, name, line);
             }
             "EXT-X-DATERANGE" => {
                 let attributes = scope.attributes(name, value, line);
@@ -260,6 +254,35 @@ impl MediaReader {
             }
         };
         self.keys_are_new = true;
+        Ok(())
+    }
+
+    /// EXT-X-SKIP: what it leaves out is taken from the last playlist, with the key, map and bitrate in force
+    /// behind it; without a last playlist it stays left out.
+    fn skip(&mut self, attributes: &Attributes<'_>, scope: &mut Scope<'_>) -> Result<(), PlaylistError> {
+        scope.required(attributes, "SKIPPED-SEGMENTS")?;
+        let Some(count) = scope.integer(attributes, "SKIPPED-SEGMENTS") else {
+            return Ok(());
+        };
+        let Some(previous) = scope.previous else {
+            let message = format_args!("{count} segments are skipped: this is only an update");
+            scope
+                .warnings
+                .push(Some(attributes.line), WarningCode::SkippedSegments, message);
+            self.media.skipped_segments = Some(count);
+            return Ok(());
+        };
+        let skipped = skipped_segments(previous, self.media_sequence.unwrap_or_default(), count);
+        let unknown = || PlaylistError::at(attributes.line, PlaylistErrorKind::SkippedUnknown(count));
+        let skipped = skipped.ok_or_else(unknown)?;
+        if let Some(last) = skipped.last() {
+            self.keys = Arc::clone(&last.keys);
+            self.map.clone_from(&last.map);
+            self.bitrate_kbps = last.bitrate_kbps;
+        }
+        self.media.segments.extend_from_slice(skipped);
+        let removed = scope.text(attributes, "RECENTLY-REMOVED-DATERANGES")?;
+        self.removed_date_ranges = Some(removed.unwrap_or_default());
         Ok(())
     }
 

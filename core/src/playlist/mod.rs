@@ -18,13 +18,14 @@ mod read;
 mod scope;
 mod tags;
 mod text;
+mod update;
 mod variables;
 mod warning;
 
 pub use error::{PlaylistError, PlaylistErrorKind};
 pub use key::{KeySystem, Protection, protection};
 pub use model::*;
-pub use read::{read, read_child};
+pub use read::{read, read_child, read_update};
 pub use text::decode_text;
 pub use variables::Variables;
 pub use warning::{Warning, WarningCode};

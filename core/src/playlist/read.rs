@@ -4,10 +4,10 @@ use super::lines::{Content, Line, Lines};
 use super::list::{self, is_list_without_header};
 use super::media::{MediaReader, split_inf};
 use super::multivariant::MultivariantReader;
-use super::scope::{Scope, seconds};
+use super::scope::{Origin, Scope, seconds};
 use super::text::decode;
 use super::warning::{WarningCode, Warnings};
-use super::{Multivariant, Playlist, PlaylistError, PlaylistErrorKind, Reading};
+use super::{Media, Multivariant, Playlist, PlaylistError, PlaylistErrorKind, Reading};
 use crate::url::AbsoluteUrl;
 
 /// Reads a playlist.
@@ -18,7 +18,13 @@ use crate::url::AbsoluteUrl;
 /// # Errors
 /// [`PlaylistError`] when the text is no playlist or cannot be read around.
 pub fn read(bytes: &[u8], base: Option<&AbsoluteUrl>) -> Result<Reading, PlaylistError> {
-    read_with(bytes, base, None)
+    read_with(
+        bytes,
+        Origin {
+            base,
+            ..Origin::default()
+        },
+    )
 }
 
 /// Reads a media playlist that `parent` refers to: as [`read`], but EXT-X-DEFINE may import the parent's variables.
@@ -30,25 +36,50 @@ pub fn read_child(
     base: Option<&AbsoluteUrl>,
     parent: &Multivariant,
 ) -> Result<Reading, PlaylistError> {
-    read_with(bytes, base, Some(parent))
+    read_with(
+        bytes,
+        Origin {
+            base,
+            parent: Some(parent),
+            previous: None,
+        },
+    )
 }
 
-fn read_with(
+/// Reads a media playlist again: as [`read_child`], but what EXT-X-SKIP leaves out is taken from `previous`, the
+/// playlist as it was last read (RFC 8216bis, 6.2.5.1). The result is a whole playlist.
+///
+/// # Errors
+/// As [`read`], and [`PlaylistErrorKind::SkippedUnknown`] when `previous` does not hold what is left out: then the
+/// playlist has to be asked for in full.
+pub fn read_update(
     bytes: &[u8],
     base: Option<&AbsoluteUrl>,
     parent: Option<&Multivariant>,
+    previous: &Media,
 ) -> Result<Reading, PlaylistError> {
+    read_with(
+        bytes,
+        Origin {
+            base,
+            parent,
+            previous: Some(previous),
+        },
+    )
+}
+
+fn read_with(bytes: &[u8], origin: Origin<'_>) -> Result<Reading, PlaylistError> {
     let mut warnings = Warnings::default();
     let text = decode(bytes, &mut warnings)?;
     let survey = Survey::of(&text)?;
     if !survey.header {
-        return read_without_header(&text, &survey, Scope::new(base, None, warnings));
+        return read_without_header(&text, &survey, Scope::new(origin, warnings));
     }
     if survey.comment_before_header {
         let message = format_args!("#EXTM3U is not the first line");
         warnings.push(survey.first_line, WarningCode::LateHeader, message);
     }
-    let mut scope = Scope::new(base, parent, warnings);
+    let mut scope = Scope::new(origin, warnings);
     let playlist = match survey.kind()? {
         Kind::Multivariant => {
             let mut reader = MultivariantReader::default();

@@ -10,14 +10,26 @@ use super::attributes::Attributes;
 use super::key::{Protection, protection};
 use super::variables::{Variables, query_parameter};
 use super::warning::{Shown, WarningCode, Warnings};
-use super::{Key, Multivariant, PlaylistError, PlaylistErrorKind, Reference, Start};
+use super::{Key, Media, Multivariant, PlaylistError, PlaylistErrorKind, Reference, Start};
 
 /// Longest duration that is believed, in seconds: 100 days. No segment, part or range is longer.
 const MAX_DURATION_SECONDS: f64 = 8_640_000.0;
 
+/// Where a playlist comes from: what its text alone does not tell.
+#[derive(Default, Clone, Copy)]
+pub(super) struct Origin<'a> {
+    /// Its own URL.
+    pub(super) base: Option<&'a AbsoluteUrl>,
+    /// The multivariant playlist that refers to it.
+    pub(super) parent: Option<&'a Multivariant>,
+    /// What it was when it was last read.
+    pub(super) previous: Option<&'a Media>,
+}
+
 pub(super) struct Scope<'a> {
     base: Option<&'a AbsoluteUrl>,
     parent: Option<&'a Multivariant>,
+    pub(super) previous: Option<&'a Media>,
     /// The playlist came from a public address, so private ones in it are worth a warning.
     public: bool,
     warned_of_relative: bool,
@@ -28,14 +40,16 @@ pub(super) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn new(
-        base: Option<&'a AbsoluteUrl>,
-        parent: Option<&'a Multivariant>,
-        warnings: Warnings,
-    ) -> Self {
+    pub(super) fn new(origin: Origin<'a>, warnings: Warnings) -> Self {
+        let Origin {
+            base,
+            parent,
+            previous,
+        } = origin;
         Self {
             base,
             parent,
+            previous,
             public: base.is_some_and(|base| !base.is_data() && base.address_class() == AddressClass::Public),
             warned_of_relative: false,
             expanded_bytes: 0,

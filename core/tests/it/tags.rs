@@ -235,3 +235,60 @@ fn what_is_dropped_is_said() {
         "there are no bytes to ask for"
     );
 }
+
+/// The full playlist, and the one that a server sends in place of its update.
+const WINDOW: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:10\n\
+#EXT-X-DATERANGE:ID=\"gone\"\n#EXT-X-DATERANGE:ID=\"old\"\n#EXT-X-DATERANGE:ID=\"same\",CLASS=\"before\"\n\
+#EXT-X-KEY:METHOD=AES-128,URI=\"k1\"\n#EXTINF:4,\n10.mp4\n#EXT-X-MAP:URI=\"i.mp4\"\n#EXTINF:4,\n11.mp4\n\
+#EXT-X-KEY:METHOD=AES-128,URI=\"k2\"\n#EXTINF:4,\n#EXT-X-BYTERANGE:50@100\n12.mp4\n#EXTINF:4,\n13.mp4\n";
+
+fn update(first: u64, skipped: u64) -> Result<playlist::Media, String> {
+    let base = url("https://cdn.example.com/live/main.m3u8");
+    let text = format!(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:{first}\n\
+         #EXT-X-SKIP:SKIPPED-SEGMENTS={skipped},RECENTLY-REMOVED-DATERANGES=\"gone\tgone too\"\n\
+         #EXTINF:4,\n#EXT-X-BYTERANGE:7@150\n12.mp4\n#EXT-X-DATERANGE:ID=\"same\",CLASS=\"after\"\n#EXTINF:4,\nnew.mp4\n"
+    );
+    let reading = playlist::read_update(text.as_bytes(), Some(&base), None, &media(WINDOW));
+    let reading = reading.map_err(|error| error.to_string())?;
+    assert_eq!(reading.warnings, []);
+    match reading.playlist {
+        Playlist::Media(media) => Ok(media),
+        other => panic!("not a media playlist: {other:?}"),
+    }
+}
+
+#[test]
+fn an_update_is_made_whole() {
+    let media = update(11, 2).unwrap();
+    let shown = |segment: &playlist::Segment| format!("{} {}", segment.sequence.0, segment.uri.text);
+    let shown: Vec<_> = media.segments.iter().map(shown).collect();
+    assert_eq!(shown, ["11 11.mp4", "12 12.mp4", "13 12.mp4", "14 new.mp4"]);
+    let keys: Vec<_> = media
+        .segments
+        .iter()
+        .map(|segment| segment.keys[0].uri.text.as_str())
+        .collect();
+    assert_eq!(keys, ["k1", "k2", "k2", "k2"], "the key in force goes on");
+    assert!(
+        media
+            .segments
+            .iter()
+            .all(|segment| segment.map.as_ref().unwrap().uri.text == "i.mp4")
+    );
+    assert_eq!(media.skipped_segments, None);
+    let ranges: Vec<_> = media
+        .date_ranges
+        .iter()
+        .map(|range| (range.id.as_str(), range.class.as_deref()))
+        .collect();
+    assert_eq!(ranges, [("old", None), ("same", Some("after"))]);
+}
+
+#[test]
+fn an_update_of_what_was_never_read() {
+    for (first, skipped) in [(9, 2), (10, 5), (14, 1), (20, 3), (10, u64::MAX)] {
+        let message = format!("line 4: an update leaves out {skipped} segments that were never listed");
+        assert_eq!(update(first, skipped), Err(message), "{first} {skipped}");
+    }
+}
