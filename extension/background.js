@@ -42,7 +42,10 @@ const store = new Store(
 );
 const engine = new Engine(/** @type {any} */ (glue), platform.address('generated/weir_wasm_bg.wasm'));
 const requests = new Requests();
-const ownRequests = new OwnRequests({ change: platform.changeRequestRules, list: platform.requestRules }, platform.id);
+const ownRequests = new OwnRequests(
+  { change: platform.changeRequestRules, list: platform.requestRules },
+  platform.id,
+);
 const views = new Views(viewOf, () => void letGo());
 const host = new Host({
   connect: () => platform.connectNative(HOST_NAME),
@@ -148,7 +151,13 @@ const blankPlaylist = (url, parent) => ({
 async function read(tab, url, text) {
   const summary = await engine.inspect(text, url);
   if (summary.kind === 'list') return;
-  const news = { url, summary: bounded(summary), signature: signature(text), failure: null, seenAt: Date.now() };
+  const news = {
+    url,
+    summary: bounded(summary),
+    signature: signature(text),
+    failure: null,
+    seenAt: Date.now(),
+  };
   store.changeTab(tab, (state) => withPlaylist(state, news));
   store.keepText(tab, url, text);
 }

@@ -71,7 +71,11 @@ const PLAYLIST_REQUESTS = {
  */
 export function onRequestSent(handler) {
   const extra = ['requestHeaders', ...Object.values(chrome.webRequest.OnSendHeadersOptions ?? {})];
-  chrome.webRequest.onSendHeaders.addListener(handler, PLAYLIST_REQUESTS, /** @type {any} */ ([...new Set(extra)]));
+  chrome.webRequest.onSendHeaders.addListener(
+    handler,
+    PLAYLIST_REQUESTS,
+    /** @type {any} */ ([...new Set(extra)]),
+  );
 }
 
 /** A body begins to arrive. @param {(details: chrome.webRequest.OnResponseStartedDetails) => void} handler */

@@ -1,7 +1,15 @@
 // What the extension's parts hand to each other. What travels to the host and back is in generated/protocol.d.ts, what
 // the engine takes and gives in generated/weir_wasm.d.ts: both are made from the Rust code.
 
-import type { CapturePlan, Cookie, ErrorCode, Header, JobState, SegmentCounts, Verdict } from './generated/protocol';
+import type {
+  CapturePlan,
+  Cookie,
+  ErrorCode,
+  Header,
+  JobState,
+  SegmentCounts,
+  Verdict,
+} from './generated/protocol';
 import type {
   Candidate,
   MediaSummary,

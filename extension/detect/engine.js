@@ -93,7 +93,10 @@ export class Engine {
     /** @type {(error: unknown) => void} */
     let fail = () => {};
     const failed = new Promise((_, reject) => (fail = reject));
-    const timer = setTimeout(() => fail(new Failed('network', `no playlist after ${deadline / 1000} s`)), deadline);
+    const timer = setTimeout(
+      () => fail(new Failed('network', `no playlist after ${deadline / 1000} s`)),
+      deadline,
+    );
     this.#calls.add(fail);
     try {
       return /** @type {T} */ (await Promise.race([this.#guard(call), failed]));
@@ -123,5 +126,8 @@ function asFailed(error) {
   if (error instanceof Failed) return error;
   if (isTrap(error)) return new Failed('parser-failed', `the playlist reader failed: ${error}`);
   const { code, message } = /** @type {{code?: any, message?: unknown}} */ (error ?? {});
-  return new Failed(typeof code === 'string' ? /** @type {any} */ (code) : 'internal', String(message ?? error));
+  return new Failed(
+    typeof code === 'string' ? /** @type {any} */ (code) : 'internal',
+    String(message ?? error),
+  );
 }

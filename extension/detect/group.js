@@ -3,9 +3,19 @@
 
 /** @import { MediaSummary, MultivariantSummary, Playlist, Quality, Stream, VariantSummary } from '../types' */
 
-/** Query parameters that change from reload to reload: time stamps, cache busters, tokens and their expiry, RFC 8216bis. */
-const VOLATILE =
-  /^(_|t|ts|time|timestamp|rand|random|rnd|cb|nocache|cachebuster|nonce|token|access_token|auth|auth_key|sig|signature|sign|hash|e|exp|expires|expiry|hdnts|hdnea|hdntl|policy|key-pair-id|st|wssecret|wstime|x-amz-.*|_hls_.*)$/i;
+/** Query parameters that change from reload to reload of one playlist. */
+const VOLATILE = new RegExp(
+  `^(${[
+    // Time stamps and cache busters.
+    '_|t|ts|time|timestamp|rand|random|rnd|cb|nocache|cachebuster|nonce',
+    // Tokens, signatures and when they expire: the usual names, Akamai, CloudFront, Wangsu, Amazon S3.
+    'token|access_token|auth|auth_key|sig|signature|sign|hash|e|exp|expires|expiry|st',
+    'hdnts|hdnea|hdntl|policy|key-pair-id|wssecret|wstime|x-amz-.*',
+    // Delivery directives of RFC 8216bis, 6.2.5.
+    '_hls_.*',
+  ].join('|')})$`,
+  'i',
+);
 
 /**
  * The streams in `playlists`, in the order in which they were seen.
@@ -35,8 +45,13 @@ export function streams(playlists) {
  * @param {string} text
  */
 export function signature(text) {
-  const line = text.split(/\r\n?|\n/, 2_000).find((line) => line.trim() !== '' && !line.trim().startsWith('#'));
-  return (line ?? '').trim().replace(/[?#].*$/, '').slice(0, 512);
+  const line = text
+    .split(/\r\n?|\n/, 2_000)
+    .find((line) => line.trim() !== '' && !line.trim().startsWith('#'));
+  return (line ?? '')
+    .trim()
+    .replace(/[?#].*$/, '')
+    .slice(0, 512);
 }
 
 /** Most variants, renditions and warnings of one playlist that are kept: a person chooses among a few. */

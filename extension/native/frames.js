@@ -11,13 +11,25 @@ export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** A request that still lacks its id. @typedef {(id: number) => Request} Unnumbered */
 
 /** @param {string} extensionVersion @returns {Unnumbered} */
-export const hello = (extensionVersion) => (id) => ({ type: 'hello', id, protocol: PROTOCOL, extensionVersion });
+export const hello = (extensionVersion) => (id) => ({
+  type: 'hello',
+  id,
+  protocol: PROTOCOL,
+  extensionVersion,
+});
 
 /**
  * @param {string} job @param {CapturePlan} plan @param {RequestContext} context @param {JobOptions} options
  * @returns {Unnumbered}
  */
-export const start = (job, plan, context, options) => (id) => ({ type: 'start', id, job, plan, context, options });
+export const start = (job, plan, context, options) => (id) => ({
+  type: 'start',
+  id,
+  job,
+  plan,
+  context,
+  options,
+});
 
 /** @param {string} job @returns {Unnumbered} */
 export const cancel = (job) => (id) => ({ type: 'cancel', id, job });
@@ -40,10 +52,13 @@ const NEWS = new Set(['progress', 'finished']);
  * @returns {Event | null}
  */
 export function readEvent(frame) {
-  if (typeof frame !== 'object' || frame === null || !('type' in frame) || typeof frame.type !== 'string') return null;
+  if (typeof frame !== 'object' || frame === null || !('type' in frame) || typeof frame.type !== 'string')
+    return null;
   if (ANSWERS.has(frame.type)) {
     const re = 're' in frame ? frame.re : undefined;
-    return Number.isInteger(re) || (frame.type === 'error' && re === null) ? /** @type {Event} */ (frame) : null;
+    return Number.isInteger(re) || (frame.type === 'error' && re === null)
+      ? /** @type {Event} */ (frame)
+      : null;
   }
   if (!NEWS.has(frame.type)) return null;
   return 'job' in frame && typeof frame.job === 'string' ? /** @type {Event} */ (frame) : null;

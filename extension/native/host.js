@@ -39,7 +39,13 @@ export class Host {
   /** @type {Promise<void> | null} */ #greeted = null;
   #lastId = 0;
   /** @type {Map<number, Waiting>} */ #waiting = new Map();
-  /** @type {HostState} */ #state = { state: 'closed', version: null, platform: null, protocol: null, failure: null };
+  /** @type {HostState} */ #state = {
+    state: 'closed',
+    version: null,
+    platform: null,
+    protocol: null,
+    failure: null,
+  };
 
   /**
    * @param {object} options
@@ -85,7 +91,8 @@ export class Host {
     port.onDisconnect.addListener(() => this.#port === port && this.#disconnected());
     try {
       const answer = await this.#ask(hello(this.#options.version));
-      if (answer.type !== 'hello') throw new Failed('bad-frame', `the host answered hello with ${answer.type}`);
+      if (answer.type !== 'hello')
+        throw new Failed('bad-frame', `the host answered hello with ${answer.type}`);
       const { hostVersion, platform, protocol } = answer;
       this.#become({ state: 'ready', version: hostVersion, platform, protocol, failure: null });
     } catch (error) {

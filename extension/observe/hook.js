@@ -77,7 +77,10 @@
     if (bytes.length < 7 || bytes.length > MAX_PLAYLIST_CHARACTERS) return null;
     const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
     const encoding = utf16 ? (bytes[0] === 0xff ? 'utf-16le' : 'utf-16be') : 'utf-8';
-    const head = apply(decode, new TextDecoder(encoding), [new Uint8Array(bytes.buffer, bytes.byteOffset, utf16 ? 64 : 7)]);
+    const wanted = utf16 ? 64 : 7;
+    const length = bytes.length < wanted ? bytes.length : wanted;
+    const beginning = new Uint8Array(bytes.buffer, bytes.byteOffset, length);
+    const head = apply(decode, new TextDecoder(encoding), [beginning]);
     // Blank lines may come first: then the whole is looked at, when it is small.
     if (!isPlaylist(head) && !(apply(trimStart, head, []) !== head && bytes.length < 65536)) return null;
     const text = apply(decode, new TextDecoder(encoding), [bytes]);
@@ -151,7 +154,10 @@
   };
 
   /** @param {any} self @returns {() => [number | null, string | null]} */
-  const responseDetails = (self) => () => [response.status(self), apply(headerGet, response.headers(self), ['content-type'])];
+  const responseDetails = (self) => () => [
+    response.status(self),
+    apply(headerGet, response.headers(self), ['content-type']),
+  ];
 
   for (const name of ['text', 'arrayBuffer', 'blob', 'bytes']) {
     wrapMethod(Response.prototype, name, (native, self, args) => {
@@ -181,7 +187,8 @@
       if (!url || response.bodyUsed(self) || apply(setHas, cloned, [self])) return;
       const details = responseDetails(self);
       if (!looksLikePlaylist(url, details()[1])) return;
-      if (Number(apply(headerGet, response.headers(self), ['content-length'])) > MAX_PLAYLIST_CHARACTERS) return;
+      if (Number(apply(headerGet, response.headers(self), ['content-length'])) > MAX_PLAYLIST_CHARACTERS)
+        return;
       apply(setAdd, cloned, [self]);
       const text = apply(response.text, apply(response.clone, self, []), []);
       apply(then, text, [quietly((value) => consider(value, url, details)), nothing]);

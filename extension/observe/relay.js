@@ -36,7 +36,9 @@
         sent.delete(oldest);
       }
       // The extension may have been updated or removed since this page was opened: then there is nobody to tell.
-      chrome.runtime?.sendMessage({ type: 'report', report: { url, status, contentType, text } }).catch(() => {});
+      chrome.runtime
+        ?.sendMessage({ type: 'report', report: { url, status, contentType, text } })
+        .catch(() => {});
     } catch {
       // What cannot be read is no report.
     }

@@ -28,7 +28,8 @@ export function senderKind(sender, self) {
 export function readReport(message) {
   if (!isObject(message) || message.type !== 'report' || !isObject(message.report)) return null;
   const { url, status, contentType, text } = message.report;
-  if (typeof url !== 'string' || url.length > MAX_URL || typeof text !== 'string' || text.length > MAX_TEXT) return null;
+  if (typeof url !== 'string' || url.length > MAX_URL || typeof text !== 'string' || text.length > MAX_TEXT)
+    return null;
   const address = cleanUrl(url);
   if (!address || !text.slice(0, 1024).trimStart().startsWith('#EXTM3U')) return null;
   return {

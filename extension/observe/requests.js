@@ -76,7 +76,8 @@ export class Requests {
  * The frame that asked: its address in Firefox, its origin in Chromium.
  * @param {chrome.webRequest.OnResponseStartedDetails & {documentUrl?: string}} details
  */
-const frameOf = ({ documentUrl, initiator }) => documentUrl ?? (initiator === 'null' ? null : initiator) ?? null;
+const frameOf = ({ documentUrl, initiator }) =>
+  documentUrl ?? (initiator === 'null' ? null : initiator) ?? null;
 
 /** @template K, V @param {Map<K, V>} map @param {number} limit */
 function dropOldest(map, limit) {

@@ -55,13 +55,19 @@ function domainMatches(cookie, host) {
   return host === domain || (!cookie.hostOnly && host.endsWith(`.${domain}`));
 }
 
-/** Not partitioned, or in the partition of this page's site. @param {chrome.cookies.Cookie} cookie @param {string} page */
+/**
+ * Not partitioned, or in the partition of this page's site.
+ * @param {chrome.cookies.Cookie} cookie @param {string} page
+ */
 function inPartition(cookie, page) {
   const site = cookie.partitionKey?.topLevelSite;
   if (!site) return true;
   if (!URL.canParse(page) || !URL.canParse(site)) return false;
   const [top, own] = [new URL(page), new URL(site)];
-  return top.protocol === own.protocol && (top.hostname === own.hostname || top.hostname.endsWith(`.${own.hostname}`));
+  return (
+    top.protocol === own.protocol &&
+    (top.hostname === own.hostname || top.hostname.endsWith(`.${own.hostname}`))
+  );
 }
 
 /** @param {chrome.cookies.Cookie} cookie @returns {Cookie} */

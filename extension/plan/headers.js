@@ -3,8 +3,16 @@
 /** @import { Header } from '../types' */
 
 /** Headers that belong to one connection, one request or the browser itself (and that the host refuses). */
-const NOT_REPEATED =
-  /^(cookie2?|host|range|if-.*|content-.*|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade.*|accept-encoding|expect|date|via|dnt|priority|cache-control|pragma|sec-.*|access-control-.*|x-client-data|http2-settings|origin-agent-cluster)$/i;
+const NOT_REPEATED = new RegExp(
+  `^(${[
+    // The host has its own: cookies per URL, ranges, encodings, bodies, connections.
+    'cookie2?|host|range|if-.*|content-.*|accept-encoding|connection|keep-alive|proxy-.*|te|trailer',
+    'transfer-encoding|upgrade.*|http2-settings|expect|date|via',
+    // What the browser says of this one request or of itself.
+    'dnt|priority|cache-control|pragma|sec-.*|access-control-.*|x-client-data|origin-agent-cluster',
+  ].join('|')})$`,
+  'i',
+);
 
 /** Field names as RFC 9110 has them. */
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
@@ -13,13 +21,16 @@ const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
 const MAX_HEADERS = 64;
 
 /**
- * The headers that make the host's requests look like the page's: user agent, referer, origin, authorisation, custom ones.
+ * The headers that make the host's requests look like the page's: user agent, referer, origin, authorisation and
+ * custom ones.
  * @param {Header[]} sent as webRequest saw them
  * @param {{userAgent: string, page: string | null}} fallback for a request that was answered from the cache
  * @returns {Header[]}
  */
 export function repeatedHeaders(sent, fallback) {
-  const kept = sent.filter(({ name, value }) => isClean(name, value) && !NOT_REPEATED.test(name)).slice(0, MAX_HEADERS);
+  const kept = sent
+    .filter(({ name, value }) => isClean(name, value) && !NOT_REPEATED.test(name))
+    .slice(0, MAX_HEADERS);
   const has = (/** @type {string} */ wanted) => kept.some(({ name }) => name.toLowerCase() === wanted);
   if (!has('user-agent')) kept.push({ name: 'User-Agent', value: fallback.userAgent });
   if (sent.length === 0 && fallback.page && !has('referer')) {

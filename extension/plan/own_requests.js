@@ -16,7 +16,10 @@ export class OwnRequests {
   #rules;
   #id;
   #lastRule = 0;
-  /** The last task for each host: tasks for one host take turns, since their headers may differ. @type {Map<string, Promise<unknown>>} */
+  /**
+   * The last task for each host: tasks for one host take turns, since their headers may differ.
+   * @type {Map<string, Promise<unknown>>}
+   */
   #turns = new Map();
   /** @type {Promise<void>} */ #clean;
 
@@ -25,7 +28,14 @@ export class OwnRequests {
     this.#rules = rules;
     this.#id = id;
     // A worker that died in the middle may have left some.
-    this.#clean = rules.list().then((left) => (left.length > 0 ? rules.change([], left.map((rule) => rule.id)) : undefined));
+    this.#clean = rules.list().then((left) =>
+      left.length > 0
+        ? rules.change(
+            [],
+            left.map((rule) => rule.id),
+          )
+        : undefined,
+    );
   }
 
   /**
@@ -50,7 +60,13 @@ export class OwnRequests {
   async #run(hosts, headers, task) {
     await this.#clean;
     const rule = requestRule(++this.#lastRule, hosts, headers, this.#id);
-    await this.#rules.change([rule], []);
+    try {
+      await this.#rules.change([rule], []);
+    } catch (error) {
+      // A host or header that the browser's rules do not take, such as an IPv6 address: many servers answer all the
+      // same.
+      console.warn("weir: a playlist is asked for without the page's headers", error);
+    }
     try {
       return await task();
     } finally {

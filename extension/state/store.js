@@ -151,13 +151,17 @@ export class Store {
     }
   }
 
-  /** All at once; when that is refused (one value may be too large), one by one. @param {Record<string, unknown>} values */
+  /**
+   * All at once; when that is refused (one value may be too large), one by one.
+   * @param {Record<string, unknown>} values
+   */
   async #write(values) {
     if (Object.keys(values).length === 0) return;
     try {
       await this.#area.write(values);
     } catch {
-      for (const [key, value] of Object.entries(values)) await this.#area.write({ [key]: value }).catch(refused);
+      for (const [key, value] of Object.entries(values))
+        await this.#area.write({ [key]: value }).catch(refused);
     }
   }
 

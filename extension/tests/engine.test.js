@@ -47,7 +47,7 @@ test('a trap inside a future, which leaves its promise open, fails the call too'
   const planned = reader.plan(/** @type {any} */ ({}));
   await null;
   await null;
-  assert.equal(reader.uncaught(new Error('not the engine\'s')), false);
+  assert.equal(reader.uncaught(new Error("not the engine's")), false);
   await quietly(async () => assert.equal(reader.uncaught(TRAP()), true));
   await assert.rejects(planned, { code: 'parser-failed' });
   assert.equal(counts.resets, 1);
@@ -62,7 +62,10 @@ test('what the engine throws keeps its code', async () => {
       throw { code: 'http-status', message: '403' };
     },
   });
-  await assert.rejects(reader.inspect('<html>', 'https://a/'), { code: 'not-a-playlist', message: 'got a web page' });
+  await assert.rejects(reader.inspect('<html>', 'https://a/'), {
+    code: 'not-a-playlist',
+    message: 'got a web page',
+  });
   await assert.rejects(reader.fetchPlaylist('https://a/'), { code: 'http-status' });
   assert.equal(counts.resets, 0);
 });

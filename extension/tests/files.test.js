@@ -16,20 +16,30 @@ const manifest = (name) => JSON.parse(readFileSync(new URL(`manifests/${name}.js
 
 test('every file that a manifest names is there', () => {
   const named = ['base', 'chromium', 'firefox'].flatMap((name) =>
-    [...JSON.stringify(manifest(name)).matchAll(/"([a-z_/-]+[a-z0-9_-]*\.(?:js|html|png))"/g)].map(([, path]) => path ?? ''),
+    [...JSON.stringify(manifest(name)).matchAll(/"([a-z_/-]+[a-z0-9_-]*\.(?:js|html|png))"/g)].map(
+      ([, path]) => path ?? '',
+    ),
   );
   assert.ok(named.length >= 10, `${named}`);
-  assert.deepEqual(named.filter((path) => !existsSync(new URL(path, root))), []);
+  assert.deepEqual(
+    named.filter((path) => !existsSync(new URL(path, root))),
+    [],
+  );
 });
 
 test('pages can load nothing from elsewhere, and web pages nothing from here', () => {
   const base = manifest('base');
-  assert.equal(base.content_security_policy.extension_pages, "script-src 'self' 'wasm-unsafe-eval'; object-src 'self'");
+  assert.equal(
+    base.content_security_policy.extension_pages,
+    "script-src 'self' 'wasm-unsafe-eval'; object-src 'self'",
+  );
   assert.equal(base.web_accessible_resources, undefined);
 });
 
 test('only platform.js speaks to the browser, but for the one line of the relay', () => {
-  const users = sources.filter(({ text }) => /\b(chrome|browser)\??\.\w/.test(code(text))).map(({ name }) => name);
+  const users = sources
+    .filter(({ text }) => /\b(chrome|browser)\??\.\w/.test(code(text)))
+    .map(({ name }) => name);
   assert.deepEqual(users.sort(), ['observe/relay.js', 'platform.js']);
   const relay = sources.find(({ name }) => name === 'observe/relay.js');
   assert.equal(code(relay?.text ?? '').match(/\bchrome\b/g)?.length, 1);
@@ -42,14 +52,26 @@ test('only the background knows more than one stage', () => {
     const own = name.split('/')[0] ?? '';
     const imported = [...text.matchAll(/^import .*from '\.\.\/([a-z]+)\//gm)].map(([, stage]) => stage ?? '');
     if (!order.includes(own)) continue;
-    const later = imported.filter((stage) => stages.includes(stage) && order.indexOf(stage) > order.indexOf(own));
+    const later = imported.filter(
+      (stage) => stages.includes(stage) && order.indexOf(stage) > order.indexOf(own),
+    );
     assert.deepEqual(later, [], name);
   }
 });
 
 test('no markup is made from text', () => {
-  const bad = sources.filter(({ text }) => /innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(/.test(code(text)));
-  assert.deepEqual(bad.map(({ name }) => name), []);
-  const inline = sources.filter(({ name, text }) => name.endsWith('.html') && /\son\w+=|<script(?! type="module" src=)/.test(text));
-  assert.deepEqual(inline.map(({ name }) => name), []);
+  const bad = sources.filter(({ text }) =>
+    /innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(/.test(code(text)),
+  );
+  assert.deepEqual(
+    bad.map(({ name }) => name),
+    [],
+  );
+  const inline = sources.filter(
+    ({ name, text }) => name.endsWith('.html') && /\son\w+=|<script(?! type="module" src=)/.test(text),
+  );
+  assert.deepEqual(
+    inline.map(({ name }) => name),
+    [],
+  );
 });

@@ -25,7 +25,12 @@ test('builds the requests as they are recorded', () => {
     assert.deepEqual(JSON.parse(JSON.stringify(frame)), golden(name), name);
   }
   const recorded = readdirSync(folder).filter((name) => name.startsWith('request-'));
-  assert.deepEqual(recorded.sort(), Object.keys(built).map((name) => `${name}.json`).sort());
+  assert.deepEqual(
+    recorded.sort(),
+    Object.keys(built)
+      .map((name) => `${name}.json`)
+      .sort(),
+  );
 });
 
 test('reads every recorded event', () => {
@@ -38,7 +43,16 @@ test('reads every recorded event', () => {
 });
 
 test('leaves alone what is no event', () => {
-  for (const frame of [null, 7, 'done', [], {}, { type: 'done' }, { type: 'done', re: '2' }, { type: 'news', re: 1 }]) {
+  for (const frame of [
+    null,
+    7,
+    'done',
+    [],
+    {},
+    { type: 'done' },
+    { type: 'done', re: '2' },
+    { type: 'news', re: 1 },
+  ]) {
     assert.equal(frames.readEvent(frame), null, JSON.stringify(frame));
   }
   assert.equal(frames.readEvent({ type: 'progress', job: null }), null);

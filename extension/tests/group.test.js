@@ -9,7 +9,16 @@ let now = 0;
 
 /** @param {string} url @param {Partial<MediaSummary>} [summary] @param {string} [first] @returns {Playlist} */
 function media(url, summary = {}, first = `${url}-0.ts`) {
-  const whole = { kind: 'media', live: false, encrypted: null, drm: null, durationSeconds: 10, segments: 5, targetDuration: 2, warnings: [] };
+  const whole = {
+    kind: 'media',
+    live: false,
+    encrypted: null,
+    drm: null,
+    durationSeconds: 10,
+    segments: 5,
+    targetDuration: 2,
+    warnings: [],
+  };
   return playlist(url, /** @type {MediaSummary} */ ({ ...whole, ...summary }), first);
 }
 
@@ -20,7 +29,14 @@ function multivariant(url, variants, renditions = []) {
     drm: null,
     warnings: [],
     variants: variants.map(([url, height, bandwidth]) => variant(url, height, bandwidth)),
-    renditions: renditions.map((url) => ({ type: 'AUDIO', groupId: 'a', name: null, language: 'en', default: true, url })),
+    renditions: renditions.map((url) => ({
+      type: 'AUDIO',
+      groupId: 'a',
+      name: null,
+      language: 'en',
+      default: true,
+      url,
+    })),
   });
 }
 
@@ -51,33 +67,54 @@ const urls = (/** @type {Playlist[]} */ ...playlists) => streams(playlists).map(
 test('a multivariant playlist, its variants and its renditions are one stream', () => {
   const found = streams([
     media('https://a/720.m3u8', { encrypted: 'AES-128', durationSeconds: 61 }),
-    multivariant('https://a/master.m3u8', [['https://a/360.m3u8', 360, 5e5], ['https://a/720.m3u8', 720, 2e6]], ['https://b/audio.m3u8']),
+    multivariant(
+      'https://a/master.m3u8',
+      [
+        ['https://a/360.m3u8', 360, 5e5],
+        ['https://a/720.m3u8', 720, 2e6],
+      ],
+      ['https://b/audio.m3u8'],
+    ),
     media('https://b/audio.m3u8'),
   ]);
   assert.equal(found.length, 1);
   const [stream] = found;
   assert.equal(stream?.url, 'https://a/master.m3u8');
   assert.deepEqual([stream?.live, stream?.encrypted, stream?.durationSeconds], [false, 'AES-128', 61]);
-  assert.deepEqual(stream?.qualities.map(({ value, height }) => [value, height]), [
-    ['best', 720],
-    ['https://a/720.m3u8', 720],
-    ['https://a/360.m3u8', 360],
-  ]);
+  assert.deepEqual(
+    stream?.qualities.map(({ value, height }) => [value, height]),
+    [
+      ['best', 720],
+      ['https://a/720.m3u8', 720],
+      ['https://a/360.m3u8', 360],
+    ],
+  );
   assert.equal(stream?.unread, null);
 });
 
 test('before a media playlist was read, its properties are unknown and the best variant is to be read', () => {
-  const [stream] = streams([multivariant('https://a/m.m3u8', [['https://a/1.m3u8', 360, 1], ['https://a/2.m3u8', 720, 2]])]);
+  const [stream] = streams([
+    multivariant('https://a/m.m3u8', [
+      ['https://a/1.m3u8', 360, 1],
+      ['https://a/2.m3u8', 720, 2],
+    ]),
+  ]);
   assert.deepEqual([stream?.live, stream?.encrypted, stream?.unread], [null, null, 'https://a/2.m3u8']);
 });
 
 test('a media playlist that nothing names is a stream of its own', () => {
-  assert.deepEqual(urls(media('https://a/1.m3u8'), media('https://a/2.m3u8')), ['https://a/1.m3u8', 'https://a/2.m3u8']);
+  assert.deepEqual(urls(media('https://a/1.m3u8'), media('https://a/2.m3u8')), [
+    'https://a/1.m3u8',
+    'https://a/2.m3u8',
+  ]);
 });
 
 test('a player that adds its token to the address of a variant has the same variant', () => {
   assert.deepEqual(
-    urls(multivariant('https://a/m.m3u8', [['https://a/1.m3u8', 360, 1]]), media('https://a/1.m3u8?token=x&expires=99')),
+    urls(
+      multivariant('https://a/m.m3u8', [['https://a/1.m3u8', 360, 1]]),
+      media('https://a/1.m3u8?token=x&expires=99'),
+    ),
     ['https://a/m.m3u8'],
   );
 });
@@ -98,8 +135,15 @@ test('reloads with a fresh token or time stamp are the same stream, at its lates
 });
 
 test('two videos of one path are two streams', () => {
-  assert.equal(urls(media('https://a/v.m3u8?id=1', {}, 's'), media('https://a/v.m3u8?id=2', {}, 's')).length, 2);
-  assert.equal(urls(media('https://a/v.m3u8?token=1', {}, 'x/0.ts'), media('https://a/v.m3u8?token=2', {}, 'y/0.ts')).length, 2);
+  assert.equal(
+    urls(media('https://a/v.m3u8?id=1', {}, 's'), media('https://a/v.m3u8?id=2', {}, 's')).length,
+    2,
+  );
+  assert.equal(
+    urls(media('https://a/v.m3u8?token=1', {}, 'x/0.ts'), media('https://a/v.m3u8?token=2', {}, 'y/0.ts'))
+      .length,
+    2,
+  );
 });
 
 test('DRM of a child protects the stream; a playlist that was not read is not shown', () => {
@@ -112,7 +156,12 @@ test('DRM of a child protects the stream; a playlist that was not read is not sh
 });
 
 test('the same quality from two servers is one choice; sound alone is told', () => {
-  const [twice] = streams([multivariant('https://a/m.m3u8', [['https://a/1.m3u8', 720, 9], ['https://b/1.m3u8', 720, 9]])]);
+  const [twice] = streams([
+    multivariant('https://a/m.m3u8', [
+      ['https://a/1.m3u8', 720, 9],
+      ['https://b/1.m3u8', 720, 9],
+    ]),
+  ]);
   assert.equal(twice?.qualities.length, 2);
   const [sound] = streams([multivariant('https://a/s.m3u8', [['https://a/1.m3u8', null, 9]])]);
   assert.equal(sound?.audioOnly, true);

@@ -24,7 +24,15 @@ function peer() {
   };
 }
 
-const HELLO = { type: 'hello', re: 1, protocol: 1, hostVersion: '9.9', platform: 'linux', maxFrameBytes: 1, maxJobs: 1 };
+const HELLO = {
+  type: 'hello',
+  re: 1,
+  protocol: 1,
+  hostVersion: '9.9',
+  platform: 'linux',
+  maxFrameBytes: 1,
+  maxJobs: 1,
+};
 
 /** @param {ReturnType<typeof peer>[]} peers @param {string} [lastError] */
 function host(peers, lastError = '') {
@@ -49,7 +57,13 @@ test('hello comes first, answers are told by their ids, news go to the listener'
   one.say(HELLO);
   await made.connect();
   await null;
-  assert.deepEqual(one.sent.slice(1).map(({ type, id }) => [type, id]), [['jobs', 2], ['cancel', 3]]);
+  assert.deepEqual(
+    one.sent.slice(1).map(({ type, id }) => [type, id]),
+    [
+      ['jobs', 2],
+      ['cancel', 3],
+    ],
+  );
   one.say({ type: 'error', re: 3, error: { code: 'unknown-job', message: 'no job j' } });
   one.say({ type: 'progress', job: 'j', state: 'running' });
   one.say({ type: 'jobs', re: 2, jobs: [] });

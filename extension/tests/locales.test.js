@@ -19,7 +19,10 @@ function codes(source, name) {
   return [...union.matchAll(/['"]([a-z-]+)['"]/g)].map(([, code]) => code ?? '');
 }
 
-const failures = [...codes(text('generated/protocol.d.ts'), 'ErrorCode'), ...codes(text('types.d.ts'), 'FailureCode')];
+const failures = [
+  ...codes(text('generated/protocol.d.ts'), 'ErrorCode'),
+  ...codes(text('types.d.ts'), 'FailureCode'),
+];
 
 test('both languages have the same keys, with the same values to fill in', () => {
   assert.deepEqual(Object.keys(zh), Object.keys(en));
@@ -49,6 +52,14 @@ test('every key that is used is there, and every key that is there is used', () 
     ...['complete', 'failed', 'cancelled'].map((verdict) => `verdict_${verdict}`),
     ...['closed', 'connecting', 'failed'].map((state) => `host_${state}`),
   ]);
-  assert.deepEqual([...used].filter((key) => !en[String(key)]), [], 'used, but not there');
-  assert.deepEqual(Object.keys(en).filter((key) => !used.has(key)), [], 'there, but not used');
+  assert.deepEqual(
+    [...used].filter((key) => !en[String(key)]),
+    [],
+    'used, but not there',
+  );
+  assert.deepEqual(
+    Object.keys(en).filter((key) => !used.has(key)),
+    [],
+    'there, but not used',
+  );
 });

@@ -11,14 +11,23 @@ import { OwnRequests, requestRule } from '../plan/own_requests.js';
 const header = (/** @type {string} */ name, /** @type {string} */ value) => ({ name, value });
 const names = (/** @type {Header[]} */ headers) => headers.map(({ name }) => name);
 
-test('the page\'s own headers are repeated, those of the connection are not', () => {
+test("the page's own headers are repeated, those of the connection are not", () => {
   const sent = [
     header('User-Agent', 'UA'),
     header('Referer', 'https://page/'),
     header('Authorization', 'Bearer x'),
     header('X-Token', '1'),
-    ...['Cookie', 'Host', 'Range', 'Content-Length', 'Connection', 'Proxy-Authorization', 'Accept-Encoding', 'Sec-Fetch-Mode', 'If-None-Match']
-      .map((name) => header(name, 'x')),
+    ...[
+      'Cookie',
+      'Host',
+      'Range',
+      'Content-Length',
+      'Connection',
+      'Proxy-Authorization',
+      'Accept-Encoding',
+      'Sec-Fetch-Mode',
+      'If-None-Match',
+    ].map((name) => header(name, 'x')),
     // Bad input 84.
     header('X-Split', 'a\r\nHost: b'),
     header('Bad Name', 'x'),
@@ -28,7 +37,7 @@ test('the page\'s own headers are repeated, those of the connection are not', ()
   assert.deepEqual(names(fetchHeaders(kept)), ['Referer', 'Authorization', 'X-Token']);
 });
 
-test('a request that came from the cache gets the browser\'s name and the page\'s origin', () => {
+test("a request that came from the cache gets the browser's name and the page's origin", () => {
   assert.deepEqual(repeatedHeaders([], { userAgent: 'UA', page: 'https://page.example/a/b?secret' }), [
     header('User-Agent', 'UA'),
     header('Referer', 'https://page.example/'),
@@ -37,29 +46,55 @@ test('a request that came from the cache gets the browser\'s name and the page\'
 
 /** @param {Partial<chrome.cookies.Cookie>} cookie @returns {chrome.cookies.Cookie} */
 const cookie = (cookie) => ({
-  name: 'n', value: 'v', domain: 'example.com', hostOnly: false, path: '/', secure: true, httpOnly: true,
-  sameSite: 'no_restriction', session: true, storeId: '0', ...cookie,
+  name: 'n',
+  value: 'v',
+  domain: 'example.com',
+  hostOnly: false,
+  path: '/',
+  secure: true,
+  httpOnly: true,
+  sameSite: 'no_restriction',
+  session: true,
+  storeId: '0',
+  ...cookie,
 });
 
-test('cookies are those of the plan\'s hosts, with the page\'s partition first', async () => {
+test("cookies are those of the plan's hosts, with the page's partition first", async () => {
   const jar = [
     cookie({ name: 'parent', domain: '.example.com' }),
     cookie({ name: 'other', domain: 'shop.example.com', hostOnly: true }),
     cookie({ name: 'own', domain: 'cdn.example.com', hostOnly: true, expirationDate: 5 }),
-    cookie({ name: 'foreign', domain: 'cdn.example.com', partitionKey: { topLevelSite: 'https://else.org' } }),
-    cookie({ name: 'own', value: 'partitioned', domain: 'cdn.example.com', hostOnly: true, partitionKey: { topLevelSite: 'https://page.org' } }),
+    cookie({
+      name: 'foreign',
+      domain: 'cdn.example.com',
+      partitionKey: { topLevelSite: 'https://else.org' },
+    }),
+    cookie({
+      name: 'own',
+      value: 'partitioned',
+      domain: 'cdn.example.com',
+      hostOnly: true,
+      partitionKey: { topLevelSite: 'https://page.org' },
+    }),
   ];
   /** @type {string[]} */
   const asked = [];
-  const found = await cookiesFor(new Set(['cdn.example.com', '127.0.0.1']), 'https://www.page.org/watch', async (domain) => {
-    asked.push(domain);
-    return domain === 'example.com' ? jar : [];
-  });
+  const found = await cookiesFor(
+    new Set(['cdn.example.com', '127.0.0.1']),
+    'https://www.page.org/watch',
+    async (domain) => {
+      asked.push(domain);
+      return domain === 'example.com' ? jar : [];
+    },
+  );
   assert.deepEqual(asked, ['example.com', '127.0.0.1']);
-  assert.deepEqual(found.map(({ name, value, domain, hostOnly }) => [name, value, domain, hostOnly]), [
-    ['parent', 'v', 'example.com', false],
-    ['own', 'partitioned', 'cdn.example.com', true],
-  ]);
+  assert.deepEqual(
+    found.map(({ name, value, domain, hostOnly }) => [name, value, domain, hostOnly]),
+    [
+      ['parent', 'v', 'example.com', false],
+      ['own', 'partitioned', 'cdn.example.com', true],
+    ],
+  );
 });
 
 test('the hosts of a plan are those of playlists, segments, keys and maps', () => {
@@ -67,14 +102,31 @@ test('the hosts of a plan are those of playlists, segments, keys and maps', () =
   const plan = /** @type {any} */ ({
     source: 'https://a/m.m3u8',
     tracks: [
-      { playlist: 'https://b/v.m3u8', segments: [{ url: 'https://c:8080/1.ts', key, map: { url: 'https://d/init', key: { ...key, url: 'data:;base64,AA' } } }] },
+      {
+        playlist: 'https://b/v.m3u8',
+        segments: [
+          {
+            url: 'https://c:8080/1.ts',
+            key,
+            map: { url: 'https://d/init', key: { ...key, url: 'data:;base64,AA' } },
+          },
+        ],
+      },
     ],
   });
   assert.deepEqual([...hostsOf(/** @type {CapturePlan} */ (plan))].sort(), ['a', 'b', 'c', 'd', 'keys']);
 });
 
 /** @param {string} url @param {any} summary @returns {Playlist} */
-const playlist = (url, summary) => ({ url, summary, signature: '', headers: [], frame: null, seenAt: 0, failure: null });
+const playlist = (url, summary) => ({
+  url,
+  summary,
+  signature: '',
+  headers: [],
+  frame: null,
+  seenAt: 0,
+  failure: null,
+});
 
 test('what the page has read is not asked again, unless it is live', () => {
   const source = playlist('https://a/m.m3u8?s=1', {
@@ -94,10 +146,13 @@ test('what the page has read is not asked again, unless it is live', () => {
   assert.deepEqual(hosts, ['a', 'b']);
 });
 
-test('the rule is for this extension\'s own requests alone', () => {
+test("the rule is for this extension's own requests alone", () => {
   const rule = requestRule(4, ['a'], [header('Referer', 'https://page/'), header('X-Token', '1')], 'weir');
   assert.deepEqual(rule.condition, {
-    requestDomains: ['a'], initiatorDomains: ['weir'], tabIds: [-1], resourceTypes: ['xmlhttprequest', 'other'],
+    requestDomains: ['a'],
+    initiatorDomains: ['weir'],
+    tabIds: [-1],
+    resourceTypes: ['xmlhttprequest', 'other'],
   });
   assert.deepEqual(rule.action.requestHeaders, [
     { header: 'referer', operation: 'set', value: 'https://page/' },
@@ -126,9 +181,32 @@ test('requests to one host take turns, each under its own rule, and no rule stay
     await new Promise((resolve) => setImmediate(resolve));
     if (name === 'second') throw new Error('refused');
   };
-  const runs = [own.as(['a', 'b'], [], task('first')), own.as(['b'], [], task('second')), own.as(['c'], [], task('third'))];
+  const runs = [
+    own.as(['a', 'b'], [], task('first')),
+    own.as(['b'], [], task('second')),
+    own.as(['c'], [], task('third')),
+  ];
   const ends = await Promise.allSettled(runs);
-  assert.deepEqual(ends.map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled']);
+  assert.deepEqual(
+    ends.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
   assert.deepEqual(order, ['first under a,b', 'third under a,b', 'second under b']);
   assert.equal(active.size, 0);
+});
+
+test('a rule that the browser refuses does not keep the playlist from being asked for', async () => {
+  const own = new OwnRequests(
+    {
+      list: async () => [],
+      change: async (add) => {
+        if (add.length > 0) throw new Error('not a domain');
+      },
+    },
+    'weir',
+  );
+  const warn = console.warn;
+  console.warn = () => {};
+  assert.equal(await own.as(['[::1]'], [], async () => 'asked'), 'asked');
+  console.warn = warn;
 });

@@ -72,5 +72,8 @@ test('a flood of 10,000 reports drops the oldest and keeps the rest in order', a
   console.warn = warn;
   assert.equal(queue.dropped, 10_000 - 64 - 1);
   assert.equal(done[0], 1, 'the one that was under way');
-  assert.deepEqual(done.slice(1), Array.from({ length: 64 }, (_, index) => 9_937 + index).filter((item) => item % 7 !== 0));
+  assert.deepEqual(
+    done.slice(1),
+    Array.from({ length: 64 }, (_, index) => 9_937 + index).filter((item) => item % 7 !== 0),
+  );
 });

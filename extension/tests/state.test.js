@@ -28,18 +28,30 @@ function area(saved = {}) {
 
 /** @param {ReturnType<typeof area>} storage */
 async function open(storage) {
-  const bound = { read: () => storage.read(), write: (/** @type {any} */ v) => storage.write(v), remove: (/** @type {any} */ k) => storage.remove(k) };
+  const bound = {
+    read: () => storage.read(),
+    write: (/** @type {any} */ v) => storage.write(v),
+    remove: (/** @type {any} */ k) => storage.remove(k),
+  };
   const store = new Store(bound, () => {});
   await store.ready;
   return store;
 }
 
-const start = (/** @type {string} */ job) => ({ job, tab: 1, stream: 'https://a/m.m3u8', title: 'T', startedAt: 1 });
+const start = (/** @type {string} */ job) => ({
+  job,
+  tab: 1,
+  stream: 'https://a/m.m3u8',
+  title: 'T',
+  startedAt: 1,
+});
 
 test('what one worker knew, the next one knows', async () => {
   const storage = area();
   const first = await open(storage);
-  first.changeTab(1, (tab) => withPlaylist(tab, { url: 'https://a/m.m3u8', seenAt: 5, headers: [{ name: 'Referer', value: 'x' }] }));
+  first.changeTab(1, (tab) =>
+    withPlaylist(tab, { url: 'https://a/m.m3u8', seenAt: 5, headers: [{ name: 'Referer', value: 'x' }] }),
+  );
   first.keepText(1, 'https://a/m.m3u8', '#EXTM3U');
   first.changeJobs((list) => jobs.prepared(list, start('j')));
   await first.written();
@@ -53,7 +65,9 @@ test('many changes are few writes, and the last one wins', async () => {
   const storage = area();
   const store = await open(storage);
   for (let seenAt = 1; seenAt <= 100; seenAt += 1) {
-    store.changeTab(1, (tab) => withPlaylist(tab, { url: `https://a/${seenAt % 10}`, seenAt, signature: String(seenAt) }));
+    store.changeTab(1, (tab) =>
+      withPlaylist(tab, { url: `https://a/${seenAt % 10}`, seenAt, signature: String(seenAt) }),
+    );
   }
   await store.written();
   assert.equal(storage.writes, 1);
@@ -116,13 +130,20 @@ test('a storage that refuses does not stop the extension', async () => {
   assert.equal(store.jobs.length, 1);
 });
 
-test('a navigation forgets the last page\'s streams, but not a playlist that is the page', () => {
+test("a navigation forgets the last page's streams, but not a playlist that is the page", () => {
   let tab = emptyTab();
   tab = withPlaylist(tab, { url: 'https://a/old.m3u8', seenAt: 5 });
   tab = withPlaylist(tab, { url: 'https://a/page.m3u8', seenAt: 9 });
   tab = navigated(tab, 'https://a/page.m3u8', 10);
-  assert.deepEqual(tab.playlists.map(({ url }) => url), ['https://a/page.m3u8']);
-  assert.equal(withPlaylist(tab, { url: 'https://a/late.m3u8', seenAt: 8 }), tab, 'a late word of the old page');
+  assert.deepEqual(
+    tab.playlists.map(({ url }) => url),
+    ['https://a/page.m3u8'],
+  );
+  assert.equal(
+    withPlaylist(tab, { url: 'https://a/late.m3u8', seenAt: 8 }),
+    tab,
+    'a late word of the old page',
+  );
 });
 
 test('a request from the cache does not take away the headers of the one before', () => {
@@ -134,10 +155,24 @@ test('a request from the cache does not take away the headers of the one before'
 });
 
 const segments = { total: 10, fetched: 4, retried: 0 };
-const progress = (/** @type {string} */ job) =>
-  ({ job, state: /** @type {const} */ ('running'), segments, bytes: 9, bytesPerSecond: 3, etaSeconds: 2 });
+const progress = (/** @type {string} */ job) => ({
+  job,
+  state: /** @type {const} */ ('running'),
+  segments,
+  bytes: 9,
+  bytesPerSecond: 3,
+  etaSeconds: 2,
+});
 const end = (/** @type {string} */ job) => ({
-  job, verdict: /** @type {const} */ ('complete'), output: '/v/T.mp4', bytes: 20, durationSeconds: 8, tracks: [], segments, gaps: [], error: null,
+  job,
+  verdict: /** @type {const} */ ('complete'),
+  output: '/v/T.mp4',
+  bytes: 20,
+  durationSeconds: 8,
+  tracks: [],
+  segments,
+  gaps: [],
+  error: null,
 });
 
 test('a job goes from prepared to finished, and a late progress does not wake it', () => {
@@ -146,12 +181,18 @@ test('a job goes from prepared to finished, and a late progress does not wake it
   list = jobs.progressed(list, progress('j'));
   assert.deepEqual([list[0]?.state, list[0]?.bytes, jobs.busy(list)], ['running', 9, true]);
   list = jobs.progressed(jobs.finished(list, end('j')), progress('j'));
-  assert.deepEqual([list[0]?.state, list[0]?.verdict, list[0]?.output, jobs.busy(list)], ['finished', 'complete', '/v/T.mp4', false]);
+  assert.deepEqual(
+    [list[0]?.state, list[0]?.verdict, list[0]?.output, jobs.busy(list)],
+    ['finished', 'complete', '/v/T.mp4', false],
+  );
   assert.deepEqual(jobs.cleared(list), []);
 });
 
 test('after a restart the host decides: known jobs go on, unknown ones are lost, new ones are shown', () => {
-  let list = ['gone', 'ended', 'running'].reduce((all, job) => jobs.progressed(jobs.prepared(all, start(job)), progress(job)), jobs.prepared([], start('plan')));
+  let list = ['gone', 'ended', 'running'].reduce(
+    (all, job) => jobs.progressed(jobs.prepared(all, start(job)), progress(job)),
+    jobs.prepared([], start('plan')),
+  );
   list = jobs.reconciled(
     list,
     [
@@ -161,6 +202,14 @@ test('after a restart the host decides: known jobs go on, unknown ones are lost,
     ],
     { code: 'host-gone', message: 'lost' },
   );
-  const told = Object.fromEntries(list.map((job) => [job.job, job.failure?.code ?? job.verdict ?? `${job.state} ${job.bytes}`]));
-  assert.deepEqual(told, { running: 'running 99', ended: 'complete', gone: 'host-gone', plan: 'preparing 0', other: 'running 9' });
+  const told = Object.fromEntries(
+    list.map((job) => [job.job, job.failure?.code ?? job.verdict ?? `${job.state} ${job.bytes}`]),
+  );
+  assert.deepEqual(told, {
+    running: 'running 99',
+    ended: 'complete',
+    gone: 'host-gone',
+    plan: 'preparing 0',
+    other: 'running 9',
+  });
 });

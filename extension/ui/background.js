@@ -14,7 +14,10 @@ export async function ask(command) {
   return answer.value;
 }
 
-/** Shows a tab for as long as the page is open; a worker that was ended is started again. @param {number} tab @param {(view: View) => void} draw */
+/**
+ * Shows a tab for as long as the page is open; a worker that was ended is started again.
+ * @param {number} tab @param {(view: View) => void} draw
+ */
 export function watch(tab, draw) {
   const port = platform.openPort(`view:${tab}`);
   port.onMessage.addListener((view) => draw(/** @type {View} */ (view)));

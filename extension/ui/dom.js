@@ -3,7 +3,8 @@
 /**
  * An element with attributes and children; null and false attributes are left out.
  * @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag @param {Record<string, string | number | boolean | null>} [attributes] @param {...(Node | string)} children
+ * @param {K} tag @param {Record<string, string | number | boolean | null>} [attributes]
+ * @param {...(Node | string)} children
  * @returns {HTMLElementTagNameMap[K]}
  */
 export function element(tag, attributes = {}, ...children) {
@@ -30,7 +31,9 @@ export function byId(id) {
  * @param {(item: T, old: HTMLElement | null) => HTMLElement} build
  */
 export function show(list, items, key, build) {
-  const old = new Map([...list.children].map((child) => [child.getAttribute('data-key'), /** @type {HTMLElement} */ (child)]));
+  const old = new Map(
+    [...list.children].map((child) => [child.getAttribute('data-key'), /** @type {HTMLElement} */ (child)]),
+  );
   let place = list.firstElementChild;
   for (const item of items) {
     const name = key(item);

@@ -43,5 +43,10 @@ function command() {
     await navigator.clipboard.writeText(INSTALL);
     copy.textContent = words('copied');
   });
-  return element('div', { class: 'command' }, element('code', { 'data-testid': 'install-command' }, INSTALL), copy);
+  return element(
+    'div',
+    { class: 'command' },
+    element('code', { 'data-testid': 'install-command' }, INSTALL),
+    copy,
+  );
 }

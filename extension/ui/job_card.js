@@ -11,7 +11,8 @@ import { clock, failureWords, size, stateWords, words } from './words.js';
  * @param {{cancel: () => void, reveal: () => void}} actions
  */
 export function drawJob(job, old, actions) {
-  // The progress bar of a running capture is changed in place: rebuilt, it would lose its motion and the button its focus.
+  // The progress bar of a running capture is changed in place: rebuilt, it would lose its motion and the button its
+  // focus.
   if (old && old.dataset.state === job.state && job.state !== 'finished') {
     old.querySelector('.bar')?.replaceWith(bar(job));
     old.querySelector('.figures')?.replaceWith(figures(job));
@@ -82,9 +83,16 @@ function ended(job, reveal) {
   const button = element('button', { type: 'button', 'data-testid': 'reveal' }, words('show_in_folder'));
   button.addEventListener('click', reveal);
   return [
-    element('p', { class: 'figures' }, element('span', { class: 'verdict' }, stateWords(job)), ...facts.map((fact) => element('span', {}, fact))),
+    element(
+      'p',
+      { class: 'figures' },
+      element('span', { class: 'verdict' }, stateWords(job)),
+      ...facts.map((fact) => element('span', {}, fact)),
+    ),
     ...(failure && failure.code !== 'cancelled' ? explained(failure) : []),
-    ...(output === null ? [] : [element('p', { class: 'path', dir: 'ltr' }, output), element('div', {}, button)]),
+    ...(output === null
+      ? []
+      : [element('p', { class: 'path', dir: 'ltr' }, output), element('div', {}, button)]),
   ];
 }
 

@@ -1,5 +1,5 @@
-// The popup, and the same as a page: `popup.html?tab=ID`. It draws what the background pushes and sends what is clicked;
-// a capture goes on without it.
+// The popup, and the same as a page: `popup.html?tab=ID`. It draws what the background pushes and sends what is
+// clicked; a capture goes on without it.
 
 import * as platform from '../platform.js';
 import { failureOf } from '../report/failure.js';
@@ -26,13 +26,19 @@ function draw(view) {
   byId('connection').textContent = hostWords(host);
   drawHostNotice(byId('notice'), host, () => void carryOut({ type: 'connect' }));
 
-  const running = new Set(jobs.filter((job) => job.state !== 'finished' && job.tab === tab).map((job) => job.stream));
+  const running = new Set(
+    jobs.filter((job) => job.state !== 'finished' && job.tab === tab).map((job) => job.stream),
+  );
   show(
     byId('streams'),
     streams.map((stream) => ({ stream, title, busy: running.has(stream.url) })),
     ({ stream }) => stream.url,
     (item, old) =>
-      drawStream(item, old, (quality) => void carryOut({ type: 'capture', tab, stream: item.stream.url, quality })),
+      drawStream(
+        item,
+        old,
+        (quality) => void carryOut({ type: 'capture', tab, stream: item.stream.url, quality }),
+      ),
   );
   byId('empty').hidden = streams.length > 0;
 
@@ -53,7 +59,9 @@ function draw(view) {
 
 /** What a screen reader says: when a capture begins and how it ends, not every byte. @param {View} view */
 function announce({ jobs }) {
-  const summary = jobs.map((job) => words('announcement', job.title || words('untitled'), stateWords(job))).join(' ');
+  const summary = jobs
+    .map((job) => words('announcement', job.title || words('untitled'), stateWords(job)))
+    .join(' ');
   const place = byId('announcements');
   if (place.textContent !== summary) place.textContent = summary;
 }
@@ -67,7 +75,11 @@ async function carryOut(command) {
     // What concerns the host's connection is in the notice already.
     if (command.type === 'connect') return;
     const place = byId('announcements');
-    const card = element('p', { class: 'problem', role: 'alert', 'data-code': failure.code }, failureWords(failure));
+    const card = element(
+      'p',
+      { class: 'problem', role: 'alert', 'data-code': failure.code },
+      failureWords(failure),
+    );
     document.querySelector('.problem[data-code]')?.remove();
     place.before(card);
     setTimeout(() => card.remove(), 8_000);

@@ -16,7 +16,11 @@ export function drawStream({ stream, title, busy }, old, capture) {
   const name = title || words('untitled');
   const quality = element(
     'select',
-    { 'data-testid': 'quality', 'aria-label': words('quality_label', name), disabled: stream.qualities.length < 2 },
+    {
+      'data-testid': 'quality',
+      'aria-label': words('quality_label', name),
+      disabled: stream.qualities.length < 2,
+    },
     ...options(stream),
   );
   if (chosen && [...quality.options].some((option) => option.value === chosen)) quality.value = chosen;
@@ -50,11 +54,18 @@ export function drawStream({ stream, title, busy }, old, capture) {
     },
     element('h3', { title: name }, name),
     element('p', { class: 'where', title: stream.url }, place(stream.url)),
-    element('p', { class: 'marks' }, ...marks(stream).map(({ kind, text }) => element('span', { class: `mark ${kind}` }, text))),
+    element(
+      'p',
+      { class: 'marks' },
+      ...marks(stream).map(({ kind, text }) => element('span', { class: `mark ${kind}` }, text)),
+    ),
     ...(stream.drm ? [element('p', { class: 'quiet' }, words('error_drm'))] : []),
     element('div', { class: 'actions' }, quality, button),
   );
-  if (hadFocus) queueMicrotask(() => /** @type {HTMLElement | null} */ (card.querySelector(`[data-testid=${hadFocus}]`))?.focus());
+  if (hadFocus)
+    queueMicrotask(() =>
+      /** @type {HTMLElement | null} */ (card.querySelector(`[data-testid=${hadFocus}]`))?.focus(),
+    );
   return card;
 }
 

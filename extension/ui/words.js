@@ -70,7 +70,8 @@ export function clock(seconds) {
 /** @param {Quality} quality */
 export function qualityWords(quality) {
   const { height, width, frameRate } = quality;
-  const lines = height === null ? [] : [`${height}p${frameRate !== null && frameRate > 31 ? Math.round(frameRate) : ''}`];
+  const lines =
+    height === null ? [] : [`${height}p${frameRate !== null && frameRate > 31 ? Math.round(frameRate) : ''}`];
   const rate = quality.bandwidth === null ? [] : [bandwidth(quality.bandwidth)];
   const text = [...lines, ...rate].join(' · ') || words('quality_unnamed');
   const full = height !== null && width !== null && rate.length === 0 ? `${width}×${height}` : text;
@@ -84,7 +85,10 @@ export function stateWords(job) {
   return words(`verdict_${job.verdict ?? 'failed'}`);
 }
 
-/** What is left to tell of a stream beside its title. @param {Stream} stream @returns {{kind: string, text: string}[]} */
+/**
+ * What is left to tell of a stream beside its title.
+ * @param {Stream} stream @returns {{kind: string, text: string}[]}
+ */
 export function marks(stream) {
   const { live, encrypted, drm, durationSeconds, audioOnly } = stream;
   return [

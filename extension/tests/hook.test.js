@@ -1,0 +1,196 @@
+// The page hook and the relay, run as a page runs them: Node's own fetch, Response and Blob, with what Node lacks of a
+// browser (XMLHttpRequest, a document) played. The browser tests run them in a real page.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { after, test } from 'node:test';
+import { runInThisContext } from 'node:vm';
+
+const PLAYLIST = '#EXTM3U\n#EXTINF:1,\na.ts\n';
+const BODIES = /** @type {Record<string, Buffer | string>} */ ({
+  '/list.m3u8': PLAYLIST,
+  '/disguised.txt': `\ufeff\n ${PLAYLIST}`,
+  '/utf16.txt': Buffer.from(`\ufeff${PLAYLIST}`, 'utf16le'),
+  '/page.html': '<!doctype html>#EXTM3U',
+  '/segment.ts': Buffer.alloc(188, 0x47),
+  '/empty.m3u8': '',
+});
+
+const server = createServer((request, response) => {
+  response.setHeader('content-type', 'text/plain');
+  response.end(BODIES[new URL(request.url ?? '', 'http://a').pathname] ?? '');
+}).listen(0, '127.0.0.1');
+await new Promise((resolve) => server.once('listening', resolve));
+after(() => void (server.close(), server.closeAllConnections()));
+const base = `http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`;
+
+/** Answers at once with what the test gives it. */
+class XMLHttpRequest extends EventTarget {
+  static answer = { url: '', body: /** @type {unknown} */ (''), type: '' };
+  get responseURL() {
+    return XMLHttpRequest.answer.url;
+  }
+  get status() {
+    return 200;
+  }
+  get responseType() {
+    return XMLHttpRequest.answer.type;
+  }
+  get responseText() {
+    return XMLHttpRequest.answer.body;
+  }
+  get response() {
+    return XMLHttpRequest.answer.body;
+  }
+  getResponseHeader() {
+    return 'text/plain';
+  }
+  send() {
+    this.dispatchEvent(new Event('load'));
+  }
+}
+
+class MouseEvent extends Event {
+  /** @param {string} type @param {{relatedTarget: unknown}} options */
+  constructor(type, { relatedTarget }) {
+    super(type);
+    this.relatedTarget = relatedTarget;
+  }
+}
+
+/** What the background got. @type {any[]} */
+const messages = [];
+const names = ['text', 'arrayBuffer', 'blob'];
+const natives = Object.fromEntries(
+  names.map((name) => [name, String(Reflect.get(Response.prototype, name))]),
+);
+
+Object.assign(globalThis, {
+  XMLHttpRequest,
+  MouseEvent,
+  document: Object.assign(new EventTarget(), { createElement: () => new EventTarget() }),
+  chrome: { runtime: { sendMessage: async (/** @type {unknown} */ message) => void messages.push(message) } },
+});
+for (const name of ['relay', 'hook']) {
+  runInThisContext(readFileSync(new URL(`../observe/${name}.js`, import.meta.url), 'utf8'));
+}
+
+/** The reports since the last look, once the hook's own reading is over. */
+async function reports() {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  return messages.splice(0).map(({ report }) => [report.url.slice(base.length), report.text]);
+}
+
+let unique = 0;
+
+/** An address that the relay has not seen. @param {string} path */
+const fresh = (path) => `${path}?${(unique += 1)}`;
+
+test('a playlist that the page reads is reported, whatever it is called and however it is read', async () => {
+  for (const path of ['/list.m3u8', '/disguised.txt']) {
+    for (const read of ['text', 'arrayBuffer', 'blob']) {
+      const address = fresh(path);
+      const response = await fetch(base + address);
+      const body = await /** @type {any} */ (response)[read]();
+      const text = typeof body === 'string' ? body : await new Response(body).text();
+      assert.equal(text, BODIES[path]?.toString().replace('\ufeff', ''), 'the page gets its body');
+      const [[url, seen] = []] = await reports();
+      assert.deepEqual([url, seen.trim()], [address, PLAYLIST.trim()], `${path} ${read}`);
+    }
+  }
+  const address = fresh('/utf16.txt');
+  await (await fetch(base + address)).arrayBuffer();
+  assert.deepEqual(await reports(), [[address, PLAYLIST]]);
+});
+
+test('a streamed body is cloned only when it looks like a playlist by its address', async () => {
+  const address = fresh('/list.m3u8');
+  const response = await fetch(base + address);
+  const chunks = [];
+  for await (const chunk of /** @type {any} */ (response.body)) chunks.push(chunk);
+  assert.equal(Buffer.concat(chunks).toString(), PLAYLIST);
+  assert.deepEqual(await reports(), [[address, PLAYLIST]]);
+});
+
+test('nothing else is reported', async () => {
+  for (const path of ['/page.html', '/segment.ts', '/empty.m3u8']) {
+    await (await fetch(base + fresh(path))).arrayBuffer();
+    await (await fetch(base + fresh(path))).text();
+  }
+  await new Response(PLAYLIST).text();
+  assert.deepEqual(await reports(), []);
+});
+
+test('XMLHttpRequest: every kind of answer, and a request that is used twice is heard once each', async () => {
+  const bytes = new TextEncoder().encode(PLAYLIST);
+  /** @type {[string, unknown][]} */
+  const kinds = [
+    ['', PLAYLIST],
+    ['text', PLAYLIST],
+    ['arraybuffer', bytes.buffer],
+    ['blob', new Blob([bytes])],
+  ];
+  const request = new XMLHttpRequest();
+  for (const [type, body] of kinds) {
+    const address = fresh('/xhr');
+    XMLHttpRequest.answer = { url: base + address, body, type };
+    request.send();
+    assert.deepEqual(await reports(), [[address, PLAYLIST]], type);
+  }
+  for (const [type, body] of [
+    ['json', PLAYLIST],
+    ['', 'other'],
+    ['arraybuffer', null],
+  ]) {
+    XMLHttpRequest.answer = { url: base + fresh('/xhr'), body, type: String(type) };
+    request.send();
+  }
+  assert.deepEqual(await reports(), []);
+});
+
+test('the same address again and again is reported once in a while', async () => {
+  const address = fresh('/list.m3u8');
+  for (let reload = 0; reload < 5; reload += 1) await (await fetch(base + address)).text();
+  assert.equal((await reports()).length, 1);
+});
+
+test('the page cannot tell: the same text, names and errors', async () => {
+  for (const name of names) {
+    const wrapped = Reflect.get(Response.prototype, name);
+    assert.equal(String(wrapped), natives[name]);
+    assert.equal(Function.prototype.toString.call(wrapped), natives[name]);
+    assert.deepEqual([wrapped.name, wrapped.length, 'prototype' in wrapped], [name, 0, false]);
+  }
+  assert.throws(() => Function.prototype.toString.call({}), {
+    name: 'TypeError',
+    message: /requires that 'this' be a Function/,
+  });
+  assert.match(String(Function.prototype.toString), /native code/);
+  await assert.rejects(Response.prototype.text.call(/** @type {any} */ (5)), TypeError);
+
+  const response = await fetch(base + fresh('/list.m3u8'));
+  await response.text();
+  await assert.rejects(response.text(), TypeError);
+  await reports();
+});
+
+test('a page that breaks the built-in objects breaks nothing here', async () => {
+  // Those that Node's own fetch, which is JavaScript itself, does without.
+  const saved = [
+    String.prototype.trimStart,
+    JSON.stringify,
+    EventTarget.prototype.dispatchEvent,
+    Reflect.apply,
+  ];
+  const address = fresh('/list.m3u8');
+  const response = await fetch(base + address);
+  String.prototype.trimStart = () => 'other';
+  JSON.stringify = () => '"stolen"';
+  EventTarget.prototype.dispatchEvent = () => true;
+  Reflect.apply = () => assert.fail("the page's own");
+  const text = await response.text();
+  [String.prototype.trimStart, JSON.stringify, EventTarget.prototype.dispatchEvent, Reflect.apply] =
+    /** @type {any} */ (saved);
+  assert.equal(text, PLAYLIST);
+  assert.deepEqual(await reports(), [[address, PLAYLIST]]);
+});
