@@ -30,7 +30,7 @@ pub enum PortError {
         /// Bytes that came.
         got: u64,
         /// Bytes that were announced.
-        length: u32,
+        length: u64,
     },
     /// Reading failed.
     #[error("cannot read from the browser: {0}")]
@@ -44,7 +44,7 @@ pub enum FrameError {
     /// Length 0.
     #[error("empty frame")]
     Empty,
-    /// Over the limit; its bytes were passed over.
+    /// Over the limit.
     #[error("frame too large: {0} bytes, the limit is {MAX_FRAME_TO_HOST_BYTES}")]
     TooLarge(u32),
     /// Not UTF-8.
@@ -96,39 +96,62 @@ impl Coded for FrameError {
 /// A frame that could not be understood, with its request's id where that could be told.
 pub type Refused = (Option<RequestId>, FrameError);
 
-/// Reads one frame's bytes; None at the end of the input. Memory grows with what comes, not with what
-/// is announced.
-///
-/// # Errors
-/// Outer: nothing more can be read. Inner: this frame is refused, and the next one can be read.
-pub fn read_frame(input: &mut impl Read) -> Result<Option<Result<Vec<u8>, FrameError>>, PortError> {
-    let mut header = Vec::with_capacity(4);
-    input.by_ref().take(4).read_to_end(&mut header)?;
-    let Ok(header) = <[u8; 4]>::try_from(header.as_slice()) else {
-        return if header.is_empty() {
-            Ok(None)
-        } else {
-            Err(PortError::Header(header.len()))
-        };
-    };
-    let length = u32::from_ne_bytes(header);
-    let mut body = input.by_ref().take(u64::from(length));
-    if usize::try_from(length).map_or(true, |length| length > MAX_FRAME_TO_HOST_BYTES) {
-        let got = io::copy(&mut body, &mut io::sink())?;
-        return match got == u64::from(length) {
-            true => Ok(Some(Err(FrameError::TooLarge(length)))),
-            false => Err(PortError::Body { got, length }),
-        };
+/// Reads frames.
+#[derive(Debug)]
+pub struct FrameReader<R> {
+    input: R,
+    /// Bytes of a refused frame that have not been passed over yet.
+    refused_bytes: u64,
+}
+
+impl<R: Read> FrameReader<R> {
+    /// A reader at the beginning of a frame.
+    pub fn new(input: R) -> Self {
+        Self {
+            input,
+            refused_bytes: 0,
+        }
     }
-    let mut bytes = Vec::new();
-    body.read_to_end(&mut bytes)?;
-    match bytes.len() as u64 == u64::from(length) {
-        true if bytes.is_empty() => Ok(Some(Err(FrameError::Empty))),
-        true => Ok(Some(Ok(bytes))),
-        false => Err(PortError::Body {
-            got: bytes.len() as u64,
-            length,
-        }),
+
+    /// Reads one frame's bytes; None at the end of the input. Memory grows with what comes, not with what
+    /// is announced; a frame that is too large is refused at once and passed over with the next call.
+    ///
+    /// # Errors
+    /// Outer: nothing more can be read. Inner: this frame is refused, and the next one can be read.
+    pub fn next_frame(&mut self) -> Result<Option<Result<Vec<u8>, FrameError>>, PortError> {
+        let skipped = io::copy(&mut self.input.by_ref().take(self.refused_bytes), &mut io::sink())?;
+        if skipped < self.refused_bytes {
+            return Err(PortError::Body {
+                got: skipped,
+                length: self.refused_bytes,
+            });
+        }
+        self.refused_bytes = 0;
+        let mut header = Vec::with_capacity(4);
+        self.input.by_ref().take(4).read_to_end(&mut header)?;
+        let Ok(header) = <[u8; 4]>::try_from(header.as_slice()) else {
+            return if header.is_empty() {
+                Ok(None)
+            } else {
+                Err(PortError::Header(header.len()))
+            };
+        };
+        let announced = u32::from_ne_bytes(header);
+        let length = u64::from(announced);
+        if length > MAX_FRAME_TO_HOST_BYTES as u64 {
+            self.refused_bytes = length;
+            return Ok(Some(Err(FrameError::TooLarge(announced))));
+        }
+        let mut bytes = Vec::new();
+        let got = self.input.by_ref().take(length).read_to_end(&mut bytes)? as u64;
+        if got < length {
+            return Err(PortError::Body { got, length });
+        }
+        Ok(Some(if bytes.is_empty() {
+            Err(FrameError::Empty)
+        } else {
+            Ok(bytes)
+        }))
     }
 }
 
@@ -310,4 +333,77 @@ struct ChangeSettings {
     id: RequestId,
     #[serde(default)]
     change: Option<SettingsChange>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader that gives one byte at a time, as a pipe may.
+    struct Drip<'a>(&'a [u8]);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let Some((first, rest)) = self.0.split_first() else {
+                return Ok(0);
+            };
+            let Some(slot) = buffer.first_mut() else {
+                return Ok(0);
+            };
+            (*slot, self.0) = (*first, rest);
+            Ok(1)
+        }
+    }
+
+    fn frame(body: &[u8]) -> Vec<u8> {
+        [&u32::try_from(body.len()).unwrap().to_ne_bytes(), body].concat()
+    }
+
+    #[test]
+    fn frames_in_any_pieces() {
+        let wire = [frame(b"{}"), frame(b""), frame(b"[1]")].concat();
+        let mut reader = FrameReader::new(Drip(&wire));
+        assert_eq!(reader.next_frame().unwrap(), Some(Ok(b"{}".to_vec())));
+        assert_eq!(reader.next_frame().unwrap(), Some(Err(FrameError::Empty)));
+        assert_eq!(reader.next_frame().unwrap(), Some(Ok(b"[1]".to_vec())));
+        assert_eq!(reader.next_frame().unwrap(), None);
+    }
+
+    #[test]
+    fn a_large_frame_is_refused_before_its_bytes_come_and_passed_over() {
+        let large = MAX_FRAME_TO_HOST_BYTES + 1;
+        let mut wire = u32::try_from(large).unwrap().to_ne_bytes().to_vec();
+        let mut early = FrameReader::new(wire.as_slice());
+        let refused = FrameError::TooLarge(u32::try_from(large).unwrap());
+        assert_eq!(early.next_frame().unwrap(), Some(Err(refused.clone())));
+        assert!(matches!(early.next_frame(), Err(PortError::Body { got: 0, .. })));
+
+        wire.resize(4 + large, b'x');
+        wire.extend(frame(b"{}"));
+        let mut reader = FrameReader::new(wire.as_slice());
+        assert_eq!(reader.next_frame().unwrap(), Some(Err(refused)));
+        assert_eq!(reader.next_frame().unwrap(), Some(Ok(b"{}".to_vec())));
+    }
+
+    #[test]
+    fn depth_counts_brackets_outside_strings() {
+        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(!is_too_deep(&nested(MAX_DEPTH)));
+        assert!(is_too_deep(&nested(MAX_DEPTH + 1)));
+        assert!(!is_too_deep(&format!(
+            r#"{{"a":"{}\"{}"}}"#,
+            "[".repeat(100),
+            "{".repeat(100)
+        )));
+        assert!(!is_too_deep(&"[]".repeat(1_000)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            let _ = parse(&bytes);
+            let mut reader = FrameReader::new(bytes.as_slice());
+            while let Ok(Some(_)) = reader.next_frame() {}
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::port::{self, FrameError, PortError};
+use crate::port::{FrameError, FrameReader, PortError};
 
 /// A frame, a frame that is refused, or the reason why no more can be read.
 pub(super) type Incoming = Result<Result<Vec<u8>, FrameError>, PortError>;
@@ -17,11 +17,12 @@ const QUEUED_REQUESTS: usize = 1;
 const QUEUED_FRAMES: usize = 2;
 
 /// Reads frames until the input ends; the channel is closed then.
-pub(super) fn read(mut input: impl Read + Send + 'static) -> mpsc::Receiver<Incoming> {
+pub(super) fn read(input: impl Read + Send + 'static) -> mpsc::Receiver<Incoming> {
     let (sender, receiver) = mpsc::channel(QUEUED_REQUESTS);
     thread::spawn(move || {
+        let mut frames = FrameReader::new(input);
         loop {
-            let incoming = match port::read_frame(&mut input) {
+            let incoming = match frames.next_frame() {
                 Ok(Some(frame)) => Ok(frame),
                 Ok(None) => break,
                 Err(error) => Err(error),
