@@ -1,6 +1,7 @@
 //! What Weir's tests and its demo stand on: a loopback origin that can misbehave, streams made by ffmpeg, a
 //! sample site, a driver for a real browser, and ffmpeg's opinion of a media file.
 
+pub mod binary;
 pub mod browser;
 pub mod demo;
 pub mod media;

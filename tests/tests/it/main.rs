@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
+mod cli;
 mod fetch;
 mod fetch_faults;
 mod fetch_hops;
@@ -7,5 +8,6 @@ mod fetch_keys;
 mod fetch_ordered;
 mod fetch_tls;
 mod merge;
+mod host;
 mod origin;
 mod protocol;
