@@ -337,7 +337,9 @@ fn a_capture_from_start_to_verdict() {
     assert_eq!(home.files(&home.downloads()).unwrap().len(), 1);
     assert_eq!(origin.requests_for("/high/seg002.ts").len(), 1);
     let listed = host.ask(&json!({"type": "jobs", "id": 2})).unwrap();
-    assert_eq!(listed["jobs"][0]["finished"], finished);
+    let mut remembered = listed["jobs"][0]["finished"].clone();
+    remembered["type"] = json!("finished");
+    assert_eq!(remembered, finished);
     assert_eq!(listed["jobs"][0]["progress"]["state"], "finished");
     host.close();
     assert_eq!(host.wait().unwrap().0.code(), Some(0));
