@@ -29,7 +29,7 @@ export function drawHostNotice(place, host, retry) {
   again.addEventListener('click', retry);
   place.dataset.code = failure.code;
   place.replaceChildren(
-    element('h3', {}, words(install ? 'host_needed' : 'host_trouble')),
+    element('h2', {}, words(install ? 'host_needed' : 'host_trouble')),
     element('p', {}, failureWords(failure)),
     ...(install ? [command()] : []),
     element('div', { class: 'row' }, again),

@@ -30,7 +30,7 @@ export function drawStream({ stream, title, busy }, old, capture) {
       type: 'button',
       class: 'primary',
       'data-testid': 'capture',
-      'aria-label': words('capture_label', name),
+      'aria-label': busy ? null : words('capture_label', name),
       disabled: busy || stream.drm !== null,
     },
     words(busy ? 'capturing' : 'capture'),
