@@ -18,6 +18,7 @@ use weir_core::protocol::TrackKind;
 pub use error::DemuxError;
 pub use sniff::{Kind as SegmentKind, sniff};
 pub use timeline::{CLOCK_HZ, Edge, Timeline, rescale, seconds};
+pub(crate) use ts::sync::PACKET_BYTES as TS_PACKET_BYTES;
 
 /// An elementary stream within one playlist: the first video, the second audio ...
 ///
@@ -117,14 +118,10 @@ impl Demuxer {
             self.map.clone_from(&new_map);
         }
         match (&mut self.reader, kind) {
-            (Some(Reader::Ts(reader)), SegmentKind::TransportStream { head_bytes }) => reader.push(
-                self.playlist,
-                new_map.as_ref(),
-                &data.slice(head_bytes..),
-                edge,
-                timeline,
-                out,
-            ),
+            // What stands ahead of the packets is left to the reader: it may be the end of the last segment's packet.
+            (Some(Reader::Ts(reader)), SegmentKind::TransportStream { .. }) => {
+                reader.push(self.playlist, new_map.as_ref(), data, edge, timeline, out)
+            }
             (Some(Reader::Fmp4(reader)), SegmentKind::FragmentedMp4) => {
                 let mut samples = Vec::new();
                 reader.push(

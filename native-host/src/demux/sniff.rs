@@ -33,6 +33,11 @@ pub fn sniff(data: &[u8]) -> Result<Kind, DemuxError> {
     if is_iso_bmff(data) {
         return Ok(Kind::FragmentedMp4);
     }
+    // A segment that was cut within a packet begins with the packet's end, which may look like anything.
+    let near = sync::find(data).filter(|&(head_bytes, stride)| head_bytes < stride);
+    if let Some((head_bytes, _)) = near {
+        return Ok(Kind::TransportStream { head_bytes });
+    }
     let text = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
     if text.starts_with(b"WEBVTT") {
         return Ok(Kind::WebVtt);

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::{MergeError, Merged, SegmentInput, TrackHint};
-use crate::demux::{DemuxError, SegmentKind, sniff};
+use crate::demux::{DemuxError, SegmentKind, TS_PACKET_BYTES, sniff};
 
 /// Writes transport stream segments behind each other.
 #[derive(Debug)]
@@ -47,7 +47,9 @@ impl TsMerger {
             let message = "the segments are no transport stream: choose mp4 or segments";
             return Err(in_segment(DemuxError::Unsupported(message.to_owned())));
         };
-        let packets = segment.data.slice(head_bytes..);
+        // A segment may have been cut within a packet, and then its head is the packet's end.
+        let goes_on = (self.bytes + head_bytes as u64).is_multiple_of(TS_PACKET_BYTES as u64);
+        let packets = segment.data.slice(if goes_on { 0 } else { head_bytes }..);
         self.file.write_all(&packets).map_err(MergeError::Write)?;
         self.bytes += packets.len() as u64;
         self.seconds += segment.duration_seconds.unwrap_or(0.0).max(0.0);

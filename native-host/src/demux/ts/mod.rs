@@ -34,7 +34,7 @@ pub(super) struct TsReader {
 }
 
 impl TsReader {
-    /// Reads a segment that begins with a packet.
+    /// Reads a segment.
     pub(super) fn push<E: From<DemuxError>>(
         &mut self,
         playlist: usize,

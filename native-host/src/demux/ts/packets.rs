@@ -60,7 +60,7 @@ impl PacketReader {
             rest = self.step(rest);
         }
         while let Some(packet) = rest.first_chunk::<PACKET_BYTES>() {
-            if packet.first() == Some(&SYNC_BYTE) {
+            if packet.first() == Some(&SYNC_BYTE) && !self.is_false_sync(rest) {
                 self.packet(packet, &mut on_packet);
                 rest = self.step(rest.get(PACKET_BYTES..).unwrap_or_default());
             } else if let Some((junk, stride)) = sync::find(rest) {
@@ -74,6 +74,16 @@ impl PacketReader {
         if rest.first() == Some(&SYNC_BYTE) {
             self.partial.extend_from_slice(rest);
         }
+    }
+
+    /// Whether the sync byte that `rest` begins with is junk: none follows it, and packets begin within its packet.
+    fn is_false_sync(&self, rest: &[u8]) -> bool {
+        let followed = rest.get(self.stride).is_none_or(|&byte| byte == SYNC_BYTE);
+        !followed
+            && rest
+                .get(1..)
+                .and_then(sync::find)
+                .is_some_and(|(ahead, _)| ahead + 1 < PACKET_BYTES)
     }
 
     /// Goes over what stands between two packets.

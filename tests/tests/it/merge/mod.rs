@@ -8,13 +8,15 @@
 )]
 
 mod corpus;
+mod damage;
+mod file;
 mod generated;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use weir::merge::{Merged, Merger, SegmentInput, TrackHint};
+use weir::merge::{MergeError, Merged, Merger, SegmentInput, TrackHint};
 use weir_core::protocol::{Container, ErrorCode};
 use weir_tests::media;
 

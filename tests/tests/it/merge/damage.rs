@@ -1,0 +1,281 @@
+//! Transport streams that are wrapped, cut, disguised or damaged in ways that must not change what comes out.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const PACKET_BYTES: usize = 188;
+
+/// The stream that all are made from: one playlist in one segment.
+fn original() -> &'static Bytes {
+    static STREAM: std::sync::OnceLock<Bytes> = std::sync::OnceLock::new();
+    STREAM.get_or_init(|| {
+        let folder = folder();
+        let path = folder.path().join("source.ts");
+        let mut options = vec!["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25"];
+        options.extend([
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=frequency=440:sample_rate=44100",
+            "-t",
+            "5",
+        ]);
+        options.extend([
+            "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-bf", "3", "-g", "25",
+        ]);
+        options.extend(["-c:a", "aac", "-b:a", "96k", "-ac", "2", path.to_str().unwrap()]);
+        media::ffmpeg(options).unwrap();
+        read(&path)
+    })
+}
+
+/// The packets of what comes out of these segments.
+fn merged(segments: impl IntoIterator<Item = Bytes>) -> Vec<media::Stream> {
+    let folder = folder();
+    let output = folder.path().join("out.mp4");
+    let segment = |data| SegmentInput {
+        data,
+        ..SegmentInput::default()
+    };
+    let playlist = Playlist {
+        segments: segments.into_iter().map(segment).collect(),
+    };
+    let merged = merge(&[playlist], &output);
+    check_sound(&output, &merged);
+    media::packets(&output).unwrap()
+}
+
+fn packets(data: &Bytes) -> impl Iterator<Item = &[u8]> {
+    assert_eq!(data.len() % PACKET_BYTES, 0);
+    data.chunks(PACKET_BYTES)
+}
+
+fn pid(packet: &[u8]) -> u16 {
+    u16::from_be_bytes([packet[1] & 0x1f, packet[2]])
+}
+
+/// What is made of the original by `change` must come out as the original does.
+fn check(test: &str, change: impl FnOnce(&Bytes) -> Vec<Vec<u8>>) {
+    if !media::skip_without_ffmpeg(test) {
+        let changed = change(original());
+        assert_eq!(
+            merged(changed.into_iter().map(Bytes::from)),
+            merged([original().clone()])
+        );
+    }
+}
+
+#[test]
+fn packets_of_192_bytes() {
+    check("packets_of_192_bytes", |data| {
+        vec![
+            packets(data)
+                .flat_map(|packet| [&[1, 2, 3, 4], packet].concat())
+                .collect(),
+        ]
+    });
+}
+
+#[test]
+fn packets_of_204_bytes() {
+    check("packets_of_204_bytes", |data| {
+        vec![
+            packets(data)
+                .flat_map(|packet| [packet, &[0x47; 16]].concat())
+                .collect(),
+        ]
+    });
+}
+
+#[test]
+fn every_packet_twice() {
+    check("every_packet_twice", |data| {
+        vec![packets(data).flat_map(|packet| packet.repeat(2)).collect()]
+    });
+}
+
+#[test]
+fn junk_between_packets() {
+    check("junk_between_packets", |data| {
+        let junk = |number: usize| vec![0x47; if number % 97 == 5 { number % 300 } else { 0 }];
+        vec![
+            packets(data)
+                .enumerate()
+                .flat_map(|(number, packet)| [junk(number), packet.to_vec()].concat())
+                .collect(),
+        ]
+    });
+}
+
+#[test]
+fn disguised_as_pictures() {
+    check("disguised_as_pictures", |data| {
+        let half = data.len() / PACKET_BYTES / 2 * PACKET_BYTES;
+        let png = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", &data[..0], &[0x47; 54][..]].concat();
+        let jpeg = [&b"\xff\xd8\xff\xe0\0\x10JFIF"[..], &[0x20; 1000]].concat();
+        vec![[&png, &data[..half]].concat(), [&jpeg, &data[half..]].concat()]
+    });
+}
+
+#[test]
+fn tables_behind_all_other_packets() {
+    check("tables_behind_all_other_packets", |data| {
+        let (tables, rest): (Vec<&[u8]>, Vec<&[u8]>) =
+            packets(data).partition(|packet| matches!(pid(packet), 0 | 0x1000));
+        vec![rest.concat(), tables[..2].concat()]
+    });
+}
+
+#[test]
+fn tables_only_in_the_first_segment() {
+    check("tables_only_in_the_first_segment", |data| {
+        let rest: Vec<&[u8]> = packets(data)
+            .skip(40)
+            .filter(|packet| !matches!(pid(packet), 0 | 0x1000))
+            .collect();
+        vec![data[..40 * PACKET_BYTES].to_vec(), rest.concat()]
+    });
+}
+
+#[test]
+fn another_program_without_media_first() {
+    check("another_program_without_media_first", |data| {
+        // The PAT names programme 9 with PID 0x0200 first; its map has a stream of private data alone.
+        let pat = section_packet(
+            0,
+            &[
+                0x00, 0xb0, 17, 0, 1, 0xc1, 0, 0, 0, 9, 0xe2, 0x00, 0, 1, 0xf0, 0x00,
+            ],
+        );
+        let pmt = section_packet(
+            0x200,
+            &[
+                0x02, 0xb0, 18, 0, 9, 0xc1, 0, 0, 0xff, 0xff, 0xf0, 0, 0x0d, 0xe3, 0x00, 0xf0, 0,
+            ],
+        );
+        let rest: Vec<&[u8]> = packets(data).filter(|packet| pid(packet) != 0).collect();
+        vec![[pat, pmt, rest.concat()].concat()]
+    });
+}
+
+/// A packet with one section, whose checksum is added.
+fn section_packet(pid: u16, section: &[u8]) -> Vec<u8> {
+    let crc = section.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte) << 24, |crc, _| {
+            crc << 1 ^ if crc >> 31 == 1 { 0x04c1_1db7 } else { 0 }
+        })
+    });
+    let mut packet = vec![0x47, 0x40 | pid.to_be_bytes()[0], pid.to_be_bytes()[1], 0x10, 0];
+    packet.extend_from_slice(section);
+    packet.extend_from_slice(&crc.to_be_bytes());
+    packet.resize(PACKET_BYTES, 0xff);
+    packet
+}
+
+/// Segments that end anywhere: in a packet, in a NAL unit, in an audio frame.
+#[test]
+fn cut_anywhere() {
+    if media::skip_without_ffmpeg("cut_anywhere") {
+        return;
+    }
+    let data = original();
+    let expected = merged([data.clone()]);
+    for bytes in [188 * 7, 188 * 100 + 1, 50_000, 99_999] {
+        let segments: Vec<Bytes> = (0..data.len())
+            .step_by(bytes)
+            .map(|at| data.slice(at..data.len().min(at + bytes)))
+            .collect();
+        assert_eq!(merged(segments), expected, "segments of {bytes} bytes");
+    }
+}
+
+/// What must not happen on any input: a panic. What comes out is either a sound file or an error.
+fn survive(segments: &[Bytes]) -> Result<(), TestCaseError> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut merger = Merger::create(
+        &folder.path().join("out.mp4"),
+        Container::Mp4,
+        &[TrackHint::default()],
+    )
+    .unwrap();
+    for (index, data) in segments.iter().enumerate() {
+        let segment = SegmentInput {
+            discontinuity: index % 2 == 1,
+            data: data.clone(),
+            ..SegmentInput::default()
+        };
+        if merger.push(segment).is_err() {
+            return Ok(());
+        }
+    }
+    if let Err(error) = merger.finish() {
+        prop_assert!(!matches!(error, MergeError::Check(_)), "{error}");
+    }
+    Ok(())
+}
+
+fn mutate(data: &Bytes, changes: &[(prop::sample::Index, u8)]) -> Bytes {
+    let mut data = data.to_vec();
+    for (index, byte) in changes {
+        let at = index.index(data.len());
+        data[at] = *byte;
+    }
+    data.into()
+}
+
+/// A fragmented file and a transport stream, for mutation.
+fn seeds() -> Vec<Bytes> {
+    let folder = folder();
+    let (source, fragmented) = (folder.path().join("in.ts"), folder.path().join("out.mp4"));
+    fs::write(&source, original()).unwrap();
+    let (source, output) = (source.to_str().unwrap(), fragmented.to_str().unwrap());
+    media::ffmpeg([
+        "-f",
+        "mpegts",
+        "-i",
+        source,
+        "-c",
+        "copy",
+        "-bsf:a",
+        "aac_adtstoasc",
+        "-movflags",
+        "frag_keyframe+empty_moov",
+        output,
+    ])
+    .unwrap();
+    vec![original().slice(..188 * 300), read(&fragmented)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_bytes_do_no_harm(mut data in prop::collection::vec(any::<u8>(), 0..4096), kind in 0..3) {
+        match kind {
+            0 => data.iter_mut().step_by(PACKET_BYTES).for_each(|byte| *byte = 0x47),
+            1 => data.splice(..0, *b"\0\0\0\x08moof").for_each(drop),
+            _ => {}
+        }
+        survive(&[data.into()])?;
+    }
+}
+
+#[test]
+fn mutated_streams_do_no_harm() {
+    if media::skip_without_ffmpeg("mutated_streams_do_no_harm") {
+        return;
+    }
+    let seeds = seeds();
+    let strategy = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..64);
+    proptest!(ProptestConfig { cases: 200, ..ProptestConfig::default() }, |(changes in strategy, head in 0..2048_usize)| {
+        for seed in &seeds {
+            // Tables and headers are where a change does most.
+            let (begin, rest) = (seed.slice(..head.min(seed.len())), seed.slice(head.min(seed.len())..));
+            survive(&[mutate(seed, &changes), seed.clone()])?;
+            if !begin.is_empty() {
+                survive(&[[mutate(&begin, &changes), rest].concat().into()])?;
+            }
+        }
+    });
+}
