@@ -239,6 +239,8 @@ fn from_text(text: &str) -> Option<(Key, KeyForm)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const KEY: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
@@ -301,5 +303,15 @@ mod tests {
     #[test]
     fn debug_hides_the_key() {
         assert_eq!(format!("{:?}", Key::new([0x41; 16])), "Key(<16 bytes>)");
+    }
+
+    proptest! {
+        #[test]
+        fn any_16_bytes_are_the_key_itself_and_no_body_panics(raw: [u8; 16], body: Vec<u8>) {
+            let url = AbsoluteUrl::parse("https://keys.test/k").unwrap();
+            let (key, form) = read(&url, &Bytes::copy_from_slice(&raw)).unwrap();
+            prop_assert_eq!((key.bytes(), form), (&raw, KeyForm::Raw));
+            let _ = read(&url, &body.into());
+        }
     }
 }

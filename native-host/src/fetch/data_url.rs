@@ -87,6 +87,8 @@ fn digit(byte: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(text: &str, expected: Result<(&str, &[u8]), &str>) {
@@ -127,5 +129,23 @@ mod tests {
         check("data:base64,aGk=", Ok(("base64", b"aGk=")));
         check("data:;base64,a!", Err("bad base64"));
         check("data:text/plain", Err("without a comma"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_come_back(bytes: Vec<u8>) {
+            let escaped: String = bytes.iter().map(|byte| format!("%{byte:02x}")).collect();
+            let base64 = FORGIVING_BASE64.encode(&bytes);
+            for text in [format!("data:,{escaped}"), format!("data:;base64,{base64}")] {
+                prop_assert_eq!(&decode(&AbsoluteUrl::parse(&text).unwrap()).unwrap().1[..], &bytes[..]);
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in "[ -~]*") {
+            if let Ok(url) = AbsoluteUrl::parse(&format!("data:{text}")) {
+                let _ = decode(&url);
+            }
+        }
     }
 }
