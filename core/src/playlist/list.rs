@@ -2,7 +2,8 @@
 
 use super::lines::{Content, Lines};
 use super::media::split_inf;
-use super::scope::{Scope, seconds};
+use super::number::seconds;
+use super::scope::Scope;
 use super::{List, ListEntry, PlaylistError, PlaylistErrorKind};
 use crate::protocol::limits::MAX_PLAYLIST_SEGMENTS;
 

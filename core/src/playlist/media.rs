@@ -8,9 +8,10 @@ use crate::protocol::{ByteRange, MediaSequence};
 use super::attributes::Attributes;
 use super::key::{Protection, protection};
 use super::lines::{Content, Line, trim};
+use super::number::{integer, seconds};
 use super::range::{WrittenRange, attribute_range, effective_range, written_range};
-use super::scope::{Scope, integer, seconds};
-use super::tags::{date_range, preload_hint, rendition_report, server_control};
+use super::scope::Scope;
+use super::tags::{MAX_DATE_RANGES, date_range, preload_hint, rendition_report, server_control};
 use super::update::{keep_date_ranges, skipped_segments};
 use super::warning::{Shown, WarningCode};
 use super::{Key, Map, Media, Part, PlaylistError, PlaylistErrorKind, Segment};
@@ -170,7 +171,12 @@ impl MediaReader {
             }
             "EXT-X-DATERANGE" => {
                 let attributes = scope.attributes(name, value, line);
-                media.date_ranges.extend(date_range(&attributes, scope)?);
+                if media.date_ranges.len() == MAX_DATE_RANGES {
+                    let message = format_args!("over {MAX_DATE_RANGES} date ranges: this one is dropped");
+                    scope.warnings.push(Some(line), WarningCode::BadTag, message);
+                } else {
+                    media.date_ranges.extend(date_range(&attributes, scope)?);
+                }
             }
             "EXT-X-PRELOAD-HINT" => {
                 let attributes = scope.attributes(name, value, line);

@@ -13,6 +13,7 @@ mod list;
 mod media;
 mod model;
 mod multivariant;
+mod number;
 mod range;
 mod read;
 mod scope;

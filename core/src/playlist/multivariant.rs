@@ -2,7 +2,8 @@
 
 use super::attributes::Attributes;
 use super::lines::{Content, Line};
-use super::scope::{Scope, integer};
+use super::number::integer;
+use super::scope::Scope;
 use super::warning::{Shown, WarningCode};
 use super::{ContentSteering, Multivariant, PlaylistError, Reference, Rendition, SessionData, Variant};
 

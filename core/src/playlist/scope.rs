@@ -8,12 +8,10 @@ use crate::url::{AbsoluteUrl, AddressClass, UrlError};
 
 use super::attributes::Attributes;
 use super::key::{Protection, protection};
+use super::number::{decimal, integer, seconds};
 use super::variables::{Variables, query_parameter};
 use super::warning::{Shown, WarningCode, Warnings};
 use super::{Key, Media, Multivariant, PlaylistError, PlaylistErrorKind, Reference, Start};
-
-/// Longest duration that is believed, in seconds: 100 days. No segment, part or range is longer.
-const MAX_DURATION_SECONDS: f64 = 8_640_000.0;
 
 /// Where a playlist comes from: what its text alone does not tell.
 #[derive(Default, Clone, Copy)]
@@ -191,10 +189,10 @@ impl<'a> Scope<'a> {
         number
     }
 
-    /// An attribute as a finite number; None, with a warning, when it is none.
+    /// An attribute as a decimal number; None, with a warning, when it is none.
     pub(super) fn number(&mut self, attributes: &Attributes<'_>, name: &str) -> Option<f64> {
         let value = attributes.raw(name)?;
-        let number = value.parse().ok().filter(|number: &f64| number.is_finite());
+        let number = decimal(value);
         if number.is_none() {
             self.bad_attribute(attributes, name, value);
         }
@@ -315,17 +313,4 @@ impl<'a> Scope<'a> {
             self.warnings.push(Some(line), WarningCode::DuplicateTag, message);
         }
     }
-}
-
-/// A decimal integer that fits 64 bits.
-pub(super) fn integer(text: &str) -> Option<u64> {
-    // `u64::from_str` takes a plus sign too, which does no harm.
-    text.parse().ok()
-}
-
-/// A duration that is plausible, in seconds.
-pub(super) fn seconds(text: &str) -> Option<f64> {
-    text.parse()
-        .ok()
-        .filter(|seconds: &f64| (0.0..=MAX_DURATION_SECONDS).contains(seconds))
 }

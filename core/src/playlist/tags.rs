@@ -4,6 +4,10 @@ use super::attributes::Attributes;
 use super::scope::Scope;
 use super::{DateRange, PlaylistError, PreloadHint, RenditionReport, ServerControl};
 
+/// Most date ranges of one playlist; a day of advertisements has some thousands. An update compares each
+/// with each.
+pub(super) const MAX_DATE_RANGES: usize = 10_000;
+
 /// EXT-X-SERVER-CONTROL.
 pub(super) fn server_control(attributes: &Attributes<'_>, scope: &mut Scope<'_>) -> ServerControl {
     ServerControl {

@@ -1,7 +1,6 @@
 //! Delta updates (RFC 8216bis, 4.4.5.2): what an update leaves out, found in the last playlist.
 
-use std::collections::HashSet;
-
+use super::tags::MAX_DATE_RANGES;
 use super::{DateRange, Media, Segment};
 
 /// The `count` segments from the media sequence number `first` on; None when not all of them are there.
@@ -18,14 +17,14 @@ pub(super) fn skipped_segments(previous: &Media, first: u64, count: u64) -> Opti
 /// Adds the date ranges of the last playlist: those that are neither among `removed`, a list of ids with tabs
 /// between, nor in the update itself.
 pub(super) fn keep_date_ranges(previous: &Media, removed: &str, media: &mut Media) {
-    let gone: HashSet<&str> = removed
-        .split('\t')
-        .chain(media.date_ranges.iter().map(|range| range.id.as_str()))
-        .collect();
-    let kept = previous
-        .date_ranges
-        .iter()
-        .filter(|range| !gone.contains(range.id.as_str()));
+    let is_gone = |id: &str| {
+        media.date_ranges.iter().any(|range| range.id == id)
+            || removed
+                .split('\t')
+                .take(MAX_DATE_RANGES)
+                .any(|removed| removed == id)
+    };
+    let kept = previous.date_ranges.iter().filter(|range| !is_gone(&range.id));
     let mut all: Vec<DateRange> = kept.cloned().collect();
     all.append(&mut media.date_ranges);
     media.date_ranges = all;
