@@ -2,9 +2,14 @@
 
 mod build;
 mod command;
+mod demo;
 mod extension;
+mod install;
 mod say;
 mod setup;
+mod test;
+mod wasm_size;
+mod wasm_test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -27,6 +32,12 @@ enum Task {
     Setup,
     /// Build the host and the extension (target/extension/chromium)
     Build(build::Arguments),
+    /// Show it: a sample site, a real browser, one click, one MP4 that is compared with its source
+    Demo(demo::Arguments),
+    /// Check everything that CI checks
+    Test(test::Arguments),
+    /// Install the host, register it with the browsers and say how to load the extension
+    Install(install::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +45,9 @@ fn main() -> ExitCode {
     let outcome = Workspace::find().and_then(|workspace| match arguments.task {
         Task::Setup => setup::run(&workspace).map(|_| ExitCode::SUCCESS),
         Task::Build(arguments) => build::run(&workspace, arguments),
+        Task::Demo(arguments) => demo::run(&workspace, arguments),
+        Task::Test(arguments) => test::run(&workspace, arguments),
+        Task::Install(arguments) => install::run(&workspace, &arguments),
     });
     outcome.unwrap_or_else(|error| {
         say::error(&error);

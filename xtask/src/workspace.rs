@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::command;
 
@@ -12,6 +13,7 @@ use crate::command;
 pub(crate) struct Workspace {
     root: PathBuf,
     target: PathBuf,
+    metadata: Value,
 }
 
 impl Workspace {
@@ -32,15 +34,17 @@ impl Workspace {
                 ])
                 .arg(manifest),
         )?;
-        let metadata: serde_json::Value = serde_json::from_str(&metadata).context("cargo metadata")?;
+        let metadata: Value = serde_json::from_str(&metadata).context("cargo metadata")?;
         let folder = |field: &str| {
-            let path = metadata.get(field).and_then(serde_json::Value::as_str);
+            let path = metadata.get(field).and_then(Value::as_str);
             path.map(PathBuf::from)
                 .with_context(|| format!("cargo metadata has no {field}"))
         };
+        let (root, target) = (folder("workspace_root")?, folder("target_directory")?);
         Ok(Self {
-            root: folder("workspace_root")?,
-            target: folder("target_directory")?,
+            root,
+            target,
+            metadata,
         })
     }
 
@@ -83,5 +87,22 @@ impl Workspace {
         version
             .map(str::to_owned)
             .with_context(|| format!("Cargo.lock lists no {package}"))
+    }
+
+    /// The names of the integration tests of all packages that have them run natively.
+    pub(crate) fn integration_tests(&self) -> Vec<String> {
+        let list = |value: &Value, field: &str| {
+            value
+                .get(field)
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default()
+        };
+        let packages = list(&self.metadata, "packages");
+        let targets = packages.iter().flat_map(|package| list(package, "targets"));
+        let tests = targets.filter(|target| list(target, "kind").iter().any(|kind| kind == "test"));
+        tests
+            .filter_map(|target| target.get("name")?.as_str().map(str::to_owned))
+            .collect()
     }
 }

@@ -82,9 +82,9 @@ pub(super) fn apt_install(packages: &[&str]) -> Result<()> {
         &format!("{}: installing with apt-get", packages.join(", ")),
         || {
             // A new machine has no package lists, an old one stale ones.
-            command::run(apt_get()?.args(["update", "-qq"]))?;
+            command::run(apt_get().args(["update", "-qq"]))?;
             command::run(
-                apt_get()?
+                apt_get()
                     .args([
                         "install",
                         "-y",
@@ -99,9 +99,8 @@ pub(super) fn apt_install(packages: &[&str]) -> Result<()> {
     )
 }
 
-fn apt_get() -> Result<Command> {
-    let root = command::output(Command::new("id").arg("-u"))?.trim() == "0";
-    let mut command = if root {
+fn apt_get() -> Command {
+    let mut command = if command::is_root() {
         let mut command = Command::new("apt-get");
         command.env("DEBIAN_FRONTEND", "noninteractive");
         command
@@ -117,7 +116,7 @@ fn apt_get() -> Result<Command> {
         command
     };
     command.stdout(std::process::Stdio::null());
-    Ok(command)
+    command
 }
 
 fn missing() -> Vec<&'static Program> {
