@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use wasm_bindgen::JsValue;
 use weir_core::playlist::{
     self, Key, List, Media, Multivariant, Playlist, Protection, Reference, Rendition, Variant, Warning,
 };
 use weir_core::url::AbsoluteUrl;
 
+use crate::field::Field;
 use crate::text;
 use crate::thrown::Thrown;
 
@@ -76,7 +76,7 @@ pub(crate) struct WarningSummary {
 
 /// # Errors
 /// When the text is no playlist or the base no URL that Weir fetches.
-pub(crate) fn inspect(text: &JsValue, base_url: &str) -> Result<Summary, Thrown> {
+pub(crate) fn inspect(text: &Field, base_url: &str) -> Result<Summary, Thrown> {
     let base = AbsoluteUrl::parse(base_url)?;
     let reading = playlist::read(&text::playlist(text)?, Some(&base))?;
     let warnings = reading.warnings.into_iter().map(warning).collect();

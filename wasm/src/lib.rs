@@ -5,7 +5,9 @@
 //! [`weir_core::protocol::ErrorCode`]. A panic is a trap: the extension starts the module again.
 
 mod fetch;
+mod field;
 mod inspect;
+mod join;
 mod observe;
 mod plan;
 mod text;
@@ -14,6 +16,8 @@ mod typescript;
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::field::Field;
 
 /// Judges one request: is it a playlist, and by what evidence?
 ///
@@ -25,7 +29,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub fn observe(
     #[wasm_bindgen(unchecked_param_type = "Observation")] observation: JsValue,
 ) -> Result<JsValue, JsValue> {
-    thrown::or_throw(observe::observe(&observation))
+    thrown::or_throw(observe::observe(&Field::argument("observation", observation)))
 }
 
 /// What a playlist holds, for people to choose from.
@@ -37,7 +41,7 @@ pub fn inspect(
     #[wasm_bindgen(unchecked_param_type = "string | Uint8Array")] text: JsValue,
     #[wasm_bindgen(js_name = "baseUrl")] base_url: &str,
 ) -> Result<JsValue, JsValue> {
-    thrown::or_throw(inspect::inspect(&text, base_url))
+    thrown::or_throw(inspect::inspect(&Field::argument("text", text), base_url))
 }
 
 /// Fetches a playlist as the browser would: with its cookies, following redirects. `url` of the answer is
@@ -58,5 +62,5 @@ pub async fn fetch_playlist(url: String) -> Result<JsValue, JsValue> {
 pub async fn plan(
     #[wasm_bindgen(unchecked_param_type = "PlanRequest")] request: JsValue,
 ) -> Result<JsValue, JsValue> {
-    thrown::or_throw(plan::plan(request).await)
+    thrown::or_throw(plan::plan(&Field::argument("request", request)).await)
 }

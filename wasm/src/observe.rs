@@ -1,27 +1,16 @@
 //! One request -> a candidate, or none.
 
-use serde::{Deserialize, Serialize};
-use wasm_bindgen::JsValue;
+use serde::Serialize;
 use weir_core::detect::{CandidateKind, Evidence, detect};
 use weir_core::observation::Observation;
 use weir_core::url::AbsoluteUrl;
 
+use crate::field::Field;
 use crate::text;
-use crate::thrown::{Thrown, bad_field};
+use crate::thrown::Thrown;
 
-/// As much of a body as tells what it is, in characters or bytes.
+/// As much of a body as tells what it is, in UTF-16 units or bytes.
 const LOOKED_AT: u32 = 64 * 1024;
-
-/// `Observation` of the declarations, but for the body, which is not copied as a whole.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Seen {
-    url: String,
-    #[serde(default)]
-    status: Option<u16>,
-    #[serde(default)]
-    content_type: Option<String>,
-}
 
 /// `Candidate` of the declarations.
 #[derive(Debug, Serialize)]
@@ -33,17 +22,23 @@ pub(crate) struct Answer {
 
 /// # Errors
 /// When the observation has another shape.
-pub(crate) fn observe(observation: &JsValue) -> Result<Option<Answer>, Thrown> {
-    let body = js_sys::Reflect::get(observation, &"body".into()).unwrap_or_default();
-    let seen: Seen = serde_wasm_bindgen::from_value(observation.clone()).map_err(bad_field)?;
-    let Ok(url) = AbsoluteUrl::parse(&seen.url) else {
+pub(crate) fn observe(observation: &Field) -> Result<Option<Answer>, Thrown> {
+    let optional = |name: &str| observation.member(name).map(Field::present);
+    let url = observation.member("url")?.text()?;
+    let status = optional("status")?.map(|status| status.integer()).transpose()?;
+    let content_type = optional("contentType")?.map(|text| text.text()).transpose()?;
+    let body = optional("body")?
+        .map(|body| text::beginning(&body, LOOKED_AT))
+        .transpose()?;
+    let Ok(url) = AbsoluteUrl::parse(&url) else {
         return Ok(None);
     };
     let candidate = detect(&Observation {
         url,
-        status: seen.status,
-        content_type: seen.content_type.as_deref(),
-        body: text::beginning(&body, LOOKED_AT).as_deref(),
+        // No such status exists: no success.
+        status: status.map(|status| u16::try_from(status).unwrap_or(u16::MAX)),
+        content_type: content_type.as_deref(),
+        body: body.as_deref(),
     });
     Ok(candidate.map(|candidate| Answer {
         url: candidate.url,

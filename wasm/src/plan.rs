@@ -1,102 +1,41 @@
 //! A selection -> the capture plan, fetching what it takes.
 
-use futures_util::future::try_join_all;
-use serde::Deserialize;
-use wasm_bindgen::JsValue;
 use weir_core::plan::{self, ChosenTrack, Languages, Quality, Selection};
-use weir_core::playlist::{self, Media, Multivariant, Playlist, Reading};
+use weir_core::playlist::{self, Media, Multivariant, Playlist};
 use weir_core::protocol::CapturePlan;
 use weir_core::url::AbsoluteUrl;
 
 use crate::fetch::{Fetched, fetch_playlist};
+use crate::field::Field;
+use crate::join::try_join_all;
 use crate::text;
-use crate::thrown::{Thrown, bad_field};
-
-/// `PlanRequest` of the declarations.
-#[derive(Debug, Deserialize)]
-struct Request {
-    source: Source,
-    #[serde(default)]
-    selection: Wanted,
-    #[serde(default)]
-    title: Option<String>,
-    #[serde(default)]
-    known: Vec<Known>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Source {
-    url: String,
-    #[serde(default, with = "serde_wasm_bindgen::preserve")]
-    text: JsValue,
-}
-
-/// A playlist that was read before, by the URL that it has in the other one.
-#[derive(Debug, Deserialize)]
-struct Known {
-    url: String,
-    #[serde(with = "serde_wasm_bindgen::preserve")]
-    text: JsValue,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Wanted {
-    #[serde(default)]
-    quality: Option<WantedQuality>,
-    #[serde(default)]
-    audio: Option<WantedLanguages>,
-    #[serde(default)]
-    subtitles: Option<WantedLanguages>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum WantedQuality {
-    Best,
-    Worst,
-    Height(u32),
-    Bandwidth(u64),
-    Variant(String),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum WantedLanguages {
-    Default,
-    None,
-    All,
-    Language(String),
-}
+use crate::thrown::Thrown;
 
 /// # Errors
 /// When a playlist cannot be had or read, or there is nothing to capture in it.
-pub(crate) async fn plan(request: JsValue) -> Result<CapturePlan, Thrown> {
-    let request: Request = serde_wasm_bindgen::from_value(request).map_err(bad_field)?;
-    let selection = request.selection.resolve()?;
-    let playlists = Playlists { known: request.known };
-    let source = AbsoluteUrl::parse(&request.source.url)?;
-    let first = match request.source.text.is_undefined() || request.source.text.is_null() {
-        true => playlists.get(&source).await?,
-        false => Body::known(source.clone(), &request.source.text)?,
+pub(crate) async fn plan(request: &Field) -> Result<CapturePlan, Thrown> {
+    let optional = |name: &str| request.member(name).map(Field::present);
+    let source = request.member("source")?;
+    let url = AbsoluteUrl::parse(&source.member("url")?.text()?)?;
+    let title = optional("title")?.map(|title| title.text()).transpose()?;
+    let selection = optional("selection")?
+        .map(|selection| select(&selection))
+        .transpose()?;
+    let playlists = Playlists::read(optional("known")?)?;
+
+    let first = match source.member("text")?.present() {
+        Some(text) => Body::known(url.clone(), &text)?,
+        None => playlists.get(&url).await?,
     };
-    let Reading { playlist, .. } = playlist::read(&first.bytes, Some(&first.base))?;
-    let tracks = match playlist {
-        Playlist::Multivariant(parent) => {
-            let chosen = plan::choose(&parent, &selection)?;
-            try_join_all(chosen.into_iter().map(|track| playlists.track(track, &parent))).await?
-        }
-        other => {
-            let reading = Reading {
-                playlist: other,
-                warnings: Vec::new(),
-            };
-            vec![(
-                ChosenTrack::only(source.clone()),
-                plan::expect_media(reading, &source)?,
-            )]
-        }
+    let reading = playlist::read(&first.bytes, Some(&first.base))?;
+    let tracks = if let Playlist::Multivariant(parent) = reading.playlist {
+        let chosen = plan::choose(&parent, &selection.unwrap_or_default())?;
+        try_join_all(chosen.into_iter().map(|track| playlists.track(track, &parent))).await?
+    } else {
+        let media = plan::expect_media(reading, &url)?;
+        vec![(ChosenTrack::only(url.clone()), media)]
     };
-    Ok(plan::build(&source, request.title.as_deref(), &tracks)?)
+    Ok(plan::build(&url, title.as_deref(), &tracks)?)
 }
 
 /// A playlist's body and the URL that its references count from.
@@ -106,7 +45,7 @@ struct Body {
 }
 
 impl Body {
-    fn known(base: AbsoluteUrl, text: &JsValue) -> Result<Self, Thrown> {
+    fn known(base: AbsoluteUrl, text: &Field) -> Result<Self, Thrown> {
         let bytes = text::playlist(text)?;
         Ok(Self { base, bytes })
     }
@@ -114,13 +53,21 @@ impl Body {
 
 /// The playlists that are at hand, and the way to the others.
 struct Playlists {
-    known: Vec<Known>,
+    /// By the URL that it has in the other one; the text is copied when it is needed.
+    known: Vec<(String, Field)>,
 }
 
 impl Playlists {
+    fn read(known: Option<Field>) -> Result<Self, Thrown> {
+        let elements = known.map_or_else(|| Ok(Vec::new()), Field::elements)?;
+        let entry = |element: Field| Ok((element.member("url")?.text()?, element.member("text")?));
+        let known = elements.into_iter().map(entry).collect::<Result<_, Thrown>>()?;
+        Ok(Self { known })
+    }
+
     async fn get(&self, url: &AbsoluteUrl) -> Result<Body, Thrown> {
-        if let Some(known) = self.known.iter().find(|known| known.url == url.as_str()) {
-            return Body::known(url.clone(), &known.text);
+        if let Some((_, text)) = self.known.iter().find(|(known, _)| known == url.as_str()) {
+            return Body::known(url.clone(), text);
         }
         let Fetched { url: base, text } = fetch_playlist(url.as_str()).await?;
         let bytes = text.into_bytes();
@@ -135,29 +82,51 @@ impl Playlists {
     }
 }
 
-impl Wanted {
-    fn resolve(self) -> Result<Selection, Thrown> {
-        Ok(Selection {
-            quality: match self.quality {
-                None | Some(WantedQuality::Best) => Quality::Best,
-                Some(WantedQuality::Worst) => Quality::Worst,
-                Some(WantedQuality::Height(height)) => Quality::MaxHeight(height),
-                Some(WantedQuality::Bandwidth(bandwidth)) => Quality::MaxBandwidth(bandwidth),
-                Some(WantedQuality::Variant(url)) => Quality::Variant(AbsoluteUrl::parse(&url)?),
-            },
-            audio: self.audio.map(WantedLanguages::resolve).unwrap_or_default(),
-            subtitles: self.subtitles.map(WantedLanguages::resolve).unwrap_or_default(),
-        })
-    }
+fn select(selection: &Field) -> Result<Selection, Thrown> {
+    let optional = |name: &str| selection.member(name).map(Field::present);
+    Ok(Selection {
+        quality: optional("quality")?.map_or(Ok(Quality::Best), |wanted| quality(&wanted))?,
+        audio: optional("audio")?.map_or(Ok(Languages::Default), |wanted| languages(&wanted))?,
+        subtitles: optional("subtitles")?.map_or(Ok(Languages::Default), |wanted| languages(&wanted))?,
+    })
 }
 
-impl WantedLanguages {
-    fn resolve(self) -> Languages {
-        match self {
-            Self::Default => Languages::Default,
-            Self::None => Languages::None,
-            Self::All => Languages::All,
-            Self::Language(tag) => Languages::Language(tag),
+fn quality(wanted: &Field) -> Result<Quality, Thrown> {
+    if wanted.is("best") {
+        return Ok(Quality::Best);
+    }
+    if wanted.is("worst") {
+        return Ok(Quality::Worst);
+    }
+    let unknown = || wanted.is_not("best, worst, {height}, {bandwidth} or {variant}");
+    let member = |name: &str| wanted.member(name).map(Field::present).map_err(|_| unknown());
+    if let Some(height) = member("height")? {
+        // What no screen has is no limit.
+        return Ok(Quality::MaxHeight(
+            u32::try_from(height.integer()?).unwrap_or(u32::MAX),
+        ));
+    }
+    if let Some(bandwidth) = member("bandwidth")? {
+        return Ok(Quality::MaxBandwidth(bandwidth.integer()?));
+    }
+    let variant = member("variant")?.ok_or_else(unknown)?;
+    Ok(Quality::Variant(AbsoluteUrl::parse(&variant.text()?)?))
+}
+
+fn languages(wanted: &Field) -> Result<Languages, Thrown> {
+    for (word, languages) in [
+        ("default", Languages::Default),
+        ("none", Languages::None),
+        ("all", Languages::All),
+    ] {
+        if wanted.is(word) {
+            return Ok(languages);
         }
     }
+    let unknown = || wanted.is_not("default, none, all or {language}");
+    let language = wanted
+        .member("language")
+        .map(Field::present)
+        .map_err(|_| unknown())?;
+    Ok(Languages::Language(language.ok_or_else(unknown)?.text()?))
 }

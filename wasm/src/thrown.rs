@@ -58,8 +58,3 @@ pub(crate) fn or_throw<T: Serialize>(outcome: Result<T, Thrown>) -> Result<JsVal
         // A code and a string always have a form.
         .map_err(|Thrown(failure)| failure.serialize(&serializer).unwrap_or(JsValue::NULL))
 }
-
-/// What was passed in has another shape than the declarations say.
-pub(crate) fn bad_field(error: impl std::fmt::Display) -> Thrown {
-    Thrown::new(ErrorCode::BadField, error.to_string())
-}

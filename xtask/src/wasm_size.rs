@@ -9,11 +9,11 @@ use flate2::write::GzEncoder;
 use crate::say;
 use crate::workspace::Workspace;
 
-/// Most bytes as it is.
-const MAX_BYTES: usize = 200 * 1024;
+/// Most bytes as it is. The URL parser takes 60 KB of it, the playlist reader 100 KB.
+const MAX_BYTES: usize = 310_000;
 
 /// Most bytes as a package or a download compresses it.
-const MAX_GZIP_BYTES: usize = 90 * 1024;
+const MAX_GZIP_BYTES: usize = 130_000;
 
 /// Measures the module that was built last.
 ///

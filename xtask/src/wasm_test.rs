@@ -43,7 +43,9 @@ pub(crate) fn run(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<()
             ])
             .arg(workspace.root().join("wasm"))
             .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", webdriver)
-            .env("WEIR_TEST_ORIGIN", &origin.url),
+            .env("WEIR_TEST_ORIGIN", &origin.url)
+            // One test waits for a deadline of 20 s, which is the default for all of them.
+            .env("WASM_BINDGEN_TEST_TIMEOUT", "120"),
     )
 }
 
