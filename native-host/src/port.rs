@@ -177,16 +177,13 @@ pub fn parse(frame: &[u8]) -> Result<Request, Refused> {
     }
     let head: Head = serde_json::from_str(text).map_err(|error| {
         let problem = error.to_string();
-        (
-            None,
-            match error.is_data() {
-                true => FrameError::Field {
-                    path: ".".to_owned(),
-                    problem,
-                },
-                false => FrameError::NotJson(problem),
-            },
-        )
+        let error = if error.is_data() {
+            let path = ".".to_owned();
+            FrameError::Field { path, problem }
+        } else {
+            FrameError::NotJson(problem)
+        };
+        (None, error)
     })?;
     let id = head
         .id

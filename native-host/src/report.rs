@@ -95,35 +95,7 @@ impl Reporter {
             line(&mut stderr(), &format!("weir: {}", error.message));
         }
         if self.style == Style::Human {
-            self.result(finished);
-        }
-    }
-
-    fn result(&self, finished: &Finished) {
-        for gap in finished.gaps.iter().take(20) {
-            let text = format!(
-                "missing: segment {} of track {}, {:.1} s from {:.1} s on",
-                gap.sequence.0, gap.track, gap.duration_seconds, gap.start_seconds
-            );
-            line(&mut stderr(), &text);
-        }
-        let Some(output) = &finished.output else { return };
-        match finished.verdict {
-            Verdict::Complete | Verdict::Incomplete => {
-                let verdict = if finished.verdict == Verdict::Complete {
-                    "complete"
-                } else {
-                    "incomplete"
-                };
-                let duration = Clock(finished.duration_seconds);
-                line(
-                    &mut stdout(),
-                    &format!("{output} ({verdict}, {}, {duration})", Bytes(finished.bytes)),
-                );
-            }
-            Verdict::Failed | Verdict::Cancelled => {
-                line(&mut stderr(), &format!("kept what was written: {output}"));
-            }
+            result(finished);
         }
     }
 }
@@ -132,6 +104,35 @@ impl Reporter {
 pub(crate) fn line(to: &mut impl std::io::Write, text: &str) {
     let _ = writeln!(to, "{text}");
     let _ = to.flush();
+}
+
+/// The gaps, and where the file is, for people.
+fn result(finished: &Finished) {
+    for gap in finished.gaps.iter().take(20) {
+        let text = format!(
+            "missing: segment {} of track {}, {:.1} s from {:.1} s on",
+            gap.sequence.0, gap.track, gap.duration_seconds, gap.start_seconds
+        );
+        line(&mut stderr(), &text);
+    }
+    let Some(output) = &finished.output else { return };
+    match finished.verdict {
+        Verdict::Complete | Verdict::Incomplete => {
+            let verdict = if finished.verdict == Verdict::Complete {
+                "complete"
+            } else {
+                "incomplete"
+            };
+            let duration = Clock(finished.duration_seconds);
+            line(
+                &mut stdout(),
+                &format!("{output} ({verdict}, {}, {duration})", Bytes(finished.bytes)),
+            );
+        }
+        Verdict::Failed | Verdict::Cancelled => {
+            line(&mut stderr(), &format!("kept what was written: {output}"));
+        }
+    }
 }
 
 fn json(event: &Event) -> String {

@@ -33,7 +33,7 @@ pub(super) enum Command {
     /// Saves a stream.
     Get(Box<Get>),
     /// Shows what is in a playlist.
-    Probe(Probe),
+    Probe(Box<Probe>),
     /// Registers Weir with browsers, so that the extension can start it.
     Install(Registration),
     /// Takes the registration back.

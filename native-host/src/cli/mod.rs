@@ -133,7 +133,7 @@ fn command() -> ExitCode {
             Exit::Complete
         }
         Some(Command::Get(get)) => on_a_runtime(get::run(*get)).unwrap_or_else(|exit| exit),
-        Some(Command::Probe(probe)) => on_a_runtime(probe::run(probe)).unwrap_or_else(|exit| exit),
+        Some(Command::Probe(probe)) => on_a_runtime(probe::run(*probe)).unwrap_or_else(|exit| exit),
         Some(Command::Install(registration)) => install(registration),
         Some(Command::Uninstall(registration)) => uninstall(registration),
         Some(Command::Doctor) => doctor(),

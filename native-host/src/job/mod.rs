@@ -167,35 +167,39 @@ async fn capture(
 ) -> Result<Captured, JobError> {
     job.check()?;
     let client = job.client()?;
-    let (free, merger) = create_output(&job)?;
+    let (free, output) = create_output(&job)?;
     let free = slot.insert(free).clone();
     meter.state(JobState::Running);
-    let mut merging = MergeThread::start(merger, Arc::clone(meter));
+    let mut thread = MergeThread::start(output, Arc::clone(meter));
     let pumped = tokio::select! {
-        pumped = pump::run(&job, client, meter, &mut merging) => pumped,
+        pumped = pump::run(&job, client, meter, &mut thread) => pumped,
         reason = stop.stopped() => Err(JobError::Stopped(reason)),
     };
     let gaps = match pumped {
         Ok(gaps) => gaps,
-        Err(error) => return Err(merging.abandon().await.err().unwrap_or(error)),
+        Err(error) => return Err(thread.abandon().await.err().unwrap_or(error)),
     };
-    if meter.segments().fetched == 0 {
-        merging.abandon().await?;
+    if gaps.len() as u64 == check::segment_count(&job.plan) {
+        thread.abandon().await?;
         return Err(JobError::NothingLeft);
     }
     meter.state(JobState::Finishing);
-    let finished = tokio::select! {
-        finished = merging.finish() => finished,
+    let finish = tokio::select! {
+        finish = thread.finish() => finish,
         reason = stop.stopped() => Err(JobError::Stopped(reason)),
     };
-    let merged = finished?;
+    let merged = finish?;
     for warning in &merged.warnings {
         tracing::warn!("{warning}");
     }
-    let output = tokio::task::spawn_blocking(move || free.publish())
+    let path = tokio::task::spawn_blocking(move || free.publish())
         .await
         .map_err(JobError::internal)??;
-    Ok(Captured { output, merged, gaps })
+    Ok(Captured {
+        output: path,
+        merged,
+        gaps,
+    })
 }
 
 /// Takes the first free name and starts the file there.

@@ -76,7 +76,7 @@ pub(super) async fn run(
 /// The next segment, ready to merge; None for one that the playlist marks as missing.
 async fn next(
     segment: &PlannedSegment,
-    fetches: &mut Ordered,
+    downloads: &mut Ordered,
     preparer: &mut Preparer,
     meter: &Meter,
 ) -> Result<Option<segments::Prepared>, JobError> {
@@ -87,7 +87,7 @@ async fn next(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let fetched = loop {
         tokio::select! {
-            fetched = fetches.next() => break fetched,
+            fetched = downloads.next() => break fetched,
             _ = ticks.tick() => meter.count(),
         }
     };

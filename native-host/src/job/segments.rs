@@ -37,6 +37,8 @@ pub(super) struct Preparer {
     client: Client,
     keys: KeyCache,
     maps: Vec<(PlannedMap, Bytes)>,
+    /// A segment was had: what is refused from now on was allowed before.
+    was_let_in: bool,
     meter: Arc<Meter>,
 }
 
@@ -74,6 +76,7 @@ impl Preparer {
             keys: KeyCache::new(client.clone()),
             client,
             maps: Vec::new(),
+            was_let_in: false,
             meter,
         }
     }
@@ -84,6 +87,7 @@ impl Preparer {
         segment: &PlannedSegment,
         bytes: Bytes,
     ) -> Result<Prepared, JobError> {
+        self.was_let_in = true;
         let map = match &segment.map {
             Some(map) => Some(self.map(segment.sequence, map).await?),
             None => None,
@@ -97,9 +101,7 @@ impl Preparer {
     /// The job's words for a fetch that failed.
     pub(super) fn failed(&self, sequence: MediaSequence, error: FetchError) -> JobError {
         match error.status() {
-            Some(status @ (403 | 410)) if self.meter.segments().fetched > 0 => {
-                JobError::LinkExpired { sequence, status }
-            }
+            Some(status @ (403 | 410)) if self.was_let_in => JobError::LinkExpired { sequence, status },
             _ => JobError::Segment { sequence, error },
         }
     }

@@ -12,10 +12,7 @@ pub(super) struct Outbox(VecDeque<Vec<u8>>);
 
 impl Outbox {
     pub(super) fn push(&mut self, event: &Event) {
-        match encode(event) {
-            Some(frame) => self.0.push_back(frame),
-            None => tracing::error!("a frame could not be written"),
-        }
+        self.0.extend(encode(event));
     }
 
     pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
@@ -53,7 +50,7 @@ fn shorten(event: &mut Event) -> bool {
         Event::Finished(finished) => shorten_gaps(finished),
         Event::Jobs { jobs, .. } => {
             let ends = jobs.iter_mut().filter_map(|status| status.finished.as_mut());
-            let shortened = ends.fold(false, |any, finished| shorten_gaps(finished) || any);
+            let shortened = ends.map(shorten_gaps).filter(|shortened| *shortened).count() > 0; // all, not any
             let fewer = jobs.len() * 3 / 4;
             shortened
                 || (!jobs.is_empty() && {

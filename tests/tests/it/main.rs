@@ -1,6 +1,7 @@
 //! Integration tests, in one binary.
 
 mod cli;
+mod cli_get;
 mod fetch;
 mod fetch_faults;
 mod fetch_hops;
@@ -9,5 +10,6 @@ mod fetch_ordered;
 mod fetch_tls;
 mod merge;
 mod host;
+mod host_frames;
 mod origin;
 mod protocol;

@@ -185,3 +185,12 @@ fn tidy(text: &str) -> String {
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
+
+#[test]
+fn every_error_code_is_described() {
+    let text = std::fs::read_to_string(root().join("PROTOCOL.md")).unwrap();
+    for code in ErrorCode::ALL {
+        let row = format!("| `{code}` | ");
+        assert!(text.contains(&row), "PROTOCOL.md has no row {row:?}");
+    }
+}

@@ -4,6 +4,8 @@
 //! becomes of it is decided here, by the rules of the strictest file system (Windows), so that a
 //! file can be moved anywhere.
 
+mod title;
+
 use std::collections::HashSet;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -13,6 +15,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use weir_core::protocol::{Container, ErrorCode};
 
 use crate::error::{Coded, is_full};
+use title::{split_suffix, stem_from_title};
 
 /// Longest file name, in bytes (ext4, APFS, NTFS: 255).
 const MAX_NAME_BYTES: usize = 255;
@@ -25,9 +28,6 @@ const MAX_COUNTER: u32 = 9_999;
 
 /// Room kept for ` (9999)`.
 const COUNTER_BYTES: usize = 7;
-
-/// The name where a title leaves nothing.
-const UNTITLED: &str = "stream";
 
 /// Where a job's output goes, before it is known which name is free.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -315,70 +315,6 @@ impl Slot {
     }
 }
 
-/// A page's title as the stem of a file name: no part of a path, no device, nothing invisible.
-fn stem_from_title(title: &str, extension: &str) -> String {
-    let title = split_suffix(title.trim(), extension).map_or(title, |(stem, _)| stem);
-    let visible: String = title.nfc().filter_map(in_a_name).collect();
-    let spaced = visible.split_whitespace().collect::<Vec<_>>().join(" ");
-    let room = MAX_NAME_BYTES - extension.len() - PART_SUFFIX.len() - COUNTER_BYTES;
-    // Leading dots hide a file, leading dashes look like options; Windows drops trailing dots and spaces.
-    let stem = spaced.trim_start_matches(['.', '-', ' ']);
-    let stem = cut(stem, room).trim_end_matches(['.', ' ']);
-    if stem.is_empty() {
-        UNTITLED.to_owned()
-    } else if is_reserved(stem) {
-        format!("_{}", cut(stem, room - 1))
-    } else {
-        stem.to_owned()
-    }
-}
-
-/// What a character becomes in a file name; None: it is left out.
-fn in_a_name(character: char) -> Option<char> {
-    match character {
-        '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => Some('-'),
-        '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => Some(' '),
-        // Marks that turn the direction of text, so that "gpj.exe" reads as "exe.jpg", and what has no width.
-        '\u{61c}'
-        | '\u{200b}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' => None,
-        '\u{feff}' | '\u{fff9}'..='\u{fffc}' | '\u{e0000}'..='\u{e007f}' => None,
-        control if control.is_control() => None,
-        other => Some(other),
-    }
-}
-
-/// Windows' device names, which it also sees before an extension and in superscript digits.
-fn is_reserved(stem: &str) -> bool {
-    let device = stem.split('.').next().unwrap_or("").trim_end().to_uppercase();
-    if matches!(
-        device.as_str(),
-        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
-    ) {
-        return true;
-    }
-    let port = device.strip_prefix("COM").or_else(|| device.strip_prefix("LPT"));
-    let mut digits = port.unwrap_or("").chars();
-    matches!(
-        (digits.next(), digits.next()),
-        (Some('0'..='9' | '¹' | '²' | '³'), None)
-    )
-}
-
-/// At most `bytes` of `text`, whole characters.
-fn cut(text: &str, bytes: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes)).unwrap_or("")
-}
-
-/// Splits `suffix` off, in any case, unless nothing would be left.
-fn split_suffix<'a>(name: &'a str, suffix: &str) -> Option<(&'a str, &'a str)> {
-    let (stem, end) = name.split_at_checked(name.len().checked_sub(suffix.len())?)?;
-    (!suffix.is_empty() && !stem.is_empty() && end.eq_ignore_ascii_case(suffix)).then_some((stem, end))
-}
-
 fn extension_of(container: Container) -> &'static str {
     match container {
         Container::Mp4 => ".mp4",
@@ -437,101 +373,6 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check(title: &str, name: &str) {
-        let target = Target::titled(Path::new("/out"), Some(title), Container::Mp4);
-        let slot = Slot { target, counter: 1 };
-        assert_eq!(slot.whole(), Path::new("/out").join(name));
-        assert_eq!(slot.whole().parent(), Some(Path::new("/out")));
-    }
-
-    #[test]
-    fn ordinary_titles_stay() {
-        check(
-            "Lecture 1.5: Über-Cöde – 講義",
-            "Lecture 1.5- Über-Cöde – 講義.mp4",
-        );
-        check("holiday.mp4", "holiday.mp4");
-        check("holiday.MP4", "holiday.mp4");
-    }
-
-    #[test]
-    fn row_65_66_67_68_paths() {
-        check("../../.bashrc", "bashrc.mp4");
-        check("/etc/x", "etc-x.mp4");
-        check(r"C:\x", "C--x.mp4");
-        check(r"\\srv\share\x", "srv-share-x.mp4");
-        check("a:stream", "a-stream.mp4");
-    }
-
-    #[test]
-    fn row_69_windows_devices() {
-        check("CON", "_CON.mp4");
-        check("con.tar", "_con.tar.mp4");
-        check("COM¹.mp4", "_COM¹.mp4");
-        check("lpt9", "_lpt9.mp4");
-        check("nul ", "_nul.mp4");
-        check("COM10", "COM10.mp4");
-        check("Contact", "Contact.mp4");
-    }
-
-    #[test]
-    fn row_70_71_edges() {
-        check("title. . ", "title.mp4");
-        check(".hidden", "hidden.mp4");
-        check("-rf", "rf.mp4");
-        check("--", "stream.mp4");
-    }
-
-    #[test]
-    fn row_72_73_invisible_characters() {
-        check("a\0b\nc\x1b[31md", "ab c[31md.mp4");
-        check("holiday\u{202e}4pm.exe", "holiday4pm.exe.mp4");
-        check("a\u{200b}b\u{feff}", "ab.mp4");
-    }
-
-    #[test]
-    fn row_74_length_in_bytes() {
-        for title in [
-            "é".repeat(150),
-            "a".repeat(300),
-            "講".repeat(100),
-            format!("x{}", "🎬".repeat(80)),
-        ] {
-            let target = Target::titled(Path::new("/out"), Some(&title), Container::Mp4);
-            let name = Slot {
-                target: target.clone(),
-                counter: 1,
-            }
-            .name();
-            assert!(name.ends_with(".mp4"));
-            assert!(title.starts_with(name.trim_end_matches(".mp4")));
-            let part = Slot {
-                target,
-                counter: MAX_COUNTER,
-            }
-            .part();
-            let bytes = part.file_name().unwrap().len();
-            assert!((240..=255).contains(&bytes), "{bytes}");
-        }
-    }
-
-    #[test]
-    fn row_75_nothing_left() {
-        check("", "stream.mp4");
-        check("...", "stream.mp4");
-        check(" \u{202e} ", "stream.mp4");
-    }
-
-    #[test]
-    fn row_76_extension_is_forced() {
-        check("setup.exe", "setup.exe.mp4");
-        check("x.lnk", "x.lnk.mp4");
-        check("x.desktop", "x.desktop.mp4");
-        let target = Target::titled(Path::new("/out"), Some("x.mp4"), Container::Ts);
-        assert_eq!(Slot { target, counter: 1 }.name(), "x.mp4.ts");
-    }
 
     #[cfg(unix)]
     #[test]
