@@ -100,7 +100,7 @@ impl Programs {
 pub struct Browser {
     driver: WebDriver,
     // Dropped in this order: the processes end before the folder that they write to goes.
-    processes: Processes,
+    _processes: Processes,
     home: Home,
 }
 
@@ -118,7 +118,7 @@ impl Browser {
             write_host_manifest(&profile.join("NativeMessagingHosts"), host)?;
         }
         let (chromedriver, port) = start_chromedriver(programs, home.path()).await?;
-        let processes = Processes {
+        let _processes = Processes {
             chromedriver,
             home: home.path().to_owned(),
         };
@@ -130,11 +130,25 @@ impl Browser {
         .context("chromedriver did not start Chromium")?;
         driver.set_script_timeout(PATIENCE).await?;
         driver.set_page_load_timeout(PATIENCE).await?;
-        Ok(Self {
+        let browser = Self {
             driver,
-            processes,
+            _processes,
             home,
-        })
+        };
+        browser.wait_for_extension().await?;
+        Ok(browser)
+    }
+
+    /// Chromium loads the extension while it starts: a page that is opened too early misses its content scripts.
+    async fn wait_for_extension(&self) -> anyhow::Result<()> {
+        let loaded = self.until(|| async {
+            // An unknown address is an error page, and `goto` an error.
+            let opened = self.driver.goto(extension_page("manifest.json")).await.is_ok();
+            Ok((opened && self.text().await?.contains("manifest_version")).then_some(()))
+        });
+        loaded
+            .await?
+            .with_context(|| format!("the extension was not loaded after {PATIENCE:?}"))
     }
 
     /// Ends the browser in order, then by force what is left.
@@ -142,15 +156,8 @@ impl Browser {
     /// # Errors
     /// Those of the WebDriver session's end.
     pub async fn close(self) -> anyhow::Result<()> {
-        let Self {
-            driver,
-            processes,
-            home,
-        } = self;
-        let quit = driver.quit().await;
-        drop(processes);
-        drop(home);
-        Ok(quit?)
+        // The drop that follows ends what is left.
+        Ok(self.driver.clone().quit().await?)
     }
 
     /// The WebDriver session, for what this type has no word for.
@@ -352,6 +359,14 @@ impl Browser {
         self.command("Emulation.clearDeviceMetricsOverride", json!({}))
             .await?;
         Ok(())
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // An error means that it was closed in order. Else thirtyfour would ask chromedriver to end the session from
+        // within this drop, and wait two minutes for an answer that the blocked runtime cannot receive.
+        let _ = self.driver.clone().leak();
     }
 }
 

@@ -114,12 +114,12 @@ fn children(mut rest: &[u8]) -> anyhow::Result<Vec<Part<'_>>> {
     Ok(parts)
 }
 
-fn find<'a>(container: &'a [u8], kind: [u8; 4]) -> anyhow::Result<Part<'a>> {
+fn find(container: &[u8], kind: [u8; 4]) -> anyhow::Result<Part<'_>> {
     let found = children(container)?.into_iter().find(|part| part.kind == kind);
     found.with_context(|| format!("no {} box", String::from_utf8_lossy(&kind)))
 }
 
-fn child<'a>(container: &'a [u8], kind: [u8; 4]) -> anyhow::Result<&'a [u8]> {
+fn child(container: &[u8], kind: [u8; 4]) -> anyhow::Result<&[u8]> {
     Ok(find(container, kind)?.body)
 }
 

@@ -42,6 +42,299 @@ pub(super) fn check_exit(output: &Output, code: i32) {
     );
 }
 
+<<<<<<< HEAD
+=======
+/// Captures one of the streams that ffmpeg makes and compares it, packet by packet, with what ffmpeg
+/// makes of it.
+#[track_caller]
+fn check_stream(kind: Kind) {
+    let Some(stream) = streams::stream(kind).unwrap() else {
+        let _ = media::skip_without_ffmpeg("a stream of ffmpeg's");
+        return;
+    };
+    let origin = Origin::start().unwrap();
+    origin.directory("/", &stream.folder);
+    let home = Home::new().unwrap();
+    let output = get(
+        &home,
+        &origin.url(&format!("/{}", stream.playlist)),
+        &["-o", "out.mp4"],
+    );
+    check_exit(&output, 0);
+    let finished = last_event(&output).unwrap();
+    assert_eq!(finished["verdict"], "complete");
+    let ours = home.path().join("out.mp4");
+    assert_eq!(finished["output"], ours.to_str().unwrap());
+    assert_eq!(finished["bytes"], fs::metadata(&ours).unwrap().len());
+    let segments = &finished["segments"];
+    assert_eq!(segments["total"], segments["fetched"]);
+    let reference = home.path().join("reference.mp4");
+    // ffmpeg copies the stream as it was before it was encrypted: it shares no decryption with Weir.
+    let clear = stream
+        .playlist
+        .strip_prefix("encrypted/")
+        .unwrap_or(stream.playlist);
+    media::remux(&stream.folder.join(clear), &reference).unwrap();
+    media::compare(&ours, &reference).unwrap();
+    assert_eq!(media::decode_errors(&ours).unwrap(), "");
+    let samples: Vec<u64> = finished["tracks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|track| track["samples"].as_u64().unwrap())
+        .collect();
+    let packets: Vec<u64> = media::packets(&ours)
+        .unwrap()
+        .iter()
+        .map(|stream| stream.packets.len() as u64)
+        .collect();
+    assert_eq!(samples, packets);
+}
+
+#[test]
+fn get_ts_clear() {
+    check_stream(Kind::TsClear);
+}
+
+#[test]
+fn get_ts_encrypted_with_implicit_ivs() {
+    check_stream(Kind::TsImplicitIv);
+}
+
+#[test]
+fn get_ts_encrypted_with_rotation_and_explicit_ivs() {
+    check_stream(Kind::TsRotation);
+}
+
+#[test]
+fn get_fragmented_mp4() {
+    check_stream(Kind::Fmp4);
+}
+
+#[test]
+fn get_separate_audio() {
+    check_stream(Kind::SeparateAudio);
+}
+
+#[test]
+fn json_ends_with_finished_and_has_every_field() {
+    let (origin, home) = (origin(), Home::new().unwrap());
+    let output = get(
+        &home,
+        &origin.url("/master.m3u8"),
+        &["--quality", "worst", "-o", "low.mp4"],
+    );
+    check_exit(&output, 0);
+    for line in std::str::from_utf8(&output.stdout).unwrap().lines() {
+        assert!(
+            serde_json::from_str::<Value>(line).unwrap()["type"].is_string(),
+            "{line}"
+        );
+    }
+    let finished = last_event(&output).unwrap();
+    assert_eq!(finished["type"], "finished");
+    let keys: Vec<&str> = finished.as_object().unwrap().keys().map(String::as_str).collect();
+    let wanted = [
+        "bytes",
+        "durationSeconds",
+        "error",
+        "gaps",
+        "output",
+        "segments",
+        "tracks",
+        "type",
+        "verdict",
+    ];
+    assert!(wanted.iter().all(|key| keys.contains(key)), "{keys:?}");
+    assert_eq!(finished["error"], Value::Null);
+    assert_eq!(finished["tracks"][0]["kind"], "video");
+    assert!(
+        (finished["durationSeconds"].as_f64().unwrap() - 8.0).abs() < 0.1,
+        "{finished}"
+    );
+    assert!(origin.requests_for("/high/index.m3u8").is_empty());
+    assert_eq!(origin.requests_for("/low/seg000.ts").len(), 1);
+}
+
+#[test]
+fn the_url_names_the_file_and_nothing_is_replaced() {
+    let origin = Origin::start().unwrap();
+    origin.directory("/films/The%20Mill/", committed_stream());
+    let home = Home::new().unwrap();
+    let url = origin.url("/films/The%20Mill/master.m3u8?token=secret");
+    for name in ["The Mill.mp4", "The Mill (2).mp4"] {
+        let output = home.run(["get", &url, "--allow-private"]).unwrap();
+        check_exit(&output, 0);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            said.starts_with(home.path().join(name).to_str().unwrap()),
+            "{said}"
+        );
+        assert!(said.contains("complete"), "{said}");
+    }
+    assert_eq!(
+        home.run(["get", &url, "--allow-private", "-q"]).unwrap().stdout,
+        b""
+    );
+    let log = fs::read_to_string(home.path().join(".local/state/weir/weir.log")).unwrap_or_default();
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[test]
+fn get_ts_keeps_the_transport_stream() {
+    let (origin, home) = (origin(), Home::new().unwrap());
+    check_exit(&get(&home, &origin.url("/high/index.m3u8"), &["-o", "out.ts"]), 0);
+    let expected: Vec<u8> = (0..4)
+        .flat_map(|n| fs::read(committed_stream().join(format!("high/seg00{n}.ts"))).unwrap())
+        .collect();
+    assert!(
+        fs::read(home.path().join("out.ts")).unwrap() == expected,
+        "the segments, one after the other"
+    );
+}
+
+#[test]
+fn get_segments_keeps_them_with_a_playlist() {
+    let (origin, home) = (origin(), Home::new().unwrap());
+    let output = get(
+        &home,
+        &origin.url("/high/index.m3u8"),
+        &["--container", "segments", "-o", "kept"],
+    );
+    check_exit(&output, 0);
+    let folder = home.path().join("kept");
+    assert_eq!(last_event(&output).unwrap()["output"], folder.to_str().unwrap());
+    let names = home.files(&folder).unwrap();
+    let playlist = names.iter().find(|name| name.ends_with(".m3u8")).unwrap();
+    let again = home
+        .run(["probe", folder.join(playlist).to_str().unwrap(), "--json"])
+        .unwrap();
+    let probed: Value = serde_json::from_slice(&again.stdout).unwrap();
+    let kept: Vec<Vec<u8>> = probed["segments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|segment| fs::read(folder.join(segment["url"].as_str().unwrap())).unwrap())
+        .collect();
+    let served: Vec<Vec<u8>> = (0..4)
+        .map(|n| fs::read(committed_stream().join(format!("high/seg00{n}.ts"))).unwrap())
+        .collect();
+    assert!(kept == served, "the kept segments are the served ones");
+}
+
+#[test]
+fn a_local_playlist_with_a_base() {
+    let (origin, home) = (origin(), Home::new().unwrap());
+    let playlist = committed_stream().join("high/index.m3u8");
+    let path = playlist.to_str().unwrap();
+    check_exit(&get(&home, path, &["-o", "x.mp4"]), 2);
+    let output = get(&home, path, &["-o", "x.mp4", "--base", &origin.url("/high/")]);
+    check_exit(&output, 0);
+    check_exit(
+        &get(&home, &origin.url("/x"), &["--base", "http://a.example/"]),
+        2,
+    );
+}
+
+#[test]
+fn the_key_may_come_from_the_command_line() {
+    let (origin, home) = (origin(), Home::new().unwrap());
+    let key = [7_u8; 16];
+    let iv = [9_u8; 16];
+    let mut text =
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-KEY:METHOD=AES-128,URI=\"gone.key\"\n".to_owned();
+    for n in 0..4 {
+        let clear = fs::read(committed_stream().join(format!("high/seg00{n}.ts"))).unwrap();
+        origin.reply(&format!("/e{n}.ts"), Reply::ok(encrypted(&key, &iv, &clear)));
+        text.push_str(&format!("#EXTINF:2,\ne{n}.ts\n"));
+    }
+    text.push_str("#EXT-X-ENDLIST\n");
+    origin.reply("/e.m3u8", Reply::ok(text));
+    let (hex_key, hex_iv) = ("07".repeat(16), "09".repeat(16));
+    let given = get(
+        &home,
+        &origin.url("/e.m3u8"),
+        &["-o", "a.ts", "--key", &hex_key, "--iv", &hex_iv],
+    );
+    check_exit(&given, 0);
+    check_exit(&get(&home, &origin.url("/high/index.m3u8"), &["-o", "b.ts"]), 0);
+    assert!(fs::read(home.path().join("a.ts")).unwrap() == fs::read(home.path().join("b.ts")).unwrap());
+
+    let missing = get(&home, &origin.url("/e.m3u8"), &["-o", "c.ts"]);
+    check_exit(&missing, 1);
+    assert_eq!(last_event(&missing).unwrap()["error"]["code"], "bad-key");
+
+    let wrong = get(
+        &home,
+        &origin.url("/e.m3u8"),
+        &["-o", "d.ts", "--key", &"08".repeat(16)],
+    );
+    check_exit(&wrong, 1);
+    let error = last_event(&wrong).unwrap()["error"].clone();
+    assert_eq!(error["code"], "decrypt");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("segment 0: wrong key or corrupt"),
+        "{error}"
+    );
+    assert_eq!(
+        origin.requests_for("/e0.ts").len(),
+        1 + 1 + 2,
+        "what does not decrypt is fetched once more"
+    );
+    assert_eq!(
+        home.files(home.path())
+            .unwrap()
+            .iter()
+            .filter(|name| name.starts_with("d.ts"))
+            .count(),
+        0
+    );
+}
+
+fn encrypted(key: &[u8; 16], iv: &[u8; 16], clear: &[u8]) -> Vec<u8> {
+    use aes::cipher::block_padding::Pkcs7;
+    use aes::cipher::{BlockModeEncrypt as _, KeyIvInit as _};
+    cbc::Encryptor::<aes::Aes128>::new(key.into(), iv.into()).encrypt_padded_vec::<Pkcs7>(clear)
+}
+
+#[test]
+fn gaps_are_kept_when_asked_for() {
+    let (origin, home) = (origin(), Home::new().unwrap());
+    origin.reply("/high/seg002.ts", Reply::status(404));
+    let url = origin.url("/high/index.m3u8");
+    let failed = get(&home, &url, &["-o", "a.mp4"]);
+    check_exit(&failed, 1);
+    let kept = get(&home, &url, &["-o", "b.mp4", "--on-gap", "keep"]);
+    check_exit(&kept, 3);
+    let finished = last_event(&kept).unwrap();
+    assert_eq!(finished["verdict"], "incomplete");
+    assert_eq!(finished["segments"]["fetched"], 3);
+    let gap = &finished["gaps"][0];
+    assert_eq!((&gap["track"], &gap["sequence"]), (&json!(0), &json!(2)));
+    assert!((gap["startSeconds"].as_f64().unwrap() - 4.0).abs() < 0.1, "{gap}");
+    assert_eq!(finished["error"]["code"], "http-status");
+    assert!(home.path().join("b.mp4").exists());
+}
+
+#[test]
+fn a_live_stream_is_incomplete() {
+    let (origin, home) = (origin(), Home::new().unwrap());
+    let text = fs::read_to_string(committed_stream().join("high/index.m3u8")).unwrap();
+    origin.reply("/high/live.m3u8", Reply::ok(text.replace("#EXT-X-ENDLIST", "")));
+    let output = get(&home, &origin.url("/high/live.m3u8"), &["-o", "live.mp4"]);
+    check_exit(&output, 3);
+    let finished = last_event(&output).unwrap();
+    assert!(
+        finished["error"]["message"].as_str().unwrap().contains("live"),
+        "{finished}"
+    );
+    assert_eq!(finished["gaps"], json!([]));
+}
+
+>>>>>>> 16dd208 (tests: captures end to end, from the command line and in a real browser)
 #[test]
 fn what_is_refused_exits_with_4() {
     let (origin, home) = (origin(), Home::new().unwrap());

@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
+mod captures;
 mod cli;
 mod cli_get;
 mod fetch;

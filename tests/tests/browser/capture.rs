@@ -1,0 +1,167 @@
+//! From click to file.
+
+use std::path::Path;
+
+use weir_tests::browser::{ColourScheme, extension_page};
+use weir_tests::demo::{self, Witness};
+use weir_tests::site::{HOSTILE_TITLE, Page, Quality, TITLE};
+use weir_tests::{media, program};
+
+use crate::detection::badge;
+use crate::harness::{Harness, Host};
+
+#[tokio::test]
+async fn a_click_makes_a_file_with_the_frames_of_the_source() {
+    let Some(harness) = Harness::start(Host::Registered).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    harness.stream_of(Page::Xhr).await;
+    let streams = browser.streams().await.unwrap();
+    assert_eq!(
+        streams.len(),
+        1,
+        "the multivariant playlist and its variants are one: {streams:#?}"
+    );
+    assert_eq!(streams[0].url, site.master_url());
+    let marks = (
+        streams[0].kind.as_str(),
+        streams[0].live.as_str(),
+        streams[0].encrypted.as_str(),
+    );
+    assert_eq!(marks, ("multivariant", "false", "true"), "{streams:#?}");
+    assert!(
+        streams[0].text.contains(TITLE) && streams[0].text.contains("127.0.0.1"),
+        "{streams:#?}"
+    );
+    assert_eq!(badge(browser).await, "1");
+
+    browser.click("capture").await.unwrap();
+    let job = browser.finished_job().await.unwrap();
+    assert_eq!(job.verdict, "complete", "{job:?}");
+    let output = Path::new(&job.output);
+    assert!(
+        output.starts_with(browser.home()) && output.extension().is_some_and(|ext| ext == "mp4"),
+        "{job:?}"
+    );
+    assert!(
+        output
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("Lecture 7"),
+        "{job:?}"
+    );
+    let witness = demo::compare(output, site).unwrap();
+    assert!(!matches!(witness, Witness::Samples { samples: 0 }));
+    assert!(!output.with_extension("mp4.part").exists());
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn a_player_that_asks_by_fetch_is_seen_too() {
+    let Some(harness) = Harness::start(Host::Registered).await else {
+        return;
+    };
+    harness.stream_of(Page::Fetch).await;
+    harness.browser.click("capture").await.unwrap();
+    let job = harness.browser.finished_job().await.unwrap();
+    assert_eq!(job.verdict, "complete", "{job:?}");
+    demo::compare(Path::new(&job.output), &harness.site).unwrap();
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn the_lower_quality_is_captured_when_it_is_chosen() {
+    if media::skip_without_ffmpeg("the lower quality") {
+        return;
+    }
+    let Some(harness) = Harness::start(Host::Registered).await else {
+        return;
+    };
+    harness.stream_of(Page::Xhr).await;
+    harness.browser.choose_quality("90p").await.unwrap();
+    harness.browser.click("capture").await.unwrap();
+    let job = harness.browser.finished_job().await.unwrap();
+    assert_eq!(job.verdict, "complete", "{job:?}");
+    demo::same_when_decoded(Path::new(&job.output), &harness.site.source(Quality::Low)).unwrap();
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn a_hostile_title_is_text_in_the_popup_and_harmless_in_the_file_name() {
+    let Some(harness) = Harness::start(Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    harness.stream_of(Page::HostileTitle).await;
+    let text = browser.text().await.unwrap();
+    assert!(
+        text.contains("<img src=x onerror="),
+        "{HOSTILE_TITLE:?} is not shown as text: {text}"
+    );
+    let hacked = "return document.body.dataset.hacked ?? document.querySelectorAll('img[src=x]').length";
+    assert_eq!(browser.call(hacked).await.unwrap(), 0);
+
+    browser.click("capture").await.unwrap();
+    let job = browser.finished_job().await.unwrap();
+    assert_eq!(job.verdict, "complete", "{job:?}");
+    let output = Path::new(&job.output);
+    let name = output.file_name().unwrap().to_string_lossy();
+    let is_bad = |c: char| c.is_control() || "<>:\"/\\|?*\u{202e}".contains(c);
+    assert!(!name.contains(is_bad) && !name.starts_with('.'), "{name:?}");
+    assert_eq!(
+        output.parent().unwrap(),
+        browser.home().join("Downloads/Weir"),
+        "it stays in the chosen folder"
+    );
+    assert_eq!(browser.call(hacked).await.unwrap(), 0);
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn pictures_of_popup_and_options_are_taken_in_light_and_dark() {
+    let Some(harness) = Harness::start(Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    let folder = program::target_folder().join("screenshots");
+    harness.stream_of(Page::Xhr).await;
+    for (scheme, name) in [(ColourScheme::Light, "light"), (ColourScheme::Dark, "dark")] {
+        browser.set_colour_scheme(scheme).await.unwrap();
+        browser
+            .screenshot(&folder.join(format!("popup-{name}.png")), 420, 560)
+            .await
+            .unwrap();
+    }
+    browser.click("capture").await.unwrap();
+    browser.finished_job().await.unwrap();
+    for (scheme, name) in [(ColourScheme::Light, "light"), (ColourScheme::Dark, "dark")] {
+        browser.set_colour_scheme(scheme).await.unwrap();
+        browser
+            .screenshot(&folder.join(format!("popup-finished-{name}.png")), 420, 560)
+            .await
+            .unwrap();
+    }
+    browser.open(&extension_page("ui/options.html")).await.unwrap();
+    browser
+        .wait_for("[data-testid=output-folder]:not(:disabled)")
+        .await
+        .unwrap();
+    for (scheme, name) in [(ColourScheme::Light, "light"), (ColourScheme::Dark, "dark")] {
+        browser.set_colour_scheme(scheme).await.unwrap();
+        browser
+            .screenshot(&folder.join(format!("options-{name}.png")), 720, 520)
+            .await
+            .unwrap();
+    }
+    // A picture of another scheme is another picture: a page that ignores the scheme is found out here.
+    for page in ["popup", "popup-finished", "options"] {
+        let picture = |scheme: &str| std::fs::read(folder.join(format!("{page}-{scheme}.png"))).unwrap();
+        assert!(
+            picture("light") != picture("dark"),
+            "{page} looks the same in light and dark"
+        );
+    }
+    harness.close().await;
+}

@@ -1,0 +1,128 @@
+//! What the popup lists, and what it must not.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+use weir_tests::browser::Browser;
+use weir_tests::site::Page;
+
+use crate::harness::{Harness, Host};
+
+/// Longer than the extension waits before it reads a candidate for itself (0.7 s).
+const SETTLING: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn what_only_looks_like_a_stream_is_not_listed() {
+    let Some(harness) = Harness::start(Host::Registered).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    // The page asks for its decoys first and for a stream last: once that is listed, the decoys were judged or are
+    // about to be.
+    harness.stream_of(Page::Decoys).await;
+    let until = Instant::now() + SETTLING;
+    while Instant::now() < until {
+        let listed: Vec<String> = browser
+            .streams()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|stream| stream.url)
+            .collect();
+        assert_eq!(listed, [site.master_url()]);
+        sleep(Duration::from_millis(100)).await;
+    }
+    let asked = |path: &str| !site.media().requests_for(path).is_empty();
+    for decoy in [
+        "/decoys/login.m3u8",
+        "/decoys/gone.m3u8",
+        "/decoys/collect",
+        "/decoys/words.txt",
+    ] {
+        assert!(asked(decoy), "the page did not ask for {decoy}");
+    }
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn another_page_in_the_tab_clears_the_list_and_the_badge() {
+    let Some(harness) = Harness::start(Host::Registered).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    let page = harness.play(Page::Xhr).await;
+    let popup = browser.open_popup(&site.page_url(Page::Xhr)).await.unwrap();
+    browser.wait_for("[data-testid=stream]").await.unwrap();
+    assert_eq!(badge(browser).await, "1");
+
+    browser.switch_to(&page).await.unwrap();
+    browser.driver().goto(site.page_url(Page::Empty)).await.unwrap();
+    browser.switch_to(&popup).await.unwrap();
+    browser.wait_gone("[data-testid=stream]").await.unwrap();
+    browser.wait_for("#empty:not([hidden])").await.unwrap();
+    let cleared = browser.until(|| async { Ok((badge(browser).await == "").then_some(())) });
+    assert!(cleared.await.unwrap().is_some(), "the badge stays");
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn streams_are_still_listed_after_the_worker_was_killed() {
+    let Some(harness) = Harness::start(Host::Registered).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    harness.stream_of(Page::Xhr).await;
+    let before = browser.streams().await.unwrap();
+    let popup = browser.driver().current_url().await.unwrap().to_string();
+    let old = worker(browser).await;
+    assert!(old.is_string(), "no worker: {old}");
+
+    // The popup's port would wake it at once, so the tab shows something else meanwhile.
+    browser.driver().goto("about:blank").await.unwrap();
+    kill_worker(browser).await;
+    browser.driver().goto(&popup).await.unwrap();
+    browser.wait_for("[data-testid=stream]").await.unwrap();
+    assert_eq!(browser.streams().await.unwrap(), before);
+    let new = worker(browser).await;
+    assert!(
+        new.is_string() && new != old,
+        "the worker was not killed: {old}, {new}"
+    );
+
+    browser.click("capture").await.unwrap();
+    let job = browser.finished_job().await.unwrap();
+    assert_eq!(job.verdict, "complete", "{job:?}");
+    weir_tests::demo::compare(job.output.as_ref(), site).unwrap();
+    harness.close().await;
+}
+
+/// The badge of the popup's tab.
+pub(crate) async fn badge(browser: &Browser) -> Value {
+    let script = "const tab = Number(new URL(location).searchParams.get('tab'));
+        return chrome.action.getBadgeText({tabId: tab})";
+    browser.call(script).await.unwrap()
+}
+
+/// What names the worker that runs now; another one has another name.
+async fn worker(browser: &Browser) -> Value {
+    let script = "const contexts = await chrome.runtime.getContexts({contextTypes: ['BACKGROUND']});
+        return contexts[0]?.contextId ?? null";
+    browser.call(script).await.unwrap()
+}
+
+async fn kill_worker(browser: &Browser) {
+    let targets = browser
+        .command("Target.getTargets", serde_json::json!({}))
+        .await
+        .unwrap();
+    let worker = targets["targetInfos"].as_array().unwrap().iter().find(|target| {
+        target["type"] == "service_worker"
+            && target["url"].as_str().unwrap().starts_with("chrome-extension://")
+    });
+    let id = &worker.expect("the worker runs")["targetId"];
+    browser
+        .command("Target.closeTarget", serde_json::json!({"targetId": id}))
+        .await
+        .unwrap();
+}

@@ -1,0 +1,89 @@
+//! A browser on the sample site, for each test its own.
+
+use std::path::{Path, PathBuf};
+
+use thirtyfour::WindowHandle;
+use weir_tests::browser::{Browser, Options, Programs, Window};
+use weir_tests::program;
+use weir_tests::site::{Page, Site};
+
+/// Whether the native host is registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Host {
+    Registered,
+    Missing,
+}
+
+/// A browser and the site it looks at.
+pub(crate) struct Harness {
+    pub(crate) browser: Browser,
+    pub(crate) site: Site,
+}
+
+impl Harness {
+    /// None, with a line that says so, where there is no browser.
+    pub(crate) async fn start(host: Host) -> Option<Self> {
+        let Some(programs) = Programs::find() else {
+            println!("skipped: Chromium or chromedriver is not installed");
+            return None;
+        };
+        let options = Options {
+            extension: program::extension().unwrap(),
+            host: (host == Host::Registered).then(|| program::weir().unwrap()),
+            window: Window::Headless,
+            home: None,
+        };
+        let browser = Browser::start(&programs, &options).await.unwrap();
+        Some(Self {
+            browser,
+            site: Site::start().unwrap(),
+        })
+    }
+
+    /// Opens a page of the site and waits until its player has asked for all it wants.
+    pub(crate) async fn play(&self, page: Page) -> WindowHandle {
+        let tab = self.browser.open(&self.site.page_url(page)).await.unwrap();
+        self.browser.wait_for("[data-player]").await.unwrap();
+        let text = self.browser.text().await.unwrap();
+        assert!(!text.contains("Error"), "the player failed: {text}");
+        tab
+    }
+
+    /// Plays a page and opens the popup for it.
+    pub(crate) async fn popup_of(&self, page: Page) {
+        self.play(page).await;
+        self.browser.open_popup(&self.site.page_url(page)).await.unwrap();
+    }
+
+    /// Plays a page, opens the popup for it, and waits for its stream.
+    pub(crate) async fn stream_of(&self, page: Page) {
+        self.popup_of(page).await;
+        self.browser.wait_for("[data-testid=stream]").await.unwrap();
+    }
+
+    pub(crate) async fn close(self) {
+        let home = self.browser.home().to_owned();
+        self.browser.close().await.unwrap();
+        assert_eq!(
+            weir_tests::browser::process::of_home(&home),
+            [],
+            "processes are left"
+        );
+    }
+}
+
+/// Every file below `folder`.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut files = Vec::new();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}

@@ -1,0 +1,100 @@
+//! A capture that does not come to its end.
+
+use std::path::{Path, PathBuf};
+
+use weir_tests::browser::process::{self, Process};
+use weir_tests::site::Page;
+
+use crate::harness::{Harness, Host, files_below};
+
+/// Starts a capture whose third segment never comes, and waits until the host has merged the first ones.
+async fn stuck_capture(harness: &Harness) {
+    harness.site.hold_segments(2);
+    harness.stream_of(Page::Xhr).await;
+    harness.browser.click("capture").await.unwrap();
+    harness
+        .browser
+        .wait_for("[data-testid=job][data-state=running]")
+        .await
+        .unwrap();
+    let home = harness.browser.home();
+    let written = harness
+        .browser
+        .until(|| async { Ok(parts(home).first().cloned()) });
+    assert!(
+        written.await.unwrap().is_some(),
+        "nothing is written: {:?}",
+        files_below(home)
+    );
+    assert_eq!(harness.browser.hosts().len(), 1);
+}
+
+/// Unfinished outputs.
+fn parts(home: &Path) -> Vec<PathBuf> {
+    with_extension(home, "part")
+}
+
+/// Files that claim to be complete.
+fn complete(home: &Path) -> Vec<PathBuf> {
+    with_extension(home, "mp4")
+}
+
+fn with_extension(home: &Path, extension: &str) -> Vec<PathBuf> {
+    let is_it = |path: &PathBuf| path.extension().is_some_and(|own| own == extension);
+    files_below(&home.join("Downloads"))
+        .into_iter()
+        .filter(is_it)
+        .collect()
+}
+
+#[tokio::test]
+async fn killing_the_browser_leaves_no_host_and_no_complete_file() {
+    let Some(harness) = Harness::start(Host::Registered).await else {
+        return;
+    };
+    stuck_capture(&harness).await;
+    let Harness { browser, .. } = &harness;
+    let home = browser.home().to_owned();
+    let main: Vec<Process> = browser
+        .processes()
+        .into_iter()
+        .filter(Process::is_browser)
+        .collect();
+    assert_eq!(main.len(), 1, "{main:?}");
+    main[0].kill();
+    let gone = browser.until(|| async { Ok(browser.hosts().is_empty().then_some(())) });
+    assert!(
+        gone.await.unwrap().is_some(),
+        "a host outlives its browser: {:?}",
+        browser.hosts()
+    );
+    assert_eq!(complete(&home), [] as [PathBuf; 0]);
+    // There is no browser that could be closed in order.
+    drop(harness);
+    assert_eq!(process::of_home(&home), []);
+}
+
+#[tokio::test]
+async fn cancel_ends_the_job_and_leaves_no_complete_file() {
+    let Some(harness) = Harness::start(Host::Registered).await else {
+        return;
+    };
+    stuck_capture(&harness).await;
+    harness.browser.click("cancel").await.unwrap();
+    let job = harness.browser.finished_job().await.unwrap();
+    assert_eq!(job.verdict, "cancelled", "{job:?}");
+    assert_eq!(complete(harness.browser.home()), [] as [PathBuf; 0]);
+
+    // The next capture is none the worse for it.
+    harness.site.release();
+    harness.browser.click("capture").await.unwrap();
+    harness
+        .browser
+        .wait_for("[data-testid=job][data-verdict=complete]")
+        .await
+        .unwrap();
+    let jobs = harness.browser.jobs().await.unwrap();
+    let done = jobs.iter().find(|job| job.verdict == "complete").unwrap();
+    weir_tests::demo::compare(Path::new(&done.output), &harness.site).unwrap();
+    harness.close().await;
+}

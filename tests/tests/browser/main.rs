@@ -1,0 +1,15 @@
+//! End to end in a real Chromium, with the built extension and the real native host. `cargo xtask build` first.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should say so at once"
+)]
+
+mod capture;
+mod detection;
+mod harness;
+mod interruptions;
+mod pages;
