@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::observation::Observation;
+use crate::playlist::tag::{Scene, Tag};
 use crate::url::AbsoluteUrl;
 
 /// Content types of HLS playlists: the two of RFC 8216bis, section 4, and those that servers send as well.
@@ -140,24 +141,15 @@ fn kind_of(text: &str) -> Option<CandidateKind> {
     // A line without its end may be cut: EXT-X-MEDIA may have been EXT-X-MEDIA-SEQUENCE.
     let (whole_lines, _) = text.rsplit_once(['\r', '\n'])?;
     for line in whole_lines.split(['\r', '\n']) {
-        let line = line.trim_matches([' ', '\t']);
-        let name = line.split([':', ' ', '\t']).next().unwrap_or(line);
-        match name {
-            "#EXT-X-STREAM-INF"
-            | "#EXT-X-I-FRAME-STREAM-INF"
-            | "#EXT-X-MEDIA"
-            | "#EXT-X-SESSION-DATA"
-            | "#EXT-X-SESSION-KEY"
-            | "#EXT-X-CONTENT-STEERING" => return Some(CandidateKind::Multivariant),
-            "#EXT-X-TARGETDURATION"
-            | "#EXT-X-MEDIA-SEQUENCE"
-            | "#EXT-X-PLAYLIST-TYPE"
-            | "#EXT-X-ENDLIST"
-            | "#EXT-X-KEY"
-            | "#EXT-X-MAP"
-            | "#EXT-X-BYTERANGE" => return Some(CandidateKind::Media),
-            "#EXTINF" => has_inf = true,
-            _ => has_ext_x |= name.starts_with("#EXT-X-"),
+        let Some(name) = line.trim_matches([' ', '\t']).strip_prefix('#') else {
+            continue;
+        };
+        let name = name.split([':', ' ', '\t']).next().unwrap_or(name);
+        match Tag::find(name) {
+            Some((_, Scene::Multivariant)) => return Some(CandidateKind::Multivariant),
+            Some((_, Scene::Media)) => return Some(CandidateKind::Media),
+            Some((Tag::Inf, _)) => has_inf = true,
+            _ => has_ext_x |= name.starts_with("EXT-X-"),
         }
         if has_inf && has_ext_x {
             return Some(CandidateKind::Media);

@@ -12,16 +12,21 @@ pub struct PlaylistError {
     pub kind: PlaylistErrorKind,
 }
 
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "inside the reader errors are boxed, see `at`"
+)]
 impl PlaylistError {
-    pub(super) fn at(line: usize, kind: PlaylistErrorKind) -> Self {
-        Self {
+    /// Boxed, inside the reader: every `?` on the way hands on one pointer.
+    pub(super) fn at(line: usize, kind: PlaylistErrorKind) -> Box<Self> {
+        Box::new(Self {
             line: Some(line),
             kind,
-        }
+        })
     }
 
-    pub(super) fn whole(kind: PlaylistErrorKind) -> Self {
-        Self { line: None, kind }
+    pub(super) fn whole(kind: PlaylistErrorKind) -> Box<Self> {
+        Box::new(Self { line: None, kind })
     }
 
     /// The code that the user interface translates.

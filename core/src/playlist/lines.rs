@@ -71,7 +71,7 @@ fn find(text: &str, at: usize, end: char) -> usize {
 }
 
 impl<'a> Iterator for Lines<'a> {
-    type Item = Result<Line<'a>, PlaylistError>;
+    type Item = Result<Line<'a>, Box<PlaylistError>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {

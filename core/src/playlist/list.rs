@@ -19,7 +19,7 @@ const FILE_EXTENSIONS: [&str; 16] = [
 ];
 
 /// Reads the entries.
-pub(super) fn read(text: &str, scope: &mut Scope<'_>) -> Result<List, PlaylistError> {
+pub(super) fn read(text: &str, scope: &mut Scope<'_>) -> Result<List, Box<PlaylistError>> {
     let mut list = List::default();
     let mut inf = None;
     for line in Lines::new(text) {

@@ -8,9 +8,10 @@ use crate::protocol::{ByteRange, MediaSequence};
 use super::attributes::Attributes;
 use super::key::{Protection, protection};
 use super::lines::{Content, Line, trim};
-use super::number::{integer, seconds};
+use super::number::seconds;
 use super::range::{WrittenRange, attribute_range, effective_range, written_range};
-use super::scope::Scope;
+use super::scope::{Scope, tag_integer};
+use super::tag::Tag;
 use super::tags::{MAX_DATE_RANGES, date_range, preload_hint, rendition_report, server_control};
 use super::update::{keep_date_ranges, skipped_segments};
 use super::warning::{Shown, WarningCode};
@@ -35,8 +36,8 @@ pub(super) struct MediaReader {
     last_part: Option<(String, u64)>,
     /// RECENTLY-REMOVED-DATERANGES of an EXT-X-SKIP whose segments were found in the last playlist.
     removed_date_ranges: Option<String>,
-    /// The line of EXT-X-ENDLIST.
-    end_line: Option<usize>,
+    /// The line of EXT-X-ENDLIST, when there is one.
+    end_line: usize,
 }
 
 /// What the tags so far say of the next segment.
@@ -53,14 +54,17 @@ struct Pending {
 }
 
 impl MediaReader {
-    pub(super) fn line(&mut self, line: Line<'_>, scope: &mut Scope<'_>) -> Result<(), PlaylistError> {
+    pub(super) fn line(&mut self, line: Line<'_>, scope: &mut Scope<'_>) -> Result<(), Box<PlaylistError>> {
         match line.content {
-            Content::Tag { name, value } => self.tag(name, value, line.number, scope),
+            Content::Tag { name, value } => match Tag::find(name) {
+                Some((tag, _)) => self.tag(tag, name, value, line.number, scope),
+                None => Ok(()),
+            },
             Content::Uri(uri) => self.segment(uri, line.number, scope),
         }
     }
 
-    pub(super) fn finish(mut self, scope: &mut Scope<'_>) -> Result<Media, PlaylistError> {
+    pub(super) fn finish(mut self, scope: &mut Scope<'_>) -> Result<Media, Box<PlaylistError>> {
         let mut media = self.media;
         if let Some((line, ..)) = self.next.inf {
             let message = format_args!("EXTINF without URI is dropped");
@@ -75,10 +79,7 @@ impl MediaReader {
                 .push(None, WarningCode::MissingTargetDuration, message);
         }
         if media.end_list && media.segments.is_empty() && media.skipped_segments.is_none() {
-            return Err(PlaylistError {
-                line: self.end_line,
-                kind: PlaylistErrorKind::NoSegments,
-            });
+            return Err(PlaylistError::at(self.end_line, PlaylistErrorKind::NoSegments));
         }
         media.trailing_parts = std::mem::take(&mut self.next.parts);
         media.media_sequence = MediaSequence(self.media_sequence.unwrap_or_default());
@@ -90,110 +91,97 @@ impl MediaReader {
         Ok(media)
     }
 
+    /// Tags with a plain value, or none.
     fn tag(
         &mut self,
+        tag: Tag,
         name: &str,
         value: &str,
         line: usize,
         scope: &mut Scope<'_>,
-    ) -> Result<(), PlaylistError> {
-        match name {
-            "EXTINF" => self.next.inf = Some(inf(value, line, scope)),
-            "EXT-X-BYTERANGE" => self.next.range = written_range(name, value, line, scope)?,
-            "EXT-X-DISCONTINUITY" => self.next.discontinuity = true,
-            "EXT-X-GAP" => self.next.gap = true,
-            "EXT-X-PROGRAM-DATE-TIME" => self.next.program_date_time = Some(value.to_owned()),
-            "EXT-X-BITRATE" => self.bitrate_kbps = tag_integer(name, value, line, scope),
-            "EXT-X-KEY" => self.key(&scope.attributes(name, value, line), scope)?,
-            "EXT-X-MAP" => self.map(&scope.attributes(name, value, line), scope)?,
-            "EXT-X-PART" => self.part(&scope.attributes(name, value, line), scope)?,
-            "EXT-X-SKIP" => self.skip(&scope.attributes(name, value, line), scope)?,
-            "EXT-X-ENDLIST" => {
-                self.media.end_list = true;
-                self.end_line = Some(line);
+    ) -> Result<(), Box<PlaylistError>> {
+        let media = &mut self.media;
+        match tag {
+            Tag::Inf => self.next.inf = Some(inf(value, line, scope)),
+            Tag::ByteRange => self.next.range = written_range(name, value, line, scope)?,
+            Tag::Discontinuity => self.next.discontinuity = true,
+            Tag::Gap => self.next.gap = true,
+            Tag::ProgramDateTime => self.next.program_date_time = Some(value.to_owned()),
+            Tag::Bitrate => self.bitrate_kbps = tag_integer(name, value, line, scope),
+            Tag::EndList => {
+                media.end_list = true;
+                self.end_line = line;
             }
-            "EXT-X-MEDIA-SEQUENCE" => {
+            Tag::MediaSequence => {
                 let sequence = sequence("EXT-X-MEDIA-SEQUENCE", value, line, scope)?;
                 scope.once(&mut self.media_sequence, sequence, name, line);
             }
-            "EXT-X-DISCONTINUITY-SEQUENCE" => {
+            Tag::DiscontinuitySequence => {
                 let sequence = sequence("EXT-X-DISCONTINUITY-SEQUENCE", value, line, scope)?;
                 scope.once(&mut self.discontinuity_sequence, sequence, name, line);
             }
-            _ => self.header(name, value, line, scope)?,
-        }
-        Ok(())
-    }
-
-    /// Tags that say something of the whole playlist.
-    fn header(
-        &mut self,
-        name: &str,
-        value: &str,
-        line: usize,
-        scope: &mut Scope<'_>,
-    ) -> Result<(), PlaylistError> {
-        let media = &mut self.media;
-        match name {
-            "EXT-X-VERSION" => {
+            Tag::Version => {
                 let version = tag_integer(name, value, line, scope);
                 scope.once(&mut media.version, version, name, line);
             }
-            "EXT-X-TARGETDURATION" => {
+            Tag::TargetDuration => {
                 let target = seconds(value);
                 if target.is_none() {
                     scope.bad_tag(name, value, line);
                 }
                 scope.once(&mut media.target_duration_seconds, target, name, line);
             }
-            "EXT-X-PLAYLIST-TYPE" => scope.once(&mut media.playlist_type, Some(value.to_owned()), name, line),
-            "EXT-X-ALLOW-CACHE" => media.allow_cache = Some(value.eq_ignore_ascii_case("YES")),
-            "EXT-X-I-FRAMES-ONLY" => media.i_frames_only = true,
-            "EXT-X-INDEPENDENT-SEGMENTS" => media.independent_segments = true,
-            "EXT-X-START" => {
-                let attributes = scope.attributes(name, value, line);
-                let start = scope.start(&attributes)?;
+            Tag::PlaylistType => scope.once(&mut media.playlist_type, Some(value.to_owned()), name, line),
+            Tag::AllowCache => media.allow_cache = Some(value.eq_ignore_ascii_case("YES")),
+            Tag::IFramesOnly => media.i_frames_only = true,
+            Tag::IndependentSegments => media.independent_segments = true,
+            _ => self.attribute_tag(tag, &scope.attributes(name, value, line), scope)?,
+        }
+        Ok(())
+    }
+
+    /// Tags with an attribute list.
+    fn attribute_tag(
+        &mut self,
+        tag: Tag,
+        attributes: &Attributes<'_>,
+        scope: &mut Scope<'_>,
+    ) -> Result<(), Box<PlaylistError>> {
+        let media = &mut self.media;
+        let Attributes { tag: name, line, .. } = *attributes;
+        match tag {
+            Tag::Key => self.key(attributes, scope)?,
+            Tag::Map => self.map(attributes, scope)?,
+            Tag::Part => self.part(attributes, scope)?,
+            Tag::Skip => self.skip(attributes, scope)?,
+            Tag::Define => scope.define(attributes)?,
+            Tag::Start => {
+                let start = scope.start(attributes)?;
                 scope.once(&mut media.start, start, name, line);
             }
-            "EXT-X-DEFINE" => {
-                let attributes = scope.attributes(name, value, line);
-                scope.define(&attributes)?;
-            }
-            "EXT-X-PART-INF" => {
-                let attributes = scope.attributes(name, value, line);
-                let target = scope.seconds(&attributes, "PART-TARGET");
+            Tag::PartInf => {
+                let target = scope.seconds(attributes, "PART-TARGET");
                 scope.once(&mut media.part_target_seconds, target, name, line);
             }
-            "EXT-X-SERVER-CONTROL" => {
-                let attributes = scope.attributes(name, value, line);
-                let control = server_control(&attributes, scope);
+            Tag::ServerControl => {
+                let control = server_control(attributes, scope);
                 scope.once(&mut media.server_control, Some(control), name, line);
             }
-            "EXT-X-DATERANGE" => {
-                let attributes = scope.attributes(name, value, line);
-                if media.date_ranges.len() == MAX_DATE_RANGES {
-                    let message = format_args!("over {MAX_DATE_RANGES} date ranges: this one is dropped");
-                    scope.warnings.push(Some(line), WarningCode::BadTag, message);
-                } else {
-                    media.date_ranges.extend(date_range(&attributes, scope)?);
-                }
+            Tag::DateRange if media.date_ranges.len() == MAX_DATE_RANGES => {
+                let message = format_args!("over {MAX_DATE_RANGES} date ranges: this one is dropped");
+                scope.warnings.push(Some(line), WarningCode::BadTag, message);
             }
-            "EXT-X-PRELOAD-HINT" => {
-                let attributes = scope.attributes(name, value, line);
-                media.preload_hints.extend(preload_hint(&attributes, scope)?);
-            }
-            "EXT-X-RENDITION-REPORT" => {
-                let attributes = scope.attributes(name, value, line);
-                media
-                    .rendition_reports
-                    .extend(rendition_report(&attributes, scope)?);
-            }
+            Tag::DateRange => media.date_ranges.extend(date_range(attributes, scope)?),
+            Tag::PreloadHint => media.preload_hints.extend(preload_hint(attributes, scope)?),
+            Tag::RenditionReport => media
+                .rendition_reports
+                .extend(rendition_report(attributes, scope)?),
             _ => {}
         }
         Ok(())
     }
 
-    fn segment(&mut self, uri: &str, line: usize, scope: &mut Scope<'_>) -> Result<(), PlaylistError> {
+    fn segment(&mut self, uri: &str, line: usize, scope: &mut Scope<'_>) -> Result<(), Box<PlaylistError>> {
         if self.media.segments.len() >= MAX_PLAYLIST_SEGMENTS {
             return Err(PlaylistError::at(line, PlaylistErrorKind::TooManySegments));
         }
@@ -239,7 +227,7 @@ impl MediaReader {
     }
 
     /// EXT-X-KEY applies to every segment until the next one with the same KEYFORMAT, or METHOD=NONE.
-    fn key(&mut self, attributes: &Attributes<'_>, scope: &mut Scope<'_>) -> Result<(), PlaylistError> {
+    fn key(&mut self, attributes: &Attributes<'_>, scope: &mut Scope<'_>) -> Result<(), Box<PlaylistError>> {
         self.keys = match scope.key(attributes)? {
             None => Arc::default(),
             Some(key) => {
@@ -265,7 +253,7 @@ impl MediaReader {
 
     /// EXT-X-SKIP: what it leaves out is taken from the last playlist, with the key, map and bitrate in force
     /// behind it; without a last playlist it stays left out.
-    fn skip(&mut self, attributes: &Attributes<'_>, scope: &mut Scope<'_>) -> Result<(), PlaylistError> {
+    fn skip(&mut self, attributes: &Attributes<'_>, scope: &mut Scope<'_>) -> Result<(), Box<PlaylistError>> {
         scope.required(attributes, "SKIPPED-SEGMENTS")?;
         let Some(count) = scope.integer(attributes, "SKIPPED-SEGMENTS") else {
             return Ok(());
@@ -292,7 +280,7 @@ impl MediaReader {
         Ok(())
     }
 
-    fn map(&mut self, attributes: &Attributes<'_>, scope: &mut Scope<'_>) -> Result<(), PlaylistError> {
+    fn map(&mut self, attributes: &Attributes<'_>, scope: &mut Scope<'_>) -> Result<(), Box<PlaylistError>> {
         let Some(uri) = scope.required_reference(attributes, "URI")? else {
             return Ok(());
         };
@@ -315,7 +303,7 @@ impl MediaReader {
         Ok(())
     }
 
-    fn part(&mut self, attributes: &Attributes<'_>, scope: &mut Scope<'_>) -> Result<(), PlaylistError> {
+    fn part(&mut self, attributes: &Attributes<'_>, scope: &mut Scope<'_>) -> Result<(), Box<PlaylistError>> {
         let Some(uri) = scope.required_reference(attributes, "URI")? else {
             return Ok(());
         };
@@ -343,7 +331,7 @@ impl MediaReader {
 }
 
 /// Gives every segment its media sequence number.
-fn number(media: &mut Media) -> Result<(), PlaylistError> {
+fn number(media: &mut Media) -> Result<(), Box<PlaylistError>> {
     let first = media
         .media_sequence
         .0
@@ -388,21 +376,13 @@ pub(super) fn split_inf(value: &str) -> (&str, Option<String>) {
     (number, (!title.is_empty()).then(|| title.to_owned()))
 }
 
-fn tag_integer(name: &str, value: &str, line: usize, scope: &mut Scope<'_>) -> Option<u64> {
-    let number = integer(value);
-    if number.is_none() {
-        scope.bad_tag(name, value, line);
-    }
-    number
-}
-
 /// A sequence number: one that does not fit would make every IV wrong, so it is an error.
 fn sequence(
     name: &'static str,
     value: &str,
     line: usize,
     scope: &mut Scope<'_>,
-) -> Result<Option<u64>, PlaylistError> {
+) -> Result<Option<u64>, Box<PlaylistError>> {
     match value.parse::<u64>() {
         Ok(sequence) => Ok(Some(sequence)),
         Err(error) if *error.kind() == std::num::IntErrorKind::PosOverflow => {

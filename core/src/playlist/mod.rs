@@ -17,6 +17,7 @@ mod number;
 mod range;
 mod read;
 mod scope;
+pub(crate) mod tag;
 mod tags;
 mod text;
 mod update;

@@ -2,9 +2,11 @@
 
 use super::attributes::Attributes;
 use super::lines::{Content, Line};
-use super::number::integer;
-use super::scope::Scope;
+use super::scope::{Scope, tag_integer};
+use super::tag::Tag;
 use super::warning::{Shown, WarningCode};
+use crate::url::UrlError;
+
 use super::{ContentSteering, Multivariant, PlaylistError, Reference, Rendition, SessionData, Variant};
 
 /// What is being read.
@@ -16,9 +18,12 @@ pub(super) struct MultivariantReader {
 }
 
 impl MultivariantReader {
-    pub(super) fn line(&mut self, line: Line<'_>, scope: &mut Scope<'_>) -> Result<(), PlaylistError> {
+    pub(super) fn line(&mut self, line: Line<'_>, scope: &mut Scope<'_>) -> Result<(), Box<PlaylistError>> {
         match line.content {
-            Content::Tag { name, value } => self.tag(name, value, line.number, scope),
+            Content::Tag { name, value } => match Tag::find(name) {
+                Some((tag, _)) => self.tag(tag, name, value, line.number, scope),
+                None => Ok(()),
+            },
             Content::Uri(uri) => self.uri(uri, line.number, scope),
         }
     }
@@ -32,84 +37,84 @@ impl MultivariantReader {
 
     fn tag(
         &mut self,
+        tag: Tag,
         name: &str,
         value: &str,
         line: usize,
         scope: &mut Scope<'_>,
-    ) -> Result<(), PlaylistError> {
+    ) -> Result<(), Box<PlaylistError>> {
+        match tag {
+            Tag::IndependentSegments => self.playlist.independent_segments = true,
+            Tag::Version => {
+                let version = tag_integer(name, value, line, scope);
+                scope.once(&mut self.playlist.version, version, name, line);
+            }
+            _ => self.attribute_tag(tag, &scope.attributes(name, value, line), scope)?,
+        }
+        Ok(())
+    }
+
+    /// Tags with an attribute list.
+    fn attribute_tag(
+        &mut self,
+        tag: Tag,
+        attributes: &Attributes<'_>,
+        scope: &mut Scope<'_>,
+    ) -> Result<(), Box<PlaylistError>> {
         let playlist = &mut self.playlist;
-        match name {
-            "EXT-X-STREAM-INF" => {
-                self.drop_pending(scope);
-                let attributes = scope.attributes(name, value, line);
+        let Attributes { tag: name, line, .. } = *attributes;
+        match tag {
+            Tag::StreamInf => {
                 // The URI follows on a line of its own.
                 let uri = Reference {
                     text: String::new(),
-                    resolved: Err(crate::url::UrlError::Relative),
+                    resolved: Err(UrlError::Relative),
                 };
-                self.pending = Some(variant(&attributes, uri, scope)?);
+                let variant = variant(attributes, uri, scope)?;
+                self.drop_pending(scope);
+                self.pending = Some(variant);
             }
-            "EXT-X-I-FRAME-STREAM-INF" => {
-                let attributes = scope.attributes(name, value, line);
-                if let Some(uri) = scope.required_reference(&attributes, "URI")? {
-                    playlist.i_frame_variants.push(variant(&attributes, uri, scope)?);
+            Tag::IFrameStreamInf => {
+                if let Some(uri) = scope.required_reference(attributes, "URI")? {
+                    playlist.i_frame_variants.push(variant(attributes, uri, scope)?);
                 }
             }
-            "EXT-X-MEDIA" => {
-                let attributes = scope.attributes(name, value, line);
-                playlist.renditions.extend(rendition(&attributes, scope)?);
-            }
-            "EXT-X-SESSION-KEY" => {
-                let attributes = scope.attributes(name, value, line);
-                match scope.key(&attributes)? {
-                    Some(key) => playlist.session_keys.push(key),
-                    None => scope.bad_attribute(&attributes, "METHOD", "NONE"),
-                }
-            }
-            "EXT-X-SESSION-DATA" => {
-                let attributes = scope.attributes(name, value, line);
-                if let Some(data_id) = scope.required(&attributes, "DATA-ID")? {
+            Tag::Media => playlist.renditions.extend(rendition(attributes, scope)?),
+            Tag::SessionKey => match scope.key(attributes)? {
+                Some(key) => playlist.session_keys.push(key),
+                None => scope.bad_attribute(attributes, "METHOD", "NONE"),
+            },
+            Tag::SessionData => {
+                if let Some(data_id) = scope.required(attributes, "DATA-ID")? {
                     playlist.session_data.push(SessionData {
                         data_id,
-                        value: scope.text(&attributes, "VALUE")?,
-                        uri: scope.reference(&attributes, "URI")?,
-                        language: scope.text(&attributes, "LANGUAGE")?,
+                        value: scope.text(attributes, "VALUE")?,
+                        uri: scope.reference(attributes, "URI")?,
+                        language: scope.text(attributes, "LANGUAGE")?,
                     });
                 }
             }
-            "EXT-X-CONTENT-STEERING" => {
-                let attributes = scope.attributes(name, value, line);
-                if let Some(server_uri) = scope.required_reference(&attributes, "SERVER-URI")? {
+            Tag::ContentSteering => {
+                if let Some(server_uri) = scope.required_reference(attributes, "SERVER-URI")? {
+                    let pathway_id = scope.text(attributes, "PATHWAY-ID")?;
                     let steering = ContentSteering {
                         server_uri,
-                        pathway_id: scope.text(&attributes, "PATHWAY-ID")?,
+                        pathway_id,
                     };
                     scope.once(&mut playlist.content_steering, Some(steering), name, line);
                 }
             }
-            "EXT-X-START" => {
-                let attributes = scope.attributes(name, value, line);
-                let start = scope.start(&attributes)?;
+            Tag::Start => {
+                let start = scope.start(attributes)?;
                 scope.once(&mut playlist.start, start, name, line);
             }
-            "EXT-X-DEFINE" => {
-                let attributes = scope.attributes(name, value, line);
-                scope.define(&attributes)?;
-            }
-            "EXT-X-INDEPENDENT-SEGMENTS" => playlist.independent_segments = true,
-            "EXT-X-VERSION" => {
-                let version = integer(value);
-                if version.is_none() {
-                    scope.bad_tag(name, value, line);
-                }
-                scope.once(&mut playlist.version, version, name, line);
-            }
+            Tag::Define => scope.define(attributes)?,
             _ => {}
         }
         Ok(())
     }
 
-    fn uri(&mut self, uri: &str, line: usize, scope: &mut Scope<'_>) -> Result<(), PlaylistError> {
+    fn uri(&mut self, uri: &str, line: usize, scope: &mut Scope<'_>) -> Result<(), Box<PlaylistError>> {
         if let Some(variant) = self.pending.take() {
             let uri = scope.resolve(uri, line)?;
             self.playlist.variants.push(Variant { uri, ..variant });
@@ -144,7 +149,7 @@ fn variant(
     attributes: &Attributes<'_>,
     uri: Reference,
     scope: &mut Scope<'_>,
-) -> Result<Variant, PlaylistError> {
+) -> Result<Variant, Box<PlaylistError>> {
     scope.required(attributes, "BANDWIDTH")?;
     Ok(Variant {
         uri,
@@ -189,7 +194,10 @@ fn resolution(attributes: &Attributes<'_>, scope: &mut Scope<'_>) -> Option<(u32
 }
 
 /// EXT-X-MEDIA; None, with a warning, when nothing could refer to it.
-fn rendition(attributes: &Attributes<'_>, scope: &mut Scope<'_>) -> Result<Option<Rendition>, PlaylistError> {
+fn rendition(
+    attributes: &Attributes<'_>,
+    scope: &mut Scope<'_>,
+) -> Result<Option<Rendition>, Box<PlaylistError>> {
     let media_type = scope.required(attributes, "TYPE")?;
     let group_id = scope.required(attributes, "GROUP-ID")?;
     let name = scope.required(attributes, "NAME")?;

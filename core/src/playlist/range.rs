@@ -23,7 +23,7 @@ pub(super) fn written_range(
     value: &str,
     line: usize,
     scope: &mut Scope<'_>,
-) -> Result<Option<WrittenRange>, PlaylistError> {
+) -> Result<Option<WrittenRange>, Box<PlaylistError>> {
     let (length, offset) = match value.split_once('@') {
         Some((length, offset)) => (trim(length).parse::<u64>(), Some(trim(offset).parse::<u64>())),
         None => (trim(value).parse(), None),
@@ -46,7 +46,7 @@ pub(super) fn attribute_range(
     attributes: &Attributes<'_>,
     previous_end: Option<u64>,
     scope: &mut Scope<'_>,
-) -> Result<Option<ByteRange>, PlaylistError> {
+) -> Result<Option<ByteRange>, Box<PlaylistError>> {
     let Some(value) = scope.text(attributes, "BYTERANGE")? else {
         return Ok(None);
     };
@@ -61,7 +61,7 @@ pub(super) fn effective_range(
     written: WrittenRange,
     previous_end: Option<u64>,
     scope: &mut Scope<'_>,
-) -> Result<Option<ByteRange>, PlaylistError> {
+) -> Result<Option<ByteRange>, Box<PlaylistError>> {
     let WrittenRange { length, line, .. } = written;
     let offset = written.offset.or(previous_end).unwrap_or_else(|| {
         let message = format_args!("a byte range without offset continues nothing: it starts at 0");

@@ -6,6 +6,7 @@ use super::media::{MediaReader, split_inf};
 use super::multivariant::MultivariantReader;
 use super::number::seconds;
 use super::scope::{Origin, Scope};
+use super::tag::{Scene, Tag};
 use super::text::decode;
 use super::warning::{WarningCode, Warnings};
 use super::{Media, Multivariant, Playlist, PlaylistError, PlaylistErrorKind, Reading};
@@ -26,6 +27,7 @@ pub fn read(bytes: &[u8], base: Option<&AbsoluteUrl>) -> Result<Reading, Playlis
             ..Origin::default()
         },
     )
+    .map_err(|error| *error)
 }
 
 /// Reads a media playlist that `parent` refers to: as [`read`], but EXT-X-DEFINE may import the parent's variables.
@@ -45,6 +47,7 @@ pub fn read_child(
             previous: None,
         },
     )
+    .map_err(|error| *error)
 }
 
 /// Reads a media playlist again: as [`read_child`], but what EXT-X-SKIP leaves out is taken from `previous`, the
@@ -67,9 +70,10 @@ pub fn read_update(
             previous: Some(previous),
         },
     )
+    .map_err(|error| *error)
 }
 
-fn read_with(bytes: &[u8], origin: Origin<'_>) -> Result<Reading, PlaylistError> {
+fn read_with(bytes: &[u8], origin: Origin<'_>) -> Result<Reading, Box<PlaylistError>> {
     let mut warnings = Warnings::default();
     let text = decode(bytes, &mut warnings)?;
     let survey = Survey::of(&text)?;
@@ -109,7 +113,7 @@ fn read_without_header(
     text: &str,
     survey: &Survey<'_>,
     mut scope: Scope<'_>,
-) -> Result<Reading, PlaylistError> {
+) -> Result<Reading, Box<PlaylistError>> {
     let fail = |kind| Err(PlaylistError::whole(kind));
     match survey.first_line {
         None if text.trim().is_empty() => fail(PlaylistErrorKind::Empty),
@@ -153,7 +157,7 @@ struct Survey<'a> {
 }
 
 impl<'a> Survey<'a> {
-    fn of(text: &'a str) -> Result<Self, PlaylistError> {
+    fn of(text: &'a str) -> Result<Self, Box<PlaylistError>> {
         let mut survey = Self::default();
         for line in Lines::new(text) {
             let Line { number, content } = line?;
@@ -181,45 +185,13 @@ impl<'a> Survey<'a> {
             return;
         }
         let seen = Some((line, name));
-        match name {
-            "EXTINF" if self.has_ext_x => self.inf = self.inf.or(seen),
-            "EXTINF" => {
+        match Tag::find(name) {
+            Some((Tag::Inf, _)) => {
                 self.inf = self.inf.or(seen);
-                let (number, title) = split_inf(value);
-                let has_attributes = value.get(number.len()..).is_some_and(|rest| rest.contains('='));
-                let is_channel = has_attributes
-                    && !value
-                        .get(number.len()..)
-                        .is_some_and(|rest| rest.starts_with(','));
-                self.channel_infs +=
-                    usize::from(is_channel || (seconds(number).is_none() && title.is_some()));
+                self.channel_infs += usize::from(!self.has_ext_x && is_channel(value));
             }
-            "EXT-X-STREAM-INF"
-            | "EXT-X-I-FRAME-STREAM-INF"
-            | "EXT-X-MEDIA"
-            | "EXT-X-SESSION-DATA"
-            | "EXT-X-SESSION-KEY"
-            | "EXT-X-CONTENT-STEERING" => self.multivariant = self.multivariant.or(seen),
-            "EXT-X-TARGETDURATION"
-            | "EXT-X-MEDIA-SEQUENCE"
-            | "EXT-X-DISCONTINUITY-SEQUENCE"
-            | "EXT-X-ENDLIST"
-            | "EXT-X-PLAYLIST-TYPE"
-            | "EXT-X-I-FRAMES-ONLY"
-            | "EXT-X-BYTERANGE"
-            | "EXT-X-DISCONTINUITY"
-            | "EXT-X-KEY"
-            | "EXT-X-MAP"
-            | "EXT-X-PROGRAM-DATE-TIME"
-            | "EXT-X-GAP"
-            | "EXT-X-BITRATE"
-            | "EXT-X-PART"
-            | "EXT-X-PART-INF"
-            | "EXT-X-SERVER-CONTROL"
-            | "EXT-X-SKIP"
-            | "EXT-X-DATERANGE"
-            | "EXT-X-PRELOAD-HINT"
-            | "EXT-X-RENDITION-REPORT" => self.media = self.media.or(seen),
+            Some((_, Scene::Multivariant)) => self.multivariant = self.multivariant.or(seen),
+            Some((_, Scene::Media)) => self.media = self.media.or(seen),
             _ => {}
         }
         self.has_ext_x |= name.starts_with("EXT-X-");
@@ -230,14 +202,11 @@ impl<'a> Survey<'a> {
         self.inf.is_some() && self.uris > 0 && self.segment_uris == self.uris && self.channel_infs == 0
     }
 
-    fn kind(&self) -> Result<Kind, PlaylistError> {
+    fn kind(&self) -> Result<Kind, Box<PlaylistError>> {
         match (self.multivariant, self.media.or(self.inf)) {
             (Some((multivariant_line, multivariant)), Some((media_line, media))) => {
                 let kind = PlaylistErrorKind::Ambiguous(multivariant.to_owned(), media.to_owned());
-                Err(PlaylistError {
-                    line: Some(multivariant_line.max(media_line)),
-                    kind,
-                })
+                Err(PlaylistError::at(multivariant_line.max(media_line), kind))
             }
             (Some(_), None) => Ok(Kind::Multivariant),
             (None, _) if self.media.is_some() || self.has_ext_x || self.entries_are_segments() => {
@@ -249,6 +218,14 @@ impl<'a> Survey<'a> {
     }
 }
 
+/// EXTINF as lists of channels have it: attributes before the comma, or no duration and a name.
+fn is_channel(value: &str) -> bool {
+    let (number, title) = split_inf(value);
+    let rest = value.get(number.len()..).unwrap_or_default();
+    let has_attributes = !rest.starts_with(',') && rest.contains('=');
+    has_attributes || (seconds(number).is_none() && title.is_some())
+}
+
 /// True when nothing but white space stands before `#EXTM3U`.
 fn starts_with_header(text: &str) -> bool {
     text.trim_start_matches([' ', '\t', '\r', '\n'])
@@ -256,12 +233,12 @@ fn starts_with_header(text: &str) -> bool {
 }
 
 fn is_web_page(text: &str) -> bool {
-    let start = text.trim_start();
-    let head: String = start
-        .chars()
-        .take(1024)
-        .map(|character| character.to_ascii_lowercase())
-        .collect();
+    let start = text.trim_start().as_bytes();
+    let head = start.get(..1024).unwrap_or(start);
     let marks = ["<!doctype html", "<html", "<head", "<body", "<title", "<script"];
-    head.starts_with('<') && marks.iter().any(|mark| head.contains(mark))
+    let stands_in_head = |mark: &str| {
+        head.windows(mark.len())
+            .any(|part| part.eq_ignore_ascii_case(mark.as_bytes()))
+    };
+    head.starts_with(b"<") && marks.into_iter().any(stands_in_head)
 }

@@ -66,7 +66,7 @@ impl<'a> Scope<'a> {
         self.warnings.push(Some(line), WarningCode::BadTag, message);
     }
 
-    fn substitute<'t>(&mut self, text: &'t str, line: usize) -> Result<Cow<'t, str>, PlaylistError> {
+    fn substitute<'t>(&mut self, text: &'t str, line: usize) -> Result<Cow<'t, str>, Box<PlaylistError>> {
         let text = self
             .variables
             .substitute(text)
@@ -78,7 +78,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Counts text that takes more memory than its place in the playlist.
-    pub(super) fn count(&mut self, bytes: usize, line: usize) -> Result<(), PlaylistError> {
+    pub(super) fn count(&mut self, bytes: usize, line: usize) -> Result<(), Box<PlaylistError>> {
         self.expanded_bytes = self.expanded_bytes.saturating_add(bytes);
         if self.expanded_bytes > MAX_RESOLVED_URL_BYTES {
             let kind = PlaylistErrorKind::TooLarge(self.expanded_bytes);
@@ -88,7 +88,7 @@ impl<'a> Scope<'a> {
     }
 
     /// A URI as a reference.
-    pub(super) fn resolve(&mut self, text: &str, line: usize) -> Result<Reference, PlaylistError> {
+    pub(super) fn resolve(&mut self, text: &str, line: usize) -> Result<Reference, Box<PlaylistError>> {
         let text = self.substitute(text, line)?;
         let resolved = match self.base {
             Some(base) => base.join(&text),
@@ -130,7 +130,7 @@ impl<'a> Scope<'a> {
         &mut self,
         attributes: &Attributes<'_>,
         name: &str,
-    ) -> Result<Option<String>, PlaylistError> {
+    ) -> Result<Option<String>, Box<PlaylistError>> {
         let value = attributes.raw(name);
         value
             .map(|value| self.substitute(value, attributes.line).map(Cow::into_owned))
@@ -142,7 +142,7 @@ impl<'a> Scope<'a> {
         &mut self,
         attributes: &Attributes<'_>,
         name: &str,
-    ) -> Result<Option<String>, PlaylistError> {
+    ) -> Result<Option<String>, Box<PlaylistError>> {
         let value = self.text(attributes, name)?.filter(|value| !value.is_empty());
         if value.is_none() {
             let message = format_args!("{}: {name} is missing", attributes.tag);
@@ -157,7 +157,7 @@ impl<'a> Scope<'a> {
         &mut self,
         attributes: &Attributes<'_>,
         name: &str,
-    ) -> Result<Option<Reference>, PlaylistError> {
+    ) -> Result<Option<Reference>, Box<PlaylistError>> {
         let value = attributes.raw(name).filter(|value| !value.is_empty());
         value
             .map(|value| self.resolve(value, attributes.line))
@@ -169,7 +169,7 @@ impl<'a> Scope<'a> {
         &mut self,
         attributes: &Attributes<'_>,
         name: &str,
-    ) -> Result<Option<Reference>, PlaylistError> {
+    ) -> Result<Option<Reference>, Box<PlaylistError>> {
         let reference = self.reference(attributes, name)?;
         if reference.is_none() {
             let message = format_args!("{}: {name} is missing", attributes.tag);
@@ -228,7 +228,7 @@ impl<'a> Scope<'a> {
     }
 
     /// EXT-X-KEY or EXT-X-SESSION-KEY; None for METHOD=NONE.
-    pub(super) fn key(&mut self, attributes: &Attributes<'_>) -> Result<Option<Key>, PlaylistError> {
+    pub(super) fn key(&mut self, attributes: &Attributes<'_>) -> Result<Option<Key>, Box<PlaylistError>> {
         let line = attributes.line;
         let fail = |kind| PlaylistError::at(line, kind);
         let method = self
@@ -272,7 +272,7 @@ impl<'a> Scope<'a> {
     }
 
     /// EXT-X-DEFINE.
-    pub(super) fn define(&mut self, attributes: &Attributes<'_>) -> Result<(), PlaylistError> {
+    pub(super) fn define(&mut self, attributes: &Attributes<'_>) -> Result<(), Box<PlaylistError>> {
         let line = attributes.line;
         let fail = |kind| PlaylistError::at(line, kind);
         let undefined = |name: &str| fail(PlaylistErrorKind::UndefinedVariable(Shown(name).to_string()));
@@ -294,7 +294,7 @@ impl<'a> Scope<'a> {
     }
 
     /// EXT-X-START; None, with a warning, without a usable TIME-OFFSET.
-    pub(super) fn start(&mut self, attributes: &Attributes<'_>) -> Result<Option<Start>, PlaylistError> {
+    pub(super) fn start(&mut self, attributes: &Attributes<'_>) -> Result<Option<Start>, Box<PlaylistError>> {
         self.required(attributes, "TIME-OFFSET")?;
         let precise = self.yes(attributes, "PRECISE");
         let offset = self.number(attributes, "TIME-OFFSET");
@@ -313,4 +313,13 @@ impl<'a> Scope<'a> {
             self.warnings.push(Some(line), WarningCode::DuplicateTag, message);
         }
     }
+}
+
+/// The value of a tag as a decimal integer; None, with a warning, when it is none.
+pub(super) fn tag_integer(name: &str, value: &str, line: usize, scope: &mut Scope<'_>) -> Option<u64> {
+    let number = integer(value);
+    if number.is_none() {
+        scope.bad_tag(name, value, line);
+    }
+    number
 }

@@ -23,7 +23,7 @@ pub(super) fn server_control(attributes: &Attributes<'_>, scope: &mut Scope<'_>)
 pub(super) fn date_range(
     attributes: &Attributes<'_>,
     scope: &mut Scope<'_>,
-) -> Result<Option<DateRange>, PlaylistError> {
+) -> Result<Option<DateRange>, Box<PlaylistError>> {
     let Some(id) = scope.required(attributes, "ID")? else {
         return Ok(None);
     };
@@ -56,7 +56,7 @@ pub(super) fn date_range(
 pub(super) fn preload_hint(
     attributes: &Attributes<'_>,
     scope: &mut Scope<'_>,
-) -> Result<Option<PreloadHint>, PlaylistError> {
+) -> Result<Option<PreloadHint>, Box<PlaylistError>> {
     let hint_type = scope.required(attributes, "TYPE")?;
     let uri = scope.required_reference(attributes, "URI")?;
     let (Some(hint_type), Some(uri)) = (hint_type, uri) else {
@@ -76,7 +76,7 @@ pub(super) fn preload_hint(
 pub(super) fn rendition_report(
     attributes: &Attributes<'_>,
     scope: &mut Scope<'_>,
-) -> Result<Option<RenditionReport>, PlaylistError> {
+) -> Result<Option<RenditionReport>, Box<PlaylistError>> {
     let Some(uri) = scope.required_reference(attributes, "URI")? else {
         return Ok(None);
     };

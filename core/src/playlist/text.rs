@@ -12,11 +12,14 @@ use super::{PlaylistError, PlaylistErrorKind};
 /// # Errors
 /// [`PlaylistError`] when it is over the limit, no text, or holds a NUL.
 pub fn decode_text(bytes: &[u8]) -> Result<Cow<'_, str>, PlaylistError> {
-    decode(bytes, &mut Warnings::default())
+    decode(bytes, &mut Warnings::default()).map_err(|error| *error)
 }
 
 /// Decodes a body: UTF-8, UTF-16 by its byte order mark, else Latin-1 with a warning. The mark is taken off.
-pub(super) fn decode<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Result<Cow<'a, str>, PlaylistError> {
+pub(super) fn decode<'a>(
+    bytes: &'a [u8],
+    warnings: &mut Warnings,
+) -> Result<Cow<'a, str>, Box<PlaylistError>> {
     if bytes.len() > MAX_PLAYLIST_BYTES {
         return Err(PlaylistError::whole(PlaylistErrorKind::TooLarge(bytes.len())));
     }
@@ -54,7 +57,7 @@ fn decode_bytes<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Cow<'a, str> {
     }
 }
 
-fn decode_utf16(bytes: &[u8], from_bytes: fn([u8; 2]) -> u16) -> Result<String, PlaylistError> {
+fn decode_utf16(bytes: &[u8], from_bytes: fn([u8; 2]) -> u16) -> Result<String, Box<PlaylistError>> {
     let (pairs, odd) = bytes.as_chunks::<2>();
     if !odd.is_empty() {
         return Err(PlaylistError::whole(PlaylistErrorKind::NotUtf8));

@@ -43,19 +43,20 @@ impl Variables {
     /// Replaces every `{$name}`. Values were substituted when they were defined, so nothing is read twice
     /// and no cycle can arise: a variable that is used before its definition is undefined.
     pub(super) fn substitute<'a>(&self, text: &'a str) -> Result<Cow<'a, str>, PlaylistErrorKind> {
-        if !(text.contains('{') && text.contains("{$")) {
+        if !text.contains('{') {
             return Ok(Cow::Borrowed(text));
         }
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
-        while let Some((before, after)) = rest.split_once("{$") {
+        while let Some((before, after)) = rest.split_once('{') {
             out.push_str(before);
-            if let Some((name, behind)) = after.split_once('}').filter(|(name, _)| is_name(name)) {
+            let reference = after.strip_prefix('$').and_then(|after| after.split_once('}'));
+            if let Some((name, behind)) = reference.filter(|(name, _)| is_name(name)) {
                 let undefined = || PlaylistErrorKind::UndefinedVariable(Shown(name).to_string());
                 out.push_str(self.get(name).ok_or_else(undefined)?);
                 rest = behind;
             } else {
-                out.push_str("{$");
+                out.push('{');
                 rest = after;
             }
             // Values that hold values double with every line: the limit of a line holds for the result too.
