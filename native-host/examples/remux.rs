@@ -34,9 +34,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             ..SegmentInput::default()
         })?;
     }
-    let merged = merger.finish()?;
+    let outcome = merger.finish()?;
     #[expect(clippy::cast_precision_loss, reason = "shown to three digits")]
     let megabytes_per_second = bytes as f64 / 1e6 / begin.elapsed().as_secs_f64();
-    println!("{merged:#?}\n{megabytes_per_second:.0} MB/s");
+    println!("{outcome:#?}\n{megabytes_per_second:.0} MB/s");
     Ok(())
 }

@@ -228,3 +228,112 @@ pub fn rescale(time: i64, from_hz: u32, to_hz: u32) -> i64 {
     let (from, scaled) = (i128::from(from_hz), i128::from(time) * i128::from(to_hz));
     i64::try_from((scaled + from / 2).div_euclid(from)).unwrap_or(if time < 0 { i64::MIN } else { i64::MAX })
 }
+
+#[cfg(test)]
+mod tests {
+    use weir_core::protocol::TrackKind;
+
+    use super::*;
+
+    const VIDEO: StreamId = StreamId {
+        kind: TrackKind::Video,
+        ordinal: 0,
+    };
+    const SECOND: i64 = CLOCK_HZ as i64;
+    const TAGGED: Edge = Edge {
+        discontinuity: true,
+        missing: 0,
+    };
+
+    /// Plays a segment of six seconds of one playlist that begins at this source time; returns its output time.
+    fn segment(timeline: &mut Timeline, playlist: usize, first: i64, edge: Edge) -> i64 {
+        let mut epoch = timeline.enter(playlist, &[(VIDEO, first)], SourceClock::Wrapping, edge);
+        let begin = epoch.map(first, SourceClock::Wrapping);
+        timeline.leave(playlist, epoch, [(VIDEO, begin + 6 * SECOND)]);
+        begin
+    }
+
+    #[test]
+    fn source_time_goes_on_while_it_can() {
+        let mut timeline = Timeline::new(1);
+        assert_eq!(
+            segment(&mut timeline, 0, 10 * SECOND, Edge::default()),
+            10 * SECOND
+        );
+        // Within the tolerances of an overlap and of a pause.
+        assert_eq!(
+            segment(&mut timeline, 0, 16 * SECOND - 8_000, Edge::default()),
+            16 * SECOND - 8_000
+        );
+        assert_eq!(
+            segment(&mut timeline, 0, 22 * SECOND + 70_000, Edge::default()),
+            22 * SECOND + 70_000
+        );
+    }
+
+    #[test]
+    fn wraps_go_on() {
+        let mut timeline = Timeline::new(2);
+        let begin = WRAP - 3 * SECOND;
+        assert_eq!(segment(&mut timeline, 0, begin, Edge::default()), begin);
+        assert_eq!(
+            segment(&mut timeline, 0, 3 * SECOND, Edge::default()),
+            begin + 6 * SECOND
+        );
+        // A playlist that begins just behind the wrap is beside the other, not 26 hours before it.
+        assert_eq!(segment(&mut timeline, 1, 0, Edge::default()), WRAP);
+    }
+
+    #[test]
+    fn jumps_are_closed() {
+        for edge in [Edge::default(), TAGGED] {
+            let mut timeline = Timeline::new(1);
+            segment(&mut timeline, 0, 100 * SECOND, Edge::default());
+            assert_eq!(
+                segment(&mut timeline, 0, SECOND, edge),
+                106 * SECOND,
+                "back, {edge:?}"
+            );
+            assert_eq!(
+                segment(&mut timeline, 0, 500 * SECOND, edge),
+                112 * SECOND,
+                "ahead, {edge:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_playlists_share_the_offset() {
+        let mut timeline = Timeline::new(2);
+        for playlist in 0..2 {
+            segment(&mut timeline, playlist, 10 * SECOND, Edge::default());
+        }
+        // The audio begins 2,000 ticks later on both sides of the discontinuity: that stays.
+        assert_eq!(segment(&mut timeline, 0, 900 * SECOND, TAGGED), 16 * SECOND);
+        assert_eq!(
+            segment(&mut timeline, 1, 900 * SECOND + 2_000, TAGGED),
+            16 * SECOND + 2_000
+        );
+    }
+
+    #[test]
+    fn a_gap_stays_a_hole() {
+        let gap = Edge {
+            discontinuity: false,
+            missing: 6 * SECOND,
+        };
+        let mut timeline = Timeline::new(1);
+        segment(&mut timeline, 0, 0, Edge::default());
+        assert_eq!(segment(&mut timeline, 0, 12 * SECOND, gap), 12 * SECOND);
+        // Also when the clock starts anew behind it.
+        assert_eq!(segment(&mut timeline, 0, 5 * SECOND, gap), 24 * SECOND);
+    }
+
+    #[test]
+    fn rescaling_rounds_to_the_nearest_and_saturates() {
+        assert_eq!(rescale(1, 44_100, 90_000), 2);
+        assert_eq!(rescale(-1, 44_100, 90_000), -2);
+        assert_eq!(rescale(i64::MAX, 1, 90_000), i64::MAX);
+        assert_eq!(rescale(5, 0, 90_000), 5);
+    }
+}

@@ -8,6 +8,8 @@ use memchr::memmem;
 pub(super) struct StartCode {
     /// The start code's first byte; the zero that a four-byte one begins with counts.
     pub(super) at: usize,
+    /// The first byte of its last three.
+    pub(super) short: usize,
     /// The NAL unit's first byte.
     pub(super) nal: usize,
 }
@@ -38,8 +40,14 @@ impl Scanner {
         let after_zero = at.checked_sub(1).filter(|&before| bytes.get(before) == Some(&0));
         Some(StartCode {
             at: after_zero.unwrap_or(at),
+            short: at,
             nal,
         })
+    }
+
+    /// How much of the buffer holds no further start code; the zero before one that begins here is not counted.
+    pub(super) fn searched(&self) -> usize {
+        self.from.saturating_sub(1)
     }
 
     /// The first `count` bytes of the buffer are gone.

@@ -1,16 +1,14 @@
 //! H.264 in byte stream format (ISO/IEC 14496-10, annex B) -> access units as ISO/IEC 14496-15 stores them.
 
-use std::collections::BTreeMap;
-
-use bytes::{BufMut, Bytes};
+use bytes::BufMut;
 use h264_reader::nal::sps::SeqParameterSet;
 use h264_reader::rbsp::{BitRead, BitReader, ByteReader, decode_nal};
 
-use super::annex_b::{LENGTH_BYTES, NalUnits, Scanner, StartCode};
-use super::buffer::StreamBuffer;
-use super::clock::FrameClock;
+use super::annex_b::LENGTH_BYTES;
+use super::byte_stream::{NalSyntax, Role, ZeroAtBorder};
+use super::parameter_sets::ParameterSets;
 use super::sample_entry::{self, Picture};
-use super::{CLOCK_HZ, ElementaryStream, Format, Sample, Timestamps, Unit};
+use super::{CLOCK_HZ, Format};
 
 /// NAL unit types (table 7-1).
 mod nal_type {
@@ -23,192 +21,53 @@ mod nal_type {
     pub(super) const ACCESS_UNIT_DELIMITER: u8 = 9;
 }
 
-/// Bytes of a NAL unit that are enough to read its type and `first_mb_in_slice`.
-const HEADER_BYTES: usize = 8;
-
-/// Cuts an H.264 byte stream into access units.
+/// What H.264's NAL units say.
 #[derive(Debug, Default)]
 pub(super) struct H264 {
-    buffer: StreamBuffer,
-    scanner: Scanner,
-    unit: AccessUnit,
-    clock: FrameClock,
-    parameter_sets: ParameterSets,
-    /// A key frame with its parameter sets has come: what comes before can't be decoded.
-    started: bool,
-    dropped: u64,
+    sps: ParameterSets,
+    pps: ParameterSets,
+    changed: bool,
 }
 
-/// The access unit that is being put together.
-#[derive(Debug, Default)]
-struct AccessUnit {
-    /// Where it begins in the buffer; None before the first NAL unit.
-    begin: Option<usize>,
-    timestamps: Option<Timestamps>,
-    nal_units: NalUnits,
-    /// `first_mb_in_slice` of its last slice; None before the first slice.
-    last_first_mb: Option<u32>,
-    idr: bool,
-}
+impl NalSyntax for H264 {
+    /// Type and `first_mb_in_slice`.
+    const HEADER_BYTES: usize = 8;
 
-impl ElementaryStream for H264 {
-    fn begin_pes(&mut self, timestamps: Option<Timestamps>) {
-        if let Some(timestamps) = timestamps {
-            self.clock.mark(timestamps.dts);
-            self.buffer.mark(timestamps);
-        }
-    }
+    const ZERO_AT_BORDER: ZeroAtBorder = ZeroAtBorder::BeginsUnit;
 
-    fn data(&mut self, bytes: &[u8]) {
-        self.buffer.extend(bytes);
-    }
-
-    fn drain(&mut self, out: &mut Vec<Unit>) {
-        self.scan(HEADER_BYTES, out);
-    }
-
-    fn flush(&mut self, out: &mut Vec<Unit>) {
-        self.scan(1, out);
-        self.finish_unit(self.buffer.len(), out);
-        self.buffer.discard(usize::MAX);
-        self.scanner = Scanner::default();
-        if self.dropped > 0 {
-            tracing::info!(
-                dropped = self.dropped,
-                "left out pictures before the first key frame"
-            );
-            self.dropped = 0;
-        }
-    }
-
-    fn end(&self) -> Option<i64> {
-        self.clock.end()
-    }
-}
-
-impl H264 {
-    /// Reads the NAL units of which this many bytes are there.
-    fn scan(&mut self, header_bytes: usize, out: &mut Vec<Unit>) {
-        while let Some(code) = self.scanner.next(self.buffer.bytes(), header_bytes) {
-            self.nal_unit(code, out);
-        }
-        let done = self.unit.begin.unwrap_or(0);
-        self.buffer.discard(done);
-        self.scanner.discard(done);
-        self.unit.nal_units.discard(done);
-        self.unit.begin = self.unit.begin.map(|_| 0);
-    }
-
-    fn nal_unit(&mut self, code: StartCode, out: &mut Vec<Unit>) {
-        let header = self.buffer.bytes().get(code.nal..).unwrap_or_default();
-        let header = header.get(..HEADER_BYTES).unwrap_or(header);
-        let kind = header.first().map_or(0, |byte| byte & 0x1f);
-        let first_mb = match kind {
-            nal_type::SLICE | nal_type::PARTITION_A | nal_type::IDR_SLICE => Some(first_mb_in_slice(header)),
-            _ => None,
-        };
-        // A delimiter is not always there: an access unit also begins with what can only stand before its first slice
-        // (7.4.1.2.3), and with a slice that does not go on behind the last one.
-        let begins = match (kind, first_mb, self.unit.last_first_mb) {
-            (_, Some(first_mb), Some(last)) => first_mb <= last,
-            (nal_type::SEI..=nal_type::ACCESS_UNIT_DELIMITER, None, Some(_)) => true,
-            _ => false,
-        };
-        if begins {
-            self.finish_unit(code.at, out);
-        }
-        if self.unit.begin.is_none() {
-            self.unit.begin = Some(code.at);
-            self.unit.timestamps = self.buffer.take_mark(code.at);
-        }
-        self.unit.nal_units.close(code.at);
-        self.unit.nal_units.open(code.nal);
-        self.unit.last_first_mb = first_mb.or(self.unit.last_first_mb);
-        self.unit.idr |= kind == nal_type::IDR_SLICE;
-    }
-
-    /// Hands out the access unit, which ends before `end`.
-    fn finish_unit(&mut self, end: usize, out: &mut Vec<Unit>) {
-        let mut unit = std::mem::take(&mut self.unit);
-        unit.nal_units.close(end);
-        if unit.begin.is_none() {
-            return;
-        }
-        let times = self.clock.frame(unit.timestamps);
-        let bytes = self.buffer.bytes();
-        let mut key = unit.idr;
-        let mut changed = false;
-        for nal in unit.nal_units.slices(bytes) {
-            match nal.first().map_or(0, |byte| byte & 0x1f) {
-                nal_type::SPS => changed |= self.parameter_sets.add_sps(without_trailing_zeros(nal)),
-                nal_type::PPS => self.parameter_sets.add_pps(without_trailing_zeros(nal)),
-                nal_type::SEI => key |= is_recovery_point(nal),
-                _ => {}
+    /// See 7.4.1.2.3.
+    fn role(header: &[u8]) -> Role {
+        match nal_unit_type(header) {
+            nal_type::SLICE | nal_type::PARTITION_A | nal_type::IDR_SLICE => {
+                Role::Slice(Some(first_mb_in_slice(header)))
             }
-        }
-        if (changed || !self.started) && key {
-            match self.parameter_sets.format() {
-                Some(format) => {
-                    self.started = true;
-                    out.push(Unit::Format(format));
-                }
-                None if self.started => {
-                    tracing::warn!("a sequence parameter set without picture parameter set");
-                }
-                None => {}
-            }
-        }
-        if !self.started {
-            self.dropped += 1;
-            return;
-        }
-        out.push(Unit::Sample(Sample {
-            dts: times.dts,
-            pts: times.pts,
-            duration: u32::try_from(self.clock.frame_duration()).unwrap_or(0),
-            sync: key,
-            data: unit.nal_units.length_prefixed(bytes),
-        }));
-    }
-}
-
-/// The parameter sets that hold now, by their ids.
-#[derive(Debug, Default)]
-struct ParameterSets {
-    sps: BTreeMap<u32, Bytes>,
-    pps: BTreeMap<u32, Bytes>,
-}
-
-impl ParameterSets {
-    /// Returns whether it is new or differs from the one with its id.
-    fn add_sps(&mut self, nal: &[u8]) -> bool {
-        // The id stands behind profile, constraints and level.
-        let id = BitReader::new(nal.get(4..).unwrap_or_default())
-            .read_ue("seq_parameter_set_id")
-            .unwrap_or(0);
-        let changed = self.sps.get(&id).is_none_or(|known| known != nal);
-        if changed {
-            self.sps.insert(id, Bytes::copy_from_slice(nal));
-        }
-        changed
-    }
-
-    fn add_pps(&mut self, nal: &[u8]) {
-        let id = BitReader::new(nal.get(1..).unwrap_or_default())
-            .read_ue("pic_parameter_set_id")
-            .unwrap_or(0);
-        if self.pps.get(&id).is_none_or(|known| known != nal) {
-            self.pps.insert(id, Bytes::copy_from_slice(nal));
+            nal_type::SEI..=nal_type::ACCESS_UNIT_DELIMITER => Role::Leading,
+            _ => Role::Other,
         }
     }
 
-    /// None before both kinds are there.
+    fn read(&mut self, nal: &[u8]) -> bool {
+        match nal_unit_type(nal) {
+            nal_type::IDR_SLICE => return true,
+            nal_type::SEI => return is_recovery_point(nal),
+            // The id stands behind profile, constraints and level.
+            nal_type::SPS => self.changed |= self.sps.add(leading_ue(nal, 4), nal),
+            nal_type::PPS => _ = self.pps.add(leading_ue(nal, 1), nal),
+            _ => {}
+        }
+        false
+    }
+
+    fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
     fn format(&self) -> Option<Format> {
-        let sps = self.sps.values().next()?;
+        let sps = self.sps.first()?;
         let [_, profile, constraints, level, ..] = **sps else {
             return None;
         };
-        self.pps.values().next()?;
+        self.pps.first()?;
         let picture = picture(sps);
         Some(Format {
             codec: format!("avc1.{profile:02x}{constraints:02x}{level:02x}"),
@@ -218,47 +77,50 @@ impl ParameterSets {
             presentation_start: None,
         })
     }
+}
 
+impl H264 {
     /// `AVCDecoderConfigurationRecord` (ISO/IEC 14496-15, 5.3.3.1).
     fn configuration(&self, first_sps: &[u8]) -> Vec<u8> {
         let mut out = vec![1];
         out.put_slice(first_sps.get(1..4).unwrap_or(&[0; 3]));
         out.push(0xfc | u8::try_from(LENGTH_BYTES - 1).unwrap_or(3));
-        // The counts have 5 and 8 bits: ids go up to 31 and 255.
-        let put_sets = |out: &mut Vec<u8>, count_marks: u8, max: usize, sets: &BTreeMap<u32, Bytes>| {
-            let count = sets.len().min(max);
-            out.push(count_marks | u8::try_from(count).unwrap_or(0));
-            for set in sets.values().take(count) {
-                out.put_u16(u16::try_from(set.len()).unwrap_or(u16::MAX));
-                out.put_slice(set.get(..usize::from(u16::MAX)).unwrap_or(set));
-            }
-        };
-        put_sets(&mut out, 0xe0, 31, &self.sps);
-        put_sets(&mut out, 0, 255, &self.pps);
+        // Reserved bits are ones; the counts have 5 and 8 bits, and ids go up to 31 and 255.
+        let (sps_count, pps_count) = (self.sps.count(31), self.pps.count(255));
+        out.push(0xe0 | sps_count);
+        self.sps.write(&mut out, sps_count);
+        out.push(pps_count);
+        self.pps.write(&mut out, pps_count);
         if matches!(first_sps.get(1), Some(100 | 110 | 122 | 144)) {
             let chroma = parse_sps(first_sps).map(|sps| sps.chroma_info);
-            let depth = |bits: u8| 0xf8 | bits & 7;
-            out.push(
-                0xfc | chroma
-                    .as_ref()
-                    .map_or(1, |chroma| chroma.chroma_format.to_u32().to_be_bytes()[3] & 3),
-            );
-            out.push(depth(
-                chroma.as_ref().map_or(0, |chroma| chroma.bit_depth_luma_minus8),
-            ));
-            out.push(depth(
-                chroma.as_ref().map_or(0, |chroma| chroma.bit_depth_chroma_minus8),
-            ));
-            out.push(0);
+            let (format, luma_depth, chroma_depth) = chroma.map_or((1, 0, 0), |chroma| {
+                let format = u8::try_from(chroma.chroma_format.to_u32()).unwrap_or(1);
+                (
+                    format,
+                    chroma.bit_depth_luma_minus8,
+                    chroma.bit_depth_chroma_minus8,
+                )
+            });
+            out.put_slice(&[
+                0xfc | format & 3,
+                0xf8 | luma_depth & 7,
+                0xf8 | chroma_depth & 7,
+                0,
+            ]);
         }
         out
     }
 }
 
-/// Zero bytes between a NAL unit and the next start code (B.1) are no part of it.
-fn without_trailing_zeros(nal: &[u8]) -> &[u8] {
-    let length = nal.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    nal.get(..length).unwrap_or(nal)
+fn nal_unit_type(nal: &[u8]) -> u8 {
+    nal.first().map_or(0, |byte| byte & 0x1f)
+}
+
+/// The number that the bits from this byte on begin with.
+fn leading_ue(nal: &[u8], at: usize) -> u32 {
+    BitReader::new(nal.get(at..).unwrap_or_default())
+        .read_ue("parameter set id")
+        .unwrap_or(0)
 }
 
 fn parse_sps(nal: &[u8]) -> Option<SeqParameterSet> {

@@ -1,12 +1,21 @@
 //! Elementary streams -> access units, one file a codec.
 
 mod aac;
+mod ac3;
 mod annex_b;
 mod buffer;
+mod byte_stream;
 mod clock;
 mod esds;
+mod frame_stream;
 mod h264;
+mod hevc;
+mod mpeg_audio;
+mod parameter_sets;
 mod sample_entry;
+
+use byte_stream::ByteStream;
+use frame_stream::FrameStream;
 
 use super::{CLOCK_HZ, Format, Sample};
 
@@ -46,16 +55,25 @@ pub(super) trait ElementaryStream: std::fmt::Debug + Send {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Codec {
     H264,
+    Hevc,
     /// AAC in ADTS frames.
     Aac,
+    /// MP3, and layers I and II.
+    MpegAudio,
+    Ac3,
+    Eac3,
 }
 
 impl Codec {
     /// A reader for a stream of this codec.
     pub(super) fn reader(self) -> Box<dyn ElementaryStream> {
         match self {
-            Self::H264 => Box::<h264::H264>::default(),
-            Self::Aac => Box::<aac::Aac>::default(),
+            Self::H264 => Box::<ByteStream<h264::H264>>::default(),
+            Self::Hevc => Box::<ByteStream<hevc::Hevc>>::default(),
+            Self::Aac => Box::<FrameStream<aac::Aac>>::default(),
+            Self::MpegAudio => Box::<FrameStream<mpeg_audio::MpegAudio>>::default(),
+            Self::Ac3 => Box::<FrameStream<ac3::Ac3>>::default(),
+            Self::Eac3 => Box::<FrameStream<ac3::Eac3>>::default(),
         }
     }
 }

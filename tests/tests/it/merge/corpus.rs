@@ -52,6 +52,11 @@ equal_to_ffmpeg! {
     timed_metadata_is_left_out: "shaka-player/assets", ["id3-metadata.ts"];
     no_access_unit_delimiters: "media/ts", ["sample_h264_no_access_unit_delimiters.ts"];
     tables_behind_their_packets: "mux.js/segments", ["test-middle-pat-pmt.ts"];
+    hevc_main_10: "shaka-player/hls-ts-h265", ["0.ts"];
+    hevc_delimiters_with_trailing_zero: "media/ts", ["sample_h265.ts"];
+    mp3_and_timed_metadata: "shaka-player/hls-ts-mp3", ["media_w239891843_0.ts"];
+    h264_and_mpeg_layer_2: "media/ts", ["sample_h264_mpeg_audio.ts"];
+    enhanced_ac3: "media/ts", ["sample_eac3.ts"];
     fragmented_with_empty_edit: "shaka-player/hls-mp4-muxed-aac-h264", ["init.mp4", "hls11.m4s"];
     fragmented_two_segments: "media/multi-segment", ["init.mp4", "playlist0.m4s", "playlist1.m4s"];
     fragmented_single_file: "mp4ff/testdata", ["cbcsdec.mp4"];

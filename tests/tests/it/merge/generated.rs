@@ -123,6 +123,38 @@ fn ts_sap_interlaced_11025_hz() {
 }
 
 #[test]
+fn ts_hevc_and_ac3() {
+    let more = &[
+        "-c:v",
+        "libx265",
+        "-x265-params",
+        "log-level=none:bframes=3",
+        "-c:a",
+        "ac3",
+    ];
+    check(
+        "ts_hevc_and_ac3",
+        &Encode {
+            more,
+            sample_rate: "48000",
+            ..PLAIN
+        },
+    );
+}
+
+#[test]
+fn ts_mp3() {
+    let more = &["-c:a", "libmp3lame"];
+    check("ts_mp3", &Encode { more, ..PLAIN });
+}
+
+#[test]
+fn ts_enhanced_ac3_44100_hz() {
+    let more = &["-c:a", "eac3"];
+    check("ts_enhanced_ac3_44100_hz", &Encode { more, ..PLAIN });
+}
+
+#[test]
 fn fragmented_muxed() {
     check(
         "fragmented_muxed",

@@ -135,15 +135,14 @@ fn check_one_playlist(playlist: Playlist, folder: &Path) -> Merged {
 fn check_sound(ours: &Path, merged: &Merged) {
     assert_eq!(media::decode_errors(ours).unwrap(), "", "{}", ours.display());
     assert_eq!(merged.bytes, fs::metadata(ours).unwrap().len());
-    let counted: u64 = media::packets(ours)
-        .unwrap()
-        .iter()
-        .map(|stream| stream.packets.len() as u64)
-        .sum();
-    assert_eq!(
-        merged.tracks.iter().map(|track| track.samples).sum::<u64>(),
-        counted
-    );
+    let streams = media::packets(ours).unwrap();
+    assert_eq!(merged.tracks.len(), streams.len());
+    for (track, stream) in merged.tracks.iter().zip(&streams) {
+        // ffmpeg cuts the samples of E-AC-3 up again.
+        if stream.codec != "eac3" {
+            assert_eq!(track.samples, stream.packets.len() as u64, "{track:?}");
+        }
+    }
 }
 
 /// Our file, the segments in one, and ffmpeg's file.

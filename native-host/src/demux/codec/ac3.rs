@@ -1,0 +1,220 @@
+//! AC-3 and E-AC-3 (ETSI TS 102 366).
+
+use h264_reader::rbsp::{BitRead, BitReader, BitReaderError};
+
+use super::frame_stream::{Frame, FrameSyntax};
+use super::{Format, sample_entry};
+
+/// Samples of an audio block, of which AC-3 frames have six.
+const BLOCK_SAMPLES: u32 = 256;
+const FRAME_SAMPLES: u32 = 6 * BLOCK_SAMPLES;
+
+/// Kilobits a second by `frmsizecod / 2`.
+const BIT_RATES: [u32; 19] = [
+    32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640,
+];
+
+const SAMPLE_RATES: [u32; 3] = [48_000, 44_100, 32_000];
+
+/// Channels by `acmod`, without the LFE.
+const CHANNELS: [u16; 8] = [2, 1, 2, 3, 3, 4, 4, 5];
+
+/// What the configuration boxes of both hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Config {
+    rate_code: u8,
+    sample_rate: u32,
+    bitstream_id: u8,
+    bitstream_mode: u8,
+    audio_mode: u8,
+    lfe: bool,
+    /// Kilobits a second.
+    bit_rate: u32,
+}
+
+/// AC-3 frames.
+#[derive(Debug)]
+pub(super) struct Ac3;
+
+/// E-AC-3 frames.
+#[derive(Debug)]
+pub(super) struct Eac3;
+
+impl FrameSyntax for Ac3 {
+    type Config = Config;
+
+    const SYNC_BYTE: u8 = 0x0b;
+    const HEADER_BYTES: usize = 8;
+
+    fn parse(bytes: &[u8]) -> Option<Frame<Config>> {
+        let header = bytes.get(..Self::HEADER_BYTES)?;
+        header
+            .starts_with(&[0x0b, 0x77])
+            .then(|| parse_ac3(header).ok().flatten())?
+    }
+
+    /// `AC3SpecificBox` (annex F.4).
+    fn format(config: Config) -> Format {
+        let rate_index = BIT_RATES
+            .iter()
+            .position(|&rate| rate == config.bit_rate)
+            .unwrap_or(0);
+        let bits = u32::from(config.rate_code) << 22
+            | u32::from(config.bitstream_id) << 17
+            | u32::from(config.bitstream_mode) << 14
+            | u32::from(config.audio_mode) << 11
+            | u32::from(config.lfe) << 10
+            | u32::try_from(rate_index).unwrap_or(0) << 5;
+        let [_, dac3 @ ..] = bits.to_be_bytes();
+        config.format("ac-3", (*b"ac-3", b"dac3"), &dac3)
+    }
+}
+
+impl FrameSyntax for Eac3 {
+    type Config = Config;
+
+    const SYNC_BYTE: u8 = 0x0b;
+    const HEADER_BYTES: usize = 6;
+    const SAMPLES_OF_SAMPLE: u32 = FRAME_SAMPLES;
+
+    fn parse(bytes: &[u8]) -> Option<Frame<Config>> {
+        let header = bytes.get(..Self::HEADER_BYTES)?;
+        header
+            .starts_with(&[0x0b, 0x77])
+            .then(|| parse_eac3(header).ok().flatten())?
+    }
+
+    /// A dependent substream's frame has another channel layout than the one it adds to.
+    fn follows(next: &Frame<Config>, frame: &Frame<Config>) -> bool {
+        next.config.sample_rate == frame.config.sample_rate
+    }
+
+    /// The bit rate may vary.
+    fn same_format(next: &Config, known: &Config) -> bool {
+        Config { bit_rate: 0, ..*next }
+            == Config {
+                bit_rate: 0,
+                ..*known
+            }
+    }
+
+    /// `EC3SpecificBox` (annex F.6), of one independent substream.
+    fn format(config: Config) -> Format {
+        let [rate_high, rate_low] = (u16::try_from(config.bit_rate & 0x1fff).unwrap_or(0) << 3).to_be_bytes();
+        let substream = u32::from(config.rate_code) << 22
+            | u32::from(config.bitstream_id) << 17
+            | u32::from(config.bitstream_mode) << 12
+            | u32::from(config.audio_mode) << 9
+            | u32::from(config.lfe) << 8;
+        let [_, first, second, third] = substream.to_be_bytes();
+        config.format(
+            "ec-3",
+            (*b"ec-3", b"dec3"),
+            &[rate_high, rate_low, first, second, third],
+        )
+    }
+}
+
+impl Config {
+    fn format(self, codec: &str, kinds: ([u8; 4], &[u8; 4]), configuration: &[u8]) -> Format {
+        let channels = CHANNELS.get(usize::from(self.audio_mode)).copied().unwrap_or(2) + u16::from(self.lfe);
+        Format {
+            codec: codec.to_owned(),
+            timescale: self.sample_rate,
+            sample_entry: sample_entry::audio(kinds.0, channels, self.sample_rate, (kinds.1, configuration)),
+            display: (0, 0),
+            presentation_start: None,
+        }
+    }
+}
+
+/// `syncinfo` and the beginning of `bsi` (4.3.1, 4.3.2).
+fn parse_ac3(header: &[u8]) -> Result<Option<Frame<Config>>, BitReaderError> {
+    let mut bits = BitReader::new(header);
+    bits.skip(32, "syncword, crc1")?;
+    let rate_code = bits.read::<2, u8>("fscod")?;
+    let size_code = bits.read::<6, u8>("frmsizecod")?;
+    let bitstream_id = bits.read::<5, u8>("bsid")?;
+    let bitstream_mode = bits.read::<3, u8>("bsmod")?;
+    let audio_mode = bits.read::<3, u8>("acmod")?;
+    if audio_mode & 1 == 1 && audio_mode != 1 {
+        bits.skip(2, "cmixlev")?;
+    }
+    if audio_mode & 4 == 4 {
+        bits.skip(2, "surmixlev")?;
+    }
+    if audio_mode == 2 {
+        bits.skip(2, "dsurmod")?;
+    }
+    let lfe = bits.read_bit("lfeon")?;
+    let (sample_rate, bit_rate) = match (
+        SAMPLE_RATES.get(usize::from(rate_code)),
+        BIT_RATES.get(usize::from(size_code >> 1)),
+    ) {
+        (Some(&sample_rate), Some(&bit_rate)) if bitstream_id <= 8 => (sample_rate, bit_rate),
+        _ => return Ok(None),
+    };
+    // In words of 16 bits; 44.1 kHz does not divide and alternates.
+    let alternate = u32::from(size_code & 1) * u32::from(sample_rate == 44_100);
+    let words = bit_rate * 1000 / 16 * FRAME_SAMPLES / sample_rate + alternate;
+    let config = Config {
+        rate_code,
+        sample_rate,
+        bitstream_id,
+        bitstream_mode,
+        audio_mode,
+        lfe,
+        bit_rate,
+    };
+    Ok(usize::try_from(words * 2).ok().map(|bytes| Frame {
+        config,
+        bytes,
+        header_bytes: 0,
+        samples: FRAME_SAMPLES,
+    }))
+}
+
+/// The beginning of `bsi` (annex E.1.2.2).
+fn parse_eac3(header: &[u8]) -> Result<Option<Frame<Config>>, BitReaderError> {
+    const DEPENDENT: u8 = 1;
+    let mut bits = BitReader::new(header);
+    bits.skip(16, "syncword")?;
+    let stream_type = bits.read::<2, u8>("strmtyp")?;
+    let substream = bits.read::<3, u8>("substreamid")?;
+    let bytes = (u32::from(bits.read::<11, u16>("frmsiz")?) + 1) * 2;
+    let rate_code = bits.read::<2, u8>("fscod")?;
+    let block_code = bits.read::<2, u8>("numblkscod or fscod2")?;
+    let audio_mode = bits.read::<3, u8>("acmod")?;
+    let lfe = bits.read_bit("lfeon")?;
+    let bitstream_id = bits.read::<5, u8>("bsid")?;
+    // The fourth code halves the rates, and then frames have six blocks.
+    let (rate, blocks) = match rate_code {
+        3 => (SAMPLE_RATES.get(usize::from(block_code)).map(|rate| rate / 2), 6),
+        code => (
+            SAMPLE_RATES.get(usize::from(code)).copied(),
+            [1, 2, 3, 6].get(usize::from(block_code)).copied().unwrap_or(6),
+        ),
+    };
+    let Some(sample_rate) = rate.filter(|_| (11..=16).contains(&bitstream_id) && stream_type < 3) else {
+        return Ok(None);
+    };
+    let own_samples = blocks * BLOCK_SAMPLES;
+    let config = Config {
+        rate_code,
+        sample_rate,
+        bitstream_id,
+        bitstream_mode: 0,
+        audio_mode,
+        lfe,
+        bit_rate: bytes * 8 * (sample_rate / 100) / own_samples / 10,
+    };
+    // Further substreams are further parts of the same time.
+    let adds = stream_type == DEPENDENT || substream > 0;
+    let samples = if adds { 0 } else { own_samples };
+    Ok(usize::try_from(bytes).ok().map(|bytes| Frame {
+        config,
+        bytes,
+        header_bytes: 0,
+        samples,
+    }))
+}

@@ -1,0 +1,223 @@
+//! Audio that is a row of frames with a header each -> samples: the codecs differ only in their headers.
+
+use bytes::Bytes;
+use memchr::memchr_iter;
+
+use super::buffer::StreamBuffer;
+use super::clock::AudioClock;
+use super::{ElementaryStream, Format, Sample, Timestamps, Unit};
+
+/// What a frame's header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Frame<C> {
+    /// What holds for the whole stream.
+    pub(super) config: C,
+    /// Bytes of the frame with its header.
+    pub(super) bytes: usize,
+    /// Bytes at its beginning that a sample does not have.
+    pub(super) header_bytes: usize,
+    /// Samples of each channel; 0 for a frame that only adds to the one before.
+    pub(super) samples: u32,
+}
+
+/// How a codec's frames begin.
+pub(super) trait FrameSyntax: std::fmt::Debug + Send {
+    /// What holds for the whole stream, as far as headers tell.
+    type Config: Copy + PartialEq + std::fmt::Debug + Send;
+
+    /// The first byte of every frame.
+    const SYNC_BYTE: u8;
+
+    /// Bytes of a frame that tell all.
+    const HEADER_BYTES: usize;
+
+    /// Frames belong to one sample until it has this many samples of each channel. 0: each is a sample.
+    const SAMPLES_OF_SAMPLE: u32 = 0;
+
+    /// None where no frame can begin.
+    fn parse(header: &[u8]) -> Option<Frame<Self::Config>>;
+
+    /// Whether a frame may follow another in the same stream.
+    fn follows(next: &Frame<Self::Config>, frame: &Frame<Self::Config>) -> bool {
+        next.config == frame.config
+    }
+
+    /// Whether samples with these configurations have the same format.
+    fn same_format(next: &Self::Config, known: &Self::Config) -> bool {
+        next == known
+    }
+
+    /// The format of frames with this configuration; its time scale is the sample rate.
+    fn format(config: Self::Config) -> Format;
+}
+
+/// Cuts a row of frames into samples.
+#[derive(Debug)]
+pub(super) struct FrameStream<S: FrameSyntax> {
+    buffer: StreamBuffer,
+    config: Option<S::Config>,
+    clock: AudioClock,
+    /// The next frame is known to begin where the last one ended.
+    synced: bool,
+}
+
+/// Whether bytes may follow those in the buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum More {
+    MayCome,
+    Never,
+}
+
+/// Frames that make a sample; positions are those of the buffer.
+#[derive(Debug)]
+struct Group<C> {
+    begin: usize,
+    end: usize,
+    first: Frame<C>,
+    samples: u32,
+}
+
+impl<S: FrameSyntax> Default for FrameStream<S> {
+    fn default() -> Self {
+        Self {
+            buffer: StreamBuffer::default(),
+            config: None,
+            clock: AudioClock::default(),
+            synced: false,
+        }
+    }
+}
+
+impl<S: FrameSyntax> ElementaryStream for FrameStream<S> {
+    fn begin_pes(&mut self, timestamps: Option<Timestamps>) {
+        if let Some(timestamps) = timestamps {
+            self.buffer.mark(timestamps);
+        }
+    }
+
+    fn data(&mut self, bytes: &[u8]) {
+        self.buffer.extend(bytes);
+    }
+
+    fn drain(&mut self, out: &mut Vec<Unit>) {
+        self.cut(More::MayCome, out);
+    }
+
+    fn flush(&mut self, out: &mut Vec<Unit>) {
+        self.cut(More::Never, out);
+        self.buffer.discard(usize::MAX);
+        self.synced = false;
+    }
+
+    fn end(&self) -> Option<i64> {
+        self.clock.end()
+    }
+}
+
+impl<S: FrameSyntax> FrameStream<S> {
+    fn cut(&mut self, more: More, out: &mut Vec<Unit>) {
+        let mut groups: Vec<Group<S::Config>> = Vec::new();
+        let mut at = 0;
+        loop {
+            let bytes = self.buffer.bytes();
+            if !self.synced {
+                let (junk, sure) = find_frame::<S>(bytes.get(at..).unwrap_or_default(), more);
+                at += junk;
+                if !sure {
+                    break;
+                }
+            }
+            let rest = bytes.get(at..).unwrap_or_default();
+            match S::parse(rest) {
+                Some(frame) if frame.bytes <= rest.len() => {
+                    self.synced = true;
+                    add::<S>(&mut groups, frame, at);
+                    at += frame.bytes;
+                }
+                None if rest.len() >= S::HEADER_BYTES && self.synced => self.synced = false,
+                _ => break,
+            }
+        }
+        // The last sample may go on with a frame that has not come yet.
+        if S::SAMPLES_OF_SAMPLE > 0 && more == More::MayCome {
+            at = groups.pop().map_or(at, |group| group.begin);
+        }
+        let timestamps: Vec<Option<Timestamps>> = groups
+            .iter()
+            .map(|group| self.buffer.take_mark(group.begin))
+            .collect();
+        let bytes = self.buffer.split(at);
+        for (group, timestamps) in groups.into_iter().zip(timestamps) {
+            let data = bytes.slice(group.begin + group.first.header_bytes..group.end);
+            self.sample(group.first.config, group.samples, timestamps, data, out);
+        }
+    }
+
+    fn sample(
+        &mut self,
+        config: S::Config,
+        samples: u32,
+        timestamps: Option<Timestamps>,
+        data: Bytes,
+        out: &mut Vec<Unit>,
+    ) {
+        if self.config.is_none_or(|known| !S::same_format(&config, &known)) {
+            self.config = Some(config);
+            let format = S::format(config);
+            self.clock.set_rate(format.timescale);
+            out.push(Unit::Format(format));
+        }
+        let dts = self
+            .clock
+            .frame(timestamps.map(|timestamps| timestamps.pts), samples);
+        out.push(Unit::Sample(Sample {
+            dts,
+            pts: dts,
+            duration: samples,
+            sync: true,
+            data,
+        }));
+    }
+}
+
+/// Adds a frame to the last sample, or begins one with it.
+fn add<S: FrameSyntax>(groups: &mut Vec<Group<S::Config>>, frame: Frame<S::Config>, at: usize) {
+    let goes_on = |group: &Group<S::Config>| {
+        group.end == at && (frame.samples == 0 || group.samples < S::SAMPLES_OF_SAMPLE)
+    };
+    match groups.last_mut() {
+        Some(group) if goes_on(group) => {
+            group.end += frame.bytes;
+            group.samples += frame.samples;
+        }
+        _ => groups.push(Group {
+            begin: at,
+            end: at + frame.bytes,
+            first: frame,
+            samples: frame.samples,
+        }),
+    }
+}
+
+/// Where the first frame begins, and whether it is sure: a frame counts when another that fits follows it.
+/// What stands before is junk in any case.
+fn find_frame<S: FrameSyntax>(bytes: &[u8], more: More) -> (usize, bool) {
+    for at in memchr_iter(S::SYNC_BYTE, bytes) {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(frame) = S::parse(rest) else {
+            if rest.len() < S::HEADER_BYTES && more == More::MayCome {
+                return (at, false);
+            }
+            continue;
+        };
+        match rest
+            .get(frame.bytes..)
+            .filter(|next| next.len() >= S::HEADER_BYTES)
+        {
+            Some(next) if S::parse(next).is_some_and(|next| S::follows(&next, &frame)) => return (at, true),
+            Some(_) => {}
+            None => return (at, more == More::Never),
+        }
+    }
+    (bytes.len(), false)
+}

@@ -1,0 +1,42 @@
+//! Parameter sets of H.264 and HEVC.
+
+use std::collections::BTreeMap;
+
+use bytes::{BufMut, Bytes};
+
+/// The sets of one kind that hold now, by their ids.
+#[derive(Debug, Default)]
+pub(super) struct ParameterSets(BTreeMap<u32, Bytes>);
+
+impl ParameterSets {
+    /// Returns whether the set is new or differs from the one with its id.
+    pub(super) fn add(&mut self, id: u32, nal: &[u8]) -> bool {
+        // Zero bytes before the next start code (annex B) are no part of the set.
+        let length = nal.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        let nal = nal.get(..length).unwrap_or(nal);
+        let changed = self.0.get(&id).is_none_or(|known| known != nal);
+        if changed {
+            self.0.insert(id, Bytes::copy_from_slice(nal));
+        }
+        changed
+    }
+
+    /// The set with the lowest id.
+    pub(super) fn first(&self) -> Option<&Bytes> {
+        self.0.values().next()
+    }
+
+    /// How many are written when at most `limit` can be counted.
+    pub(super) fn count(&self, limit: u8) -> u8 {
+        u8::try_from(self.0.len()).unwrap_or(u8::MAX).min(limit)
+    }
+
+    /// Writes the first `count`, each behind its length in 16 bits.
+    pub(super) fn write(&self, out: &mut Vec<u8>, count: u8) {
+        let set_bytes = |set: &Bytes| u16::try_from(set.len()).unwrap_or(u16::MAX);
+        for set in self.0.values().take(usize::from(count)) {
+            out.put_u16(set_bytes(set));
+            out.put_slice(set.get(..usize::from(set_bytes(set))).unwrap_or(set));
+        }
+    }
+}
