@@ -12,8 +12,7 @@ pub trait Coded: std::error::Error {
     /// The code that the user interface translates.
     fn code(&self) -> ErrorCode;
 
-    /// The error as it is sent: its code, and its words with those of everything below it that they do
-    /// not already hold.
+    /// The error as it is sent: its code and its words.
     fn failure(&self) -> Failure {
         Failure {
             code: self.code(),
@@ -36,12 +35,7 @@ impl Coded for PlanError {
 
 impl Coded for MergeError {
     fn code(&self) -> ErrorCode {
-        let full = io_error_in(self).is_some_and(is_full);
-        if full {
-            ErrorCode::DiskFull
-        } else {
-            Self::code(self)
-        }
+        Self::code(self)
     }
 }
 

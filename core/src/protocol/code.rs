@@ -128,6 +128,10 @@ codes! {
     /// The caller's origin is missing or not on the list.
     UnauthorisedCaller = "unauthorised-caller", Peer;
     // --- the end of a job
+    /// Segments are missing: the output plays, and `gaps` lists them.
+    Gaps = "gaps", Server;
+    /// A live stream: the output holds what its playlist listed.
+    LiveWindow = "live-window", Playlist;
     /// Cancelled by the user.
     Cancelled = "cancelled", User;
     /// The browser closed the port.

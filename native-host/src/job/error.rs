@@ -5,6 +5,7 @@ use weir_core::protocol::{ErrorCode, KeyMethod, MediaSequence};
 
 use super::StopReason;
 use crate::decrypt::DecryptError;
+use crate::demux::DemuxError;
 use crate::error::{Coded, io_error_in};
 use crate::fetch::FetchError;
 use crate::keys::KeyError;
@@ -67,20 +68,19 @@ pub enum JobError {
         /// Why.
         error: DecryptError,
     },
-    /// A segment could not be merged.
-    #[error("segment {}: {error}", .sequence.0)]
-    Merge {
+    /// A segment holds nothing that can be merged.
+    #[error("segment {}: {source}", .sequence.0)]
+    Media {
         /// Which one.
         sequence: MediaSequence,
+        /// The code of `source`.
+        code: ErrorCode,
         /// Why.
-        error: MergeError,
+        source: DemuxError,
     },
-    /// The output could not be started.
+    /// The output cannot be written, or not as this container.
     #[error(transparent)]
-    Create(MergeError),
-    /// The output could not be finished.
-    #[error("at the end of the file: {0}")]
-    Finish(MergeError),
+    Merge(#[from] MergeError),
     /// The output's folder or name.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -107,7 +107,8 @@ impl Coded for JobError {
             Self::LinkExpired { .. } => ErrorCode::LinkExpired,
             Self::Key { error, .. } => error.code(),
             Self::Decrypt { error, .. } => error.code(),
-            Self::Merge { error, .. } | Self::Create(error) | Self::Finish(error) => Coded::code(error),
+            Self::Media { code, .. } => *code,
+            Self::Merge(error) => error.code(),
             Self::Output(error) => error.code(),
             Self::Stopped(StopReason::User) => ErrorCode::Cancelled,
             Self::Stopped(StopReason::BrowserGone) => ErrorCode::BrowserGone,
@@ -119,6 +120,19 @@ impl Coded for JobError {
 impl JobError {
     pub(super) fn internal(error: impl std::fmt::Display) -> Self {
         Self::Internal(error.to_string())
+    }
+
+    /// What the merger says of a segment, with the number that its playlist gives it.
+    pub(super) fn of_segment(sequence: MediaSequence, error: MergeError) -> Self {
+        let code = error.code();
+        match error {
+            MergeError::Segment { source, .. } => Self::Media {
+                sequence,
+                code,
+                source,
+            },
+            error => Self::Merge(error),
+        }
     }
 
     /// True when the stream can do without this segment: it is gone or not whole. A refused, unreachable or

@@ -72,10 +72,10 @@ fn work(
             Command::Push(sequence, segment) => {
                 merger
                     .push(segment)
-                    .map_err(|error| JobError::Merge { sequence, error })?;
+                    .map_err(|error| JobError::of_segment(sequence, error))?;
                 meter.merged();
             }
-            Command::Finish => return merger.finish().map(Some).map_err(JobError::Finish),
+            Command::Finish => return Ok(Some(merger.finish()?)),
         }
     }
     Ok(None)

@@ -156,7 +156,7 @@ pub fn refused(id: Option<JobId>, failure: Failure) -> Finished {
 struct Captured {
     output: std::path::PathBuf,
     merged: Merged,
-    gaps: Vec<(Gap, Failure)>,
+    gaps: Vec<(Gap, String)>,
 }
 
 async fn capture(
@@ -219,7 +219,7 @@ fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
         match Merger::create(&slot.part(), job.container, &hints) {
             Ok(merger) => return Ok((slot, merger)),
             Err(error) if error::is_taken(&error) => {}
-            Err(error) => return Err(JobError::Create(error)),
+            Err(error) => return Err(error.into()),
         }
     }
     Err(job.target.no_free_name().into())
@@ -229,16 +229,16 @@ fn succeeded(id: Option<JobId>, captured: Captured, segments: SegmentCounts, liv
     let Captured { output, merged, gaps } = captured;
     let error = match gaps.first() {
         Some((_, first)) => Some(Failure {
-            code: first.code,
+            code: ErrorCode::Gaps,
             message: format!(
                 "{} of {} segments are missing; the first: {}",
                 gaps.len(),
                 segments.total,
-                first.message
+                first
             ),
         }),
         None if live => Some(Failure {
-            code: ErrorCode::Unsupported,
+            code: ErrorCode::LiveWindow,
             message:
                 "the stream is live: what its playlist listed was captured, recording on is not supported yet"
                     .to_owned(),

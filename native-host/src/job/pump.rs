@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
-use weir_core::protocol::{ErrorCode, Failure, Gap, PlannedSegment};
+use weir_core::protocol::{Gap, PlannedSegment};
 
 use super::merging::MergeThread;
 use super::meter::Meter;
 use super::order::{self, Entry};
 use super::segments::{self, OpenGap, Preparer};
 use super::{Job, JobError, OnGap};
-use crate::error::Coded as _;
 use crate::fetch::{Client, Ordered, Window, ordered};
 
 /// How often bytes that came in are counted while a segment is under way.
@@ -24,7 +23,7 @@ pub(super) async fn run(
     client: Client,
     meter: &Arc<Meter>,
     merging: &mut MergeThread,
-) -> Result<Vec<(Gap, Failure)>, JobError> {
+) -> Result<Vec<(Gap, String)>, JobError> {
     let entries = order::interleaved(&job.plan);
     let planned = |entry: &Entry| job.plan.tracks.get(entry.track)?.segments.get(entry.segment);
     let wanted = entries
@@ -46,18 +45,11 @@ pub(super) async fn run(
         let input = match next(segment, &mut fetches, &mut preparer, meter).await {
             Ok(Some(input)) => input,
             Ok(None) => {
-                let message = format!(
+                let reason = format!(
                     "segment {}: the playlist says that it is missing",
                     segment.sequence.0
                 );
-                gaps.add(
-                    *entry,
-                    segment,
-                    Failure {
-                        code: ErrorCode::NothingToCapture,
-                        message,
-                    },
-                );
+                gaps.add(*entry, segment, reason);
                 continue;
             }
             Err(error) => {
@@ -101,13 +93,13 @@ async fn next(
 /// What is missing so far.
 struct Gaps {
     on_gap: OnGap,
-    found: Vec<(Gap, Failure)>,
+    found: Vec<(Gap, String)>,
     /// By track: what was left out since its last segment.
     open: Vec<Option<OpenGap>>,
 }
 
 impl Gaps {
-    fn add(&mut self, entry: Entry, segment: &PlannedSegment, reason: Failure) {
+    fn add(&mut self, entry: Entry, segment: &PlannedSegment, reason: String) {
         self.found.push((order::gap(entry, segment), reason));
         if let Some(open) = self.open.get_mut(entry.track) {
             let gap = open.get_or_insert_default();
@@ -122,7 +114,7 @@ impl Gaps {
             return Err(error);
         }
         tracing::warn!("gap: {error}");
-        self.add(entry, segment, error.failure());
+        self.add(entry, segment, error.to_string());
         Ok(())
     }
 

@@ -286,7 +286,7 @@ fn gaps_are_kept_when_asked_for() {
     let gap = &finished["gaps"][0];
     assert_eq!((&gap["track"], &gap["sequence"]), (&json!(0), &json!(2)));
     assert!((gap["startSeconds"].as_f64().unwrap() - 4.0).abs() < 0.1, "{gap}");
-    assert_eq!(finished["error"]["code"], "http-status");
+    assert_eq!(finished["error"]["code"], "gaps");
     assert!(home.path().join("b.mp4").exists());
 }
 
@@ -298,6 +298,7 @@ fn a_live_stream_is_incomplete() {
     let output = get(&home, &origin.url("/high/live.m3u8"), &["-o", "live.mp4"]);
     check_exit(&output, 3);
     let finished = last_event(&output).unwrap();
+    assert_eq!(finished["error"]["code"], "live-window");
     assert!(
         finished["error"]["message"].as_str().unwrap().contains("live"),
         "{finished}"
