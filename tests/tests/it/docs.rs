@@ -1,0 +1,64 @@
+//! The documents tell the truth where a test can check it.
+
+use std::path::Path;
+
+fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+fn document(name: &str) -> String {
+    std::fs::read_to_string(repository().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// What a document has in backticks that begins with one of the repository's folders.
+fn paths_in(text: &str) -> Vec<&str> {
+    const FOLDERS: [&str; 6] = ["core/", "wasm/", "extension/", "native-host/", "tests/", "xtask/"];
+    text.split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|quoted| FOLDERS.iter().any(|folder| quoted.starts_with(folder)) && !quoted.contains(' '))
+        .collect()
+}
+
+#[test]
+fn the_code_map_names_files_that_exist() {
+    let text = document("ARCHITECTURE.md");
+    let paths = paths_in(&text);
+    assert!(paths.len() > 40, "the code map has only {} paths", paths.len());
+    // Generated files are not in a fresh clone, but for the one that is committed.
+    let missing: Vec<_> = paths
+        .iter()
+        .filter(|path| !repository().join(path).exists())
+        .collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names what is not there: {missing:?}");
+}
+
+#[test]
+fn every_module_of_the_product_is_on_the_code_map() {
+    let text = document("ARCHITECTURE.md");
+    for folder in ["core/src", "native-host/src", "extension"] {
+        for entry in std::fs::read_dir(repository().join(folder)).expect("a folder of the product") {
+            let entry = entry.expect("an entry");
+            let name = entry.file_name().into_string().expect("a name in UTF-8");
+            let is_module = entry.path().is_dir() || name.ends_with(".rs") || name.ends_with(".js");
+            // What every crate and every npm folder has.
+            let ordinary = ["lib.rs", "error.rs", "log.rs", "generated", "node_modules", "icons", "tests"];
+            if is_module && !ordinary.contains(&name.as_str()) {
+                assert!(text.contains(&name), "ARCHITECTURE.md does not say what {folder}/{name} is");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_permission_of_the_extension_is_explained() {
+    let manifest: serde_json::Value =
+        serde_json::from_str(&document("extension/manifests/base.json")).expect("the base manifest");
+    let readme = document("README.md");
+    let permissions = manifest["permissions"].as_array().expect("a list of permissions");
+    assert!(!permissions.is_empty());
+    for permission in permissions {
+        let name = permission.as_str().expect("a permission's name");
+        assert!(readme.contains(&format!("| `{name}` |")), "README.md does not explain `{name}`");
+    }
+}
