@@ -3,14 +3,15 @@
 mod captures;
 mod cli;
 mod cli_get;
+mod docs;
 mod fetch;
 mod fetch_faults;
 mod fetch_hops;
 mod fetch_keys;
 mod fetch_ordered;
 mod fetch_tls;
-mod merge;
 mod host;
 mod host_frames;
+mod merge;
 mod origin;
 mod protocol;
