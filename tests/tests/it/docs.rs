@@ -30,7 +30,10 @@ fn the_code_map_names_files_that_exist() {
         .iter()
         .filter(|path| !repository().join(path).exists())
         .collect();
-    assert!(missing.is_empty(), "ARCHITECTURE.md names what is not there: {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "ARCHITECTURE.md names what is not there: {missing:?}"
+    );
 }
 
 #[test]
@@ -42,9 +45,20 @@ fn every_module_of_the_product_is_on_the_code_map() {
             let name = entry.file_name().into_string().expect("a name in UTF-8");
             let is_module = entry.path().is_dir() || name.ends_with(".rs") || name.ends_with(".js");
             // What every crate and every npm folder has.
-            let ordinary = ["lib.rs", "error.rs", "log.rs", "generated", "node_modules", "icons", "tests"];
+            let ordinary = [
+                "lib.rs",
+                "error.rs",
+                "log.rs",
+                "generated",
+                "node_modules",
+                "icons",
+                "tests",
+            ];
             if is_module && !ordinary.contains(&name.as_str()) {
-                assert!(text.contains(&name), "ARCHITECTURE.md does not say what {folder}/{name} is");
+                assert!(
+                    text.contains(&name),
+                    "ARCHITECTURE.md does not say what {folder}/{name} is"
+                );
             }
         }
     }
@@ -59,6 +73,9 @@ fn every_permission_of_the_extension_is_explained() {
     assert!(!permissions.is_empty());
     for permission in permissions {
         let name = permission.as_str().expect("a permission's name");
-        assert!(readme.contains(&format!("| `{name}` |")), "README.md does not explain `{name}`");
+        assert!(
+            readme.contains(&format!("| `{name}` |")),
+            "README.md does not explain `{name}`"
+        );
     }
 }
