@@ -1,4 +1,4 @@
-//! The command line: arguments as typed ([`args`]), resolved once, then one module a command.
+//! The command line: arguments as typed (`args`), resolved once, then one module a command.
 
 mod args;
 mod cookies;

@@ -2,7 +2,7 @@
 //!
 //! A [`Demuxer`] reads the segments of one media playlist, in order. What comes out is a flat list of
 //! [`Demuxed`] values on one common [`Timeline`]: formats and samples, ready to be put into any container.
-//! Adding a codec of a transport stream is one file in [`codec`]; adding a kind of segment is one variant of [`sniff::Kind`].
+//! Adding a codec of a transport stream is one file in `codec`; adding a kind of segment is one variant of `sniff::Kind`.
 
 pub(crate) mod bmff;
 mod codec;

@@ -1,5 +1,5 @@
-//! The command line: what it refuses, how it ends, `probe`, `install` and `doctor`. What `get` makes of
-//! streams is in `cli_get`.
+//! The command line: what it refuses, how it ends, `probe`, `install` and `doctor`. What `get`
+//! does is in `cli_get` and `captures`.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot go on should say so at once"

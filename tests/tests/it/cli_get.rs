@@ -1,4 +1,5 @@
-//! `weir get` on real streams at a loopback origin, and the `--json` contract.
+//! `weir get` at a loopback origin: its options, its outputs and the `--json` contract. What it makes of streams is
+//! compared with ffmpeg in `captures`.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -9,83 +10,10 @@ use std::fs;
 
 use serde_json::{Value, json};
 use weir_tests::binary::{Home, last_event};
-use weir_tests::media;
 use weir_tests::origin::{Origin, Reply};
-use weir_tests::streams::{self, Kind, committed_stream};
+use weir_tests::streams::committed_stream;
 
 use super::cli::{check_exit, get, origin};
-
-/// Captures one of the streams that ffmpeg makes and compares it, packet by packet, with what ffmpeg
-/// makes of it.
-#[track_caller]
-fn check_stream(kind: Kind) {
-    let Some(stream) = streams::stream(kind).unwrap() else {
-        let _ = media::skip_without_ffmpeg("a stream of ffmpeg's");
-        return;
-    };
-    let origin = Origin::start().unwrap();
-    origin.directory("/", &stream.folder);
-    let home = Home::new().unwrap();
-    let output = get(
-        &home,
-        &origin.url(&format!("/{}", stream.playlist)),
-        &["-o", "out.mp4"],
-    );
-    check_exit(&output, 0);
-    let finished = last_event(&output).unwrap();
-    assert_eq!(finished["verdict"], "complete");
-    let ours = home.path().join("out.mp4");
-    assert_eq!(finished["output"], ours.to_str().unwrap());
-    assert_eq!(finished["bytes"], fs::metadata(&ours).unwrap().len());
-    let segments = &finished["segments"];
-    assert_eq!(segments["total"], segments["fetched"]);
-    let reference = home.path().join("reference.mp4");
-    // ffmpeg copies the stream as it was before it was encrypted: it shares no decryption with Weir.
-    let clear = stream
-        .playlist
-        .strip_prefix("encrypted/")
-        .unwrap_or(stream.playlist);
-    media::remux(&stream.folder.join(clear), &reference).unwrap();
-    media::compare(&ours, &reference).unwrap();
-    assert_eq!(media::decode_errors(&ours).unwrap(), "");
-    let samples: Vec<u64> = finished["tracks"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|track| track["samples"].as_u64().unwrap())
-        .collect();
-    let packets: Vec<u64> = media::packets(&ours)
-        .unwrap()
-        .iter()
-        .map(|stream| stream.packets.len() as u64)
-        .collect();
-    assert_eq!(samples, packets);
-}
-
-#[test]
-fn get_ts_clear() {
-    check_stream(Kind::TsClear);
-}
-
-#[test]
-fn get_ts_encrypted_with_implicit_ivs() {
-    check_stream(Kind::TsImplicitIv);
-}
-
-#[test]
-fn get_ts_encrypted_with_rotation_and_explicit_ivs() {
-    check_stream(Kind::TsRotation);
-}
-
-#[test]
-fn get_fragmented_mp4() {
-    check_stream(Kind::Fmp4);
-}
-
-#[test]
-fn get_separate_audio() {
-    check_stream(Kind::SeparateAudio);
-}
 
 #[test]
 fn json_ends_with_finished_and_has_every_field() {
