@@ -32,6 +32,13 @@ pub const HOST_NAME: &str = "io.github.weir_hls.weir";
 /// How long a page may take to show what it should, on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long the extension may take to answer after a start.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often a browser is started. On a busy machine about one Chromium 156 in twenty never finishes the blank page
+/// that it starts with, and chromedriver then waits for that page for ever; the next one is well.
+const STARTS: usize = 3;
+
 /// The profile's folder in the home folder.
 const PROFILE: &str = "profile";
 
@@ -100,7 +107,7 @@ impl Programs {
 pub struct Browser {
     driver: WebDriver,
     // Dropped in this order: the processes end before the folder that they write to goes.
-    _processes: Processes,
+    processes: Processes,
     home: Home,
 }
 
@@ -110,6 +117,19 @@ impl Browser {
     /// # Errors
     /// Whatever keeps the browser from starting.
     pub async fn start(programs: &Programs, options: &Options) -> anyhow::Result<Self> {
+        for _ in 0..STARTS {
+            let browser = Self::launch(programs, options).await?;
+            if browser.extension_answers().await {
+                return Ok(browser);
+            }
+        }
+        bail!(
+            "the extension in {} does not answer, after {STARTS} starts",
+            options.extension.display()
+        )
+    }
+
+    async fn launch(programs: &Programs, options: &Options) -> anyhow::Result<Self> {
         install_crypto();
         let home = Home::make(options.home.as_deref())?;
         let profile = home.path().join(PROFILE);
@@ -118,7 +138,7 @@ impl Browser {
             write_host_manifest(&profile.join("NativeMessagingHosts"), host)?;
         }
         let (chromedriver, port) = start_chromedriver(programs, home.path()).await?;
-        let _processes = Processes {
+        let processes = Processes {
             chromedriver,
             home: home.path().to_owned(),
         };
@@ -130,25 +150,21 @@ impl Browser {
         .context("chromedriver did not start Chromium")?;
         driver.set_script_timeout(PATIENCE).await?;
         driver.set_page_load_timeout(PATIENCE).await?;
-        let browser = Self {
+        Ok(Self {
             driver,
-            _processes,
+            processes,
             home,
-        };
-        browser.wait_for_extension().await?;
-        Ok(browser)
+        })
     }
 
     /// Chromium loads the extension while it starts: a page that is opened too early misses its content scripts.
-    async fn wait_for_extension(&self) -> anyhow::Result<()> {
-        let loaded = self.until(|| async {
-            // An unknown address is an error page, and `goto` an error.
+    async fn extension_answers(&self) -> bool {
+        let manifest = self.until(|| async {
+            // Not loaded yet is an error of `goto`.
             let opened = self.driver.goto(extension_page("manifest.json")).await.is_ok();
             Ok((opened && self.text().await?.contains("manifest_version")).then_some(()))
         });
-        loaded
-            .await?
-            .with_context(|| format!("the extension was not loaded after {PATIENCE:?}"))
+        matches!(timeout(START_PATIENCE, manifest).await, Ok(Ok(Some(()))))
     }
 
     /// Ends the browser in order, then by force what is left.
@@ -175,7 +191,7 @@ impl Browser {
     /// Every process of this browser that runs now, its native hosts included.
     #[must_use]
     pub fn processes(&self) -> Vec<Process> {
-        process::of_home(self.home.path())
+        self.processes.running()
     }
 
     /// The native hosts that run now.
@@ -355,6 +371,10 @@ impl Browser {
         }
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.command("Emulation.setDeviceMetricsOverride", size).await?;
+        // What moves is waited for: a picture taken in the middle is another one each time.
+        let still = "const ends = (one) => Number.isFinite(one.effect.getComputedTiming().endTime);
+            await Promise.all(document.getAnimations().filter(ends).map((one) => one.finished))";
+        self.call(still).await?;
         self.driver.screenshot(path).await?;
         self.command("Emulation.clearDeviceMetricsOverride", json!({}))
             .await?;
@@ -427,12 +447,18 @@ struct Processes {
     home: PathBuf,
 }
 
+impl Processes {
+    fn running(&self) -> Vec<Process> {
+        process::of_home(&self.home)
+    }
+}
+
 impl Drop for Processes {
     fn drop(&mut self) {
         let _ = self.chromedriver.start_kill();
         // Twice, because a process may start another while the list is read.
         for _ in 0..2 {
-            process::of_home(&self.home).iter().for_each(Process::kill);
+            self.running().iter().for_each(Process::kill);
         }
     }
 }
@@ -533,6 +559,8 @@ fn capabilities(
     ] {
         capabilities.add_arg(argument)?;
     }
+    // The sample site's player sends its cookie to another site, as many do. Headless Chromium blocks that by default,
+    // other than most browsers that people use.
     let preferences = json!({"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": false}});
     capabilities.add_experimental_option("prefs", preferences)?;
     if options.window == Window::Headless {
