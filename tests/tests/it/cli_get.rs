@@ -1,10 +1,6 @@
 //! `weir get` at a loopback origin: its options, its outputs and the `--json` contract. What it makes of streams is
 //! compared with ffmpeg in `captures`.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on should say so at once"
-)]
+
 
 use std::fs;
 
