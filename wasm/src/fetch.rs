@@ -1,12 +1,12 @@
 //! Fetching a playlist with the browser's own `fetch`, in a worker or a window.
 
-use js_sys::{JsString, Reflect, Uint8Array};
+use js_sys::{JsString, Promise, Reflect, Uint8Array};
 use serde::Serialize;
+use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     AbortSignal, ReadableStreamDefaultReader, RequestCredentials, RequestInit, RequestRedirect, Response,
-    WorkerGlobalScope,
 };
 use weir_core::playlist;
 use weir_core::protocol::ErrorCode;
@@ -17,6 +17,12 @@ use crate::thrown::Thrown;
 
 /// How long a playlist may take, in milliseconds, from the request to its last byte.
 const DEADLINE_MILLISECONDS: u32 = 20_000;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The global one, which workers and windows both have; web-sys has one for each.
+    fn fetch(url: &str, init: &RequestInit) -> Promise;
+}
 
 /// `FetchedPlaylist` of the declarations.
 #[derive(Debug, Serialize)]
@@ -48,9 +54,7 @@ async fn send(url: &AbsoluteUrl) -> Result<Response, Thrown> {
     init.set_redirect(RequestRedirect::Follow);
     // It stops the body too.
     init.set_signal(Some(&AbortSignal::timeout_with_u32(DEADLINE_MILLISECONDS)));
-    // A window's `fetch` is called the same way.
-    let global: WorkerGlobalScope = js_sys::global().unchecked_into();
-    let answer = JsFuture::from(global.fetch_with_str_and_init(url.as_str(), &init)).await;
+    let answer = JsFuture::from(fetch(url.as_str(), &init)).await;
     answer
         .map(JsCast::unchecked_into)
         .map_err(|error| failed(url, &error))

@@ -7,40 +7,38 @@ use weir_core::protocol::ErrorCode;
 
 use crate::thrown::Thrown;
 
-/// A value and how to find it, for the message when it is of the wrong type.
+/// A value and its name, for the message when it is of the wrong type.
 pub(crate) struct Field {
-    path: String,
+    name: &'static str,
     value: JsValue,
 }
 
 impl Field {
     /// What an export was called with.
-    pub(crate) fn argument(name: &str, value: JsValue) -> Self {
-        Self {
-            path: name.to_owned(),
-            value,
-        }
+    pub(crate) fn argument(name: &'static str, value: JsValue) -> Self {
+        Self { name, value }
     }
 
     /// A member; what an object does not have is undefined.
     ///
     /// # Errors
     /// When this is no object.
-    pub(crate) fn member(&self, name: &str) -> Result<Self, Thrown> {
-        let value = if self.value.is_object() {
-            Reflect::get(&self.value, &name.into())
-        } else {
-            Err(JsValue::UNDEFINED)
-        };
-        Ok(Self {
-            path: [&self.path, ".", name].concat(),
-            value: value.map_err(|_| self.is_not("an object"))?,
-        })
+    pub(crate) fn member(&self, name: &'static str) -> Result<Self, Thrown> {
+        if !self.value.is_object() {
+            return Err(self.is_not("an object"));
+        }
+        // A getter that throws has no value.
+        let value = Reflect::get(&self.value, &name.into()).unwrap_or_default();
+        Ok(Self { name, value })
     }
 
-    /// None when it is undefined or null.
-    pub(crate) fn present(self) -> Option<Self> {
-        (!self.value.is_undefined() && !self.value.is_null()).then_some(self)
+    /// A member that may be left out or null.
+    ///
+    /// # Errors
+    /// When this is no object.
+    pub(crate) fn optional(&self, name: &'static str) -> Result<Option<Self>, Thrown> {
+        let member = self.member(name)?;
+        Ok((!member.value.is_undefined() && !member.value.is_null()).then_some(member))
     }
 
     /// # Errors
@@ -68,15 +66,12 @@ impl Field {
 
     /// # Errors
     /// When this is no array.
-    pub(crate) fn elements(self) -> Result<Vec<Self>, Thrown> {
+    pub(crate) fn elements(&self) -> Result<Vec<Self>, Thrown> {
         let Some(array) = self.value.dyn_ref::<Array>() else {
             return Err(self.is_not("an array"));
         };
-        let element = |(index, value): (usize, JsValue)| Self {
-            path: [&self.path, ".", &index.to_string()].concat(),
-            value,
-        };
-        Ok(array.iter().enumerate().map(element).collect())
+        let name = self.name;
+        Ok(array.iter().map(|value| Self { name, value }).collect())
     }
 
     /// Is this the word?
@@ -93,6 +88,6 @@ impl Field {
 
     /// The error of a value that should have been `wanted`.
     pub(crate) fn is_not(&self, wanted: &str) -> Thrown {
-        Thrown::new(ErrorCode::BadField, [&self.path, " is not ", wanted].concat())
+        Thrown::new(ErrorCode::BadField, [self.name, " is not ", wanted].concat())
     }
 }

@@ -23,11 +23,17 @@ pub(crate) struct Answer {
 /// # Errors
 /// When the observation has another shape.
 pub(crate) fn observe(observation: &Field) -> Result<Option<Answer>, Thrown> {
-    let optional = |name: &str| observation.member(name).map(Field::present);
     let url = observation.member("url")?.text()?;
-    let status = optional("status")?.map(|status| status.integer()).transpose()?;
-    let content_type = optional("contentType")?.map(|text| text.text()).transpose()?;
-    let body = optional("body")?
+    let status = observation
+        .optional("status")?
+        .map(|status| status.integer())
+        .transpose()?;
+    let content_type = observation
+        .optional("contentType")?
+        .map(|text| text.text())
+        .transpose()?;
+    let body = observation
+        .optional("body")?
         .map(|body| text::beginning(&body, LOOKED_AT))
         .transpose()?;
     let Ok(url) = AbsoluteUrl::parse(&url) else {

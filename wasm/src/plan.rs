@@ -14,16 +14,16 @@ use crate::thrown::Thrown;
 /// # Errors
 /// When a playlist cannot be had or read, or there is nothing to capture in it.
 pub(crate) async fn plan(request: &Field) -> Result<CapturePlan, Thrown> {
-    let optional = |name: &str| request.member(name).map(Field::present);
     let source = request.member("source")?;
     let url = AbsoluteUrl::parse(&source.member("url")?.text()?)?;
-    let title = optional("title")?.map(|title| title.text()).transpose()?;
-    let selection = optional("selection")?
+    let title = request.optional("title")?.map(|title| title.text()).transpose()?;
+    let selection = request
+        .optional("selection")?
         .map(|selection| select(&selection))
         .transpose()?;
-    let playlists = Playlists::read(optional("known")?)?;
+    let playlists = Playlists::read(request.optional("known")?.as_ref())?;
 
-    let first = match source.member("text")?.present() {
+    let first = match source.optional("text")? {
         Some(text) => Body::known(url.clone(), &text)?,
         None => playlists.get(&url).await?,
     };
@@ -58,7 +58,7 @@ struct Playlists {
 }
 
 impl Playlists {
-    fn read(known: Option<Field>) -> Result<Self, Thrown> {
+    fn read(known: Option<&Field>) -> Result<Self, Thrown> {
         let elements = known.map_or_else(|| Ok(Vec::new()), Field::elements)?;
         let entry = |element: Field| Ok((element.member("url")?.text()?, element.member("text")?));
         let known = elements.into_iter().map(entry).collect::<Result<_, Thrown>>()?;
@@ -83,11 +83,16 @@ impl Playlists {
 }
 
 fn select(selection: &Field) -> Result<Selection, Thrown> {
-    let optional = |name: &str| selection.member(name).map(Field::present);
     Ok(Selection {
-        quality: optional("quality")?.map_or(Ok(Quality::Best), |wanted| quality(&wanted))?,
-        audio: optional("audio")?.map_or(Ok(Languages::Default), |wanted| languages(&wanted))?,
-        subtitles: optional("subtitles")?.map_or(Ok(Languages::Default), |wanted| languages(&wanted))?,
+        quality: selection
+            .optional("quality")?
+            .map_or(Ok(Quality::Best), |wanted| quality(&wanted))?,
+        audio: selection
+            .optional("audio")?
+            .map_or(Ok(Languages::Default), |wanted| languages(&wanted))?,
+        subtitles: selection
+            .optional("subtitles")?
+            .map_or(Ok(Languages::Default), |wanted| languages(&wanted))?,
     })
 }
 
@@ -98,35 +103,28 @@ fn quality(wanted: &Field) -> Result<Quality, Thrown> {
     if wanted.is("worst") {
         return Ok(Quality::Worst);
     }
-    let unknown = || wanted.is_not("best, worst, {height}, {bandwidth} or {variant}");
-    let member = |name: &str| wanted.member(name).map(Field::present).map_err(|_| unknown());
-    if let Some(height) = member("height")? {
+    if let Some(height) = wanted.optional("height")? {
         // What no screen has is no limit.
         return Ok(Quality::MaxHeight(
             u32::try_from(height.integer()?).unwrap_or(u32::MAX),
         ));
     }
-    if let Some(bandwidth) = member("bandwidth")? {
+    if let Some(bandwidth) = wanted.optional("bandwidth")? {
         return Ok(Quality::MaxBandwidth(bandwidth.integer()?));
     }
-    let variant = member("variant")?.ok_or_else(unknown)?;
-    Ok(Quality::Variant(AbsoluteUrl::parse(&variant.text()?)?))
+    let variant = wanted.member("variant")?.text()?;
+    Ok(Quality::Variant(AbsoluteUrl::parse(&variant)?))
 }
 
 fn languages(wanted: &Field) -> Result<Languages, Thrown> {
-    for (word, languages) in [
-        ("default", Languages::Default),
-        ("none", Languages::None),
-        ("all", Languages::All),
-    ] {
-        if wanted.is(word) {
-            return Ok(languages);
-        }
+    if wanted.is("default") {
+        return Ok(Languages::Default);
     }
-    let unknown = || wanted.is_not("default, none, all or {language}");
-    let language = wanted
-        .member("language")
-        .map(Field::present)
-        .map_err(|_| unknown())?;
-    Ok(Languages::Language(language.ok_or_else(unknown)?.text()?))
+    if wanted.is("none") {
+        return Ok(Languages::None);
+    }
+    if wanted.is("all") {
+        return Ok(Languages::All);
+    }
+    Ok(Languages::Language(wanted.member("language")?.text()?))
 }

@@ -102,7 +102,7 @@ fn observe_refuses_another_shape() {
     check_thrown(
         observe(js(r#"{"status":200}"#)),
         "bad-field",
-        "observation.url is not a string",
+        "url is not a string",
     );
     check_thrown(
         observe(js(r#"{"url":"https://a.example/","status":"200"}"#)),
@@ -313,7 +313,7 @@ async fn plan_rejects_with_a_code() {
     check_thrown(
         plan(with_text(MASTER, r#"{"quality":"medium"}"#)).await,
         "bad-field",
-        "request.selection.quality is not best",
+        "quality is not an object",
     );
     check_thrown(
         plan(with_text("#EXTM3U\nhttp://a.example/a.mp4\n", "{}")).await,
