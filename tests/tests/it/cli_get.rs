@@ -1,7 +1,6 @@
 //! `weir get` at a loopback origin: its options, its outputs and the `--json` contract. What it makes of streams is
 //! compared with ffmpeg in `captures`.
 
-
 use std::fs;
 
 use serde_json::{Value, json};
