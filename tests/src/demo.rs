@@ -169,3 +169,32 @@ pub fn same_when_decoded(output: &Path, source: &Path) -> anyhow::Result<Witness
         sounds: sounds.len(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_quality_is_the_same() {
+        if media::skip_without_ffmpeg("the demo's comparison") {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy.mp4");
+        let source = |quality: &str| streams::committed_stream().join(quality).join("index.m3u8");
+        media::remux(&source("high"), &copy).unwrap();
+        let witness = same_when_decoded(&copy, &source("high")).unwrap();
+        assert!(
+            matches!(
+                witness,
+                Witness::Decoded {
+                    pictures: 200,
+                    sounds: 375..
+                }
+            ),
+            "{witness:?}"
+        );
+        let error = same_when_decoded(&copy, &source("low")).unwrap_err().to_string();
+        assert!(error.contains("another one than the source's"), "{error}");
+    }
+}

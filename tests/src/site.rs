@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 
 use crate::origin::{Gate, Origin, Reply, Request, mime_type};
-use crate::streams::encrypt::{Encryption, IvRule, Names, encrypt, read_media_playlist};
+use crate::streams::encrypt::{Encryption, IvRule, Names, encrypt};
 use crate::streams::{self, Stream};
 
 /// The session's cookie.
@@ -96,13 +96,6 @@ impl Site {
     #[must_use]
     pub fn master_url(&self) -> String {
         self.media.url("/hls/lecture/master.m3u8")
-    }
-
-    /// The address of a quality's media playlist.
-    #[must_use]
-    pub fn variant_url(&self, quality: Quality) -> String {
-        self.media
-            .url(&format!("/hls/lecture/{}/index.m3u8", quality.folder()))
     }
 
     /// The clear source of a quality: a playlist on disk.
@@ -233,19 +226,6 @@ impl Site {
         let words = "The first line of a playlist is\n#EXTM3U\n#EXTINF:1,\nand so on\n";
         self.media
             .reply("/decoys/words.txt", Reply::ok(words).with_type("text/plain"));
-    }
-
-    /// Seconds that a quality plays, by its playlist.
-    ///
-    /// # Errors
-    /// The playlist cannot be read.
-    pub fn duration_seconds(&self, quality: Quality) -> anyhow::Result<f64> {
-        let playlist = read_media_playlist(&self.source(quality))?;
-        Ok(playlist
-            .segments
-            .iter()
-            .map(|segment| f64::from(segment.duration))
-            .sum())
     }
 }
 

@@ -100,11 +100,7 @@ pub fn encrypt(playlist: &Path, encryption: Encryption, names: Names<'_>) -> any
     })
 }
 
-/// Reads a media playlist with m3u8-rs.
-///
-/// # Errors
-/// It cannot be read.
-pub fn read_media_playlist(path: &Path) -> anyhow::Result<MediaPlaylist> {
+fn read_media_playlist(path: &Path) -> anyhow::Result<MediaPlaylist> {
     let text = fs::read(path).with_context(|| path.display().to_string())?;
     let (_, media) = m3u8_rs::parse_media_playlist(&text)
         .map_err(|error| anyhow::anyhow!("{}: no media playlist: {error}", path.display()))?;
