@@ -1,13 +1,14 @@
-//! Segments -> samples: transport streams and fragmented MP4.
+//! Segments -> samples: transport streams, fragmented MP4 and packed audio.
 //!
 //! A [`Demuxer`] reads the segments of one media playlist, in order. What comes out is a flat list of
 //! [`Demuxed`] values on one common [`Timeline`]: formats and samples, ready to be put into any container.
-//! Adding a codec of a transport stream is one file in `codec`; adding a kind of segment is one variant of `sniff::Kind`.
+//! A codec of elementary streams is one file in `codec`; a kind of segment is one variant of [`SegmentKind`].
 
 pub(crate) mod bmff;
 mod codec;
 mod error;
 mod fmp4;
+mod packed;
 mod sniff;
 mod timeline;
 mod ts;
@@ -15,6 +16,7 @@ mod ts;
 use bytes::Bytes;
 use weir_core::protocol::TrackKind;
 
+pub use codec::Codec;
 pub use error::DemuxError;
 pub use sniff::{Kind as SegmentKind, sniff};
 pub use timeline::{CLOCK_HZ, Edge, Timeline, rescale, seconds};
@@ -84,6 +86,7 @@ pub struct Demuxer {
 enum Reader {
     Ts(Box<ts::TsReader>),
     Fmp4(fmp4::Fmp4Reader),
+    Packed(packed::PackedReader),
 }
 
 impl Demuxer {
@@ -134,12 +137,20 @@ impl Demuxer {
                 )?;
                 out(samples)
             }
-            (_, SegmentKind::PackedAudio(codec)) => {
-                Err(DemuxError::Unsupported(format!("packed {codec} audio")).into())
+            (Some(Reader::Packed(reader)), SegmentKind::PackedAudio(_)) => {
+                let head = packed::Head::parse(data).ok_or(DemuxError::Unknown)?;
+                let mut samples = Vec::new();
+                reader.push(self.playlist, data, head, edge, timeline, &mut samples);
+                out(samples)
             }
             (_, SegmentKind::WebVtt) => Err(DemuxError::Unsupported("WebVTT subtitles".to_owned()).into()),
             // `switch` has just made the reader fit the kind.
-            (_, SegmentKind::TransportStream { .. } | SegmentKind::FragmentedMp4) => Ok(()),
+            (
+                _,
+                SegmentKind::TransportStream { .. }
+                | SegmentKind::FragmentedMp4
+                | SegmentKind::PackedAudio(_),
+            ) => Ok(()),
         }
     }
 
@@ -153,6 +164,11 @@ impl Demuxer {
     ) -> Result<(), E> {
         match self.reader.as_mut() {
             Some(Reader::Ts(reader)) => reader.flush(out),
+            Some(Reader::Packed(reader)) => {
+                let mut samples = Vec::new();
+                reader.flush(&mut samples);
+                out(samples)
+            }
             Some(Reader::Fmp4(_)) | None => Ok(()),
         }
     }
@@ -167,6 +183,7 @@ impl Demuxer {
             (&self.reader, kind),
             (Some(Reader::Ts(_)), SegmentKind::TransportStream { .. })
                 | (Some(Reader::Fmp4(_)), SegmentKind::FragmentedMp4)
+                | (Some(Reader::Packed(_)), SegmentKind::PackedAudio(_))
         );
         if !fits {
             self.flush(out)?;
@@ -174,7 +191,8 @@ impl Demuxer {
             self.reader = match kind {
                 SegmentKind::TransportStream { .. } => Some(Reader::Ts(Box::default())),
                 SegmentKind::FragmentedMp4 => Some(Reader::Fmp4(fmp4::Fmp4Reader::default())),
-                SegmentKind::PackedAudio(_) | SegmentKind::WebVtt => None,
+                SegmentKind::PackedAudio(_) => Some(Reader::Packed(packed::PackedReader::default())),
+                SegmentKind::WebVtt => None,
             };
         }
         Ok(())

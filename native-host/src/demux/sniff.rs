@@ -1,6 +1,8 @@
 //! What a segment is, from its bytes: names and content types of real streams lie.
 
 use super::DemuxError;
+use super::codec::Codec;
+use super::packed::Head;
 use super::ts::sync;
 
 /// What a segment holds.
@@ -13,8 +15,8 @@ pub enum Kind {
     },
     /// Fragments of ISO BMFF.
     FragmentedMp4,
-    /// An elementary audio stream; the name of its codec.
-    PackedAudio(&'static str),
+    /// The frames of an elementary audio stream, possibly behind an ID3 tag.
+    PackedAudio(Codec),
     /// Subtitles.
     WebVtt,
 }
@@ -42,8 +44,8 @@ pub fn sniff(data: &[u8]) -> Result<Kind, DemuxError> {
     if text.starts_with(b"WEBVTT") {
         return Ok(Kind::WebVtt);
     }
-    if let Some(codec) = packed_audio(data) {
-        return Ok(Kind::PackedAudio(codec));
+    if let Some(head) = Head::parse(data) {
+        return Ok(Kind::PackedAudio(head.codec));
     }
     if let Some(what) = plain_text(text) {
         return Err(DemuxError::NotMedia(what));
@@ -62,17 +64,6 @@ fn is_iso_bmff(data: &[u8]) -> bool {
         b"uuid",
     ];
     data.get(4..8).is_some_and(|kind| FIRST_BOXES.contains(&kind))
-}
-
-/// The codec of packed audio, which begins with an ID3 tag or with a frame (RFC 8216, 3.4).
-fn packed_audio(data: &[u8]) -> Option<&'static str> {
-    match data {
-        [b'I', b'D', b'3', ..] => Some("ID3-tagged"),
-        [0xff, second, ..] if second & 0xf6 == 0xf0 => Some("AAC"),
-        [0xff, second, ..] if second & 0xe0 == 0xe0 && second & 0x06 != 0 => Some("MPEG"),
-        [0x0b, 0x77, ..] => Some("AC-3"),
-        _ => None,
-    }
 }
 
 fn plain_text(text: &[u8]) -> Option<&'static str> {

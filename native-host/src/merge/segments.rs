@@ -11,7 +11,7 @@ use m3u8_rs::{
 use weir_core::protocol::TrackKind;
 
 use super::{MergeError, Merged, SegmentInput, TrackHint};
-use crate::demux::{DemuxError, SegmentKind, sniff};
+use crate::demux::{Codec, DemuxError, SegmentKind, sniff};
 
 /// The playlist to open.
 const INDEX: &str = "index.m3u8";
@@ -212,6 +212,9 @@ fn extension(kind: SegmentKind) -> &'static str {
     match kind {
         SegmentKind::TransportStream { .. } => "ts",
         SegmentKind::FragmentedMp4 => "m4s",
+        SegmentKind::PackedAudio(Codec::MpegAudio) => "mp3",
+        SegmentKind::PackedAudio(Codec::Ac3) => "ac3",
+        SegmentKind::PackedAudio(Codec::Eac3) => "ec3",
         SegmentKind::PackedAudio(_) => "aac",
         SegmentKind::WebVtt => "vtt",
     }

@@ -180,6 +180,19 @@ impl<S: FrameSyntax> FrameStream<S> {
     }
 }
 
+/// Whether bytes begin with a frame, and go on with one as far as they go on.
+pub(super) fn begins_with_frame<S: FrameSyntax>(bytes: &[u8]) -> bool {
+    S::parse(bytes).is_some_and(|frame| match bytes.get(frame.bytes..) {
+        Some(next) if next.len() >= S::HEADER_BYTES => can_follow::<S>(next, &frame),
+        next => next.is_some(),
+    })
+}
+
+/// Whether these bytes can stand behind a frame: another, or an ID3 tag in packed audio.
+fn can_follow<S: FrameSyntax>(next: &[u8], frame: &Frame<S::Config>) -> bool {
+    next.starts_with(b"ID3") || S::parse(next).is_some_and(|next| S::follows(&next, frame))
+}
+
 /// Adds a frame to the last sample, or begins one with it.
 fn add<S: FrameSyntax>(groups: &mut Vec<Group<S::Config>>, frame: Frame<S::Config>, at: usize) {
     let goes_on = |group: &Group<S::Config>| {
@@ -214,7 +227,7 @@ fn find_frame<S: FrameSyntax>(bytes: &[u8], more: More) -> (usize, bool) {
             .get(frame.bytes..)
             .filter(|next| next.len() >= S::HEADER_BYTES)
         {
-            Some(next) if S::parse(next).is_some_and(|next| S::follows(&next, &frame)) => return (at, true),
+            Some(next) if can_follow::<S>(next, &frame) => return (at, true),
             Some(_) => {}
             None => return (at, more == More::Never),
         }

@@ -15,9 +15,9 @@ mod parameter_sets;
 mod sample_entry;
 
 use byte_stream::ByteStream;
-use frame_stream::FrameStream;
+use frame_stream::{FrameStream, begins_with_frame};
 
-use super::{CLOCK_HZ, Format, Sample};
+use super::{CLOCK_HZ, Demuxed, Format, Sample, StreamId};
 
 /// Times of an access unit on the timeline, in [`CLOCK_HZ`] ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,16 @@ pub(super) struct Timestamps {
 pub(super) enum Unit {
     Format(Format),
     Sample(Sample),
+}
+
+impl Unit {
+    /// As what comes out of a demuxer.
+    pub(super) fn of(self, stream: StreamId) -> Demuxed {
+        match self {
+            Self::Format(format) => Demuxed::Format(stream, format),
+            Self::Sample(sample) => Demuxed::Sample(stream, sample),
+        }
+    }
 }
 
 /// Cuts an elementary stream into access units. Units go on across PES packets and segments.
@@ -53,18 +63,37 @@ pub(super) trait ElementaryStream: std::fmt::Debug + Send {
 
 /// The codecs of elementary streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Codec {
+pub enum Codec {
+    /// H.264 in byte stream format.
     H264,
+    /// HEVC in byte stream format.
     Hevc,
     /// AAC in ADTS frames.
     Aac,
     /// MP3, and layers I and II.
     MpegAudio,
+    /// AC-3.
     Ac3,
+    /// E-AC-3.
     Eac3,
 }
 
 impl Codec {
+    /// The codec of packed audio whose frames begin here (RFC 8216, 3.4).
+    pub(super) fn of_packed_audio(frames: &[u8]) -> Option<Self> {
+        type Test = fn(&[u8]) -> bool;
+        let tests: [(Self, Test); 4] = [
+            (Self::Aac, begins_with_frame::<aac::Aac>),
+            (Self::Ac3, begins_with_frame::<ac3::Ac3>),
+            (Self::Eac3, begins_with_frame::<ac3::Eac3>),
+            (Self::MpegAudio, begins_with_frame::<mpeg_audio::MpegAudio>),
+        ];
+        tests
+            .into_iter()
+            .find(|(_, test)| test(frames))
+            .map(|(codec, _)| codec)
+    }
+
     /// A reader for a stream of this codec.
     pub(super) fn reader(self) -> Box<dyn ElementaryStream> {
         match self {

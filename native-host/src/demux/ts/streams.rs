@@ -179,10 +179,7 @@ impl Stream {
     ) {
         let mut units = Vec::new();
         take(&mut *self.units, &mut units);
-        out.extend(units.into_iter().map(|unit| match unit {
-            Unit::Format(format) => Demuxed::Format(self.id, format),
-            Unit::Sample(sample) => Demuxed::Sample(self.id, sample),
-        }));
+        out.extend(units.into_iter().map(|unit| unit.of(self.id)));
     }
 }
 

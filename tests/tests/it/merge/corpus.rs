@@ -57,9 +57,27 @@ equal_to_ffmpeg! {
     mp3_and_timed_metadata: "shaka-player/hls-ts-mp3", ["media_w239891843_0.ts"];
     h264_and_mpeg_layer_2: "media/ts", ["sample_h264_mpeg_audio.ts"];
     enhanced_ac3: "media/ts", ["sample_eac3.ts"];
+    packed_aac_with_timestamps: "shaka-player/hls-raw-aac",
+        ["fileSequence0.aac", "fileSequence1.aac", "fileSequence2.aac", "fileSequence3.aac"];
     fragmented_with_empty_edit: "shaka-player/hls-mp4-muxed-aac-h264", ["init.mp4", "hls11.m4s"];
     fragmented_two_segments: "media/multi-segment", ["init.mp4", "playlist0.m4s", "playlist1.m4s"];
     fragmented_single_file: "mp4ff/testdata", ["cbcsdec.mp4"];
+}
+
+#[test]
+fn packed_aac_with_tags_between_frames() {
+    let Some(corpus) = corpus("packed_aac_with_tags_between_frames") else {
+        return;
+    };
+    let folder = folder();
+    let source = corpus.join("media/ts/sample_with_id3.adts");
+    let (ours, _, reference) = in_folder(folder.path());
+    let merged = merge(&[Playlist::of_files([&source])], &ours);
+    // ffmpeg takes the picture in the first tag for a video.
+    let (input, output) = (source.to_str().unwrap(), reference.to_str().unwrap());
+    media::ffmpeg(["-i", input, "-vn", "-c", "copy", output]).unwrap();
+    media::compare(&ours, &reference).unwrap();
+    check_sound(&ours, &merged);
 }
 
 #[test]

@@ -246,6 +246,93 @@ fn separate_audio_fragmented() {
     separate_audio("separate_audio_fragmented", &["-hls_segment_type", "fmp4"]);
 }
 
+/// Packed audio beside TS video: its ID3 timestamps put it where the video's clock is, here across a wrap.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "seconds of a few frames become ticks"
+)]
+#[test]
+fn packed_audio_beside_ts_video() {
+    if media::skip_without_ffmpeg("packed_audio_beside_ts_video") {
+        return;
+    }
+    let folder = folder();
+    let (ours, source, reference) = in_folder(folder.path());
+    let more = &["-output_ts_offset", "95438"];
+    let muxed = Encode { more, ..PLAIN }.make(&folder.path().join("hls"));
+    muxed.concatenate(&source);
+    let data = read(&source);
+    let source = source.to_str().unwrap();
+    let audio = folder.path().join("audio.aac");
+    media::ffmpeg(["-i", source, "-vn", "-c", "copy", audio.to_str().unwrap()]).unwrap();
+    media::remux(Path::new(source), &reference).unwrap();
+    // ffmpeg's playlists of packed audio have no timestamps, so they are set here: the audio's first, then where each
+    // segment begins, by counting frames.
+    let start = media::packets(Path::new(source)).unwrap();
+    let start = start
+        .iter()
+        .find(|stream| stream.kind == "audio")
+        .unwrap()
+        .packets[0]
+        .pts_seconds
+        .unwrap();
+    let frames = adts_frames(&read(&audio));
+    let mut packed = Playlist::default();
+    for (number, frames) in frames.chunks(100).enumerate() {
+        let seconds = start + number as f64 * 100.0 * 1024.0 / 44100.0;
+        // ffprobe counts what is before the wrap as negative.
+        let timestamp = ((seconds * 90_000.0).round() as i64).rem_euclid(1 << 33);
+        let data = [id3_timestamp(timestamp), frames.concat()].concat().into();
+        packed.segments.push(SegmentInput {
+            data,
+            ..SegmentInput::default()
+        });
+    }
+    let without_audio = |packet: &&[u8]| u16::from_be_bytes([packet[1] & 0x1f, packet[2]]) != 0x101;
+    let data: Vec<&[u8]> = data.chunks(188).filter(without_audio).collect();
+    let video = Playlist {
+        segments: vec![SegmentInput {
+            data: data.concat().into(),
+            ..SegmentInput::default()
+        }],
+    };
+    let merged = merge(&[video, packed], &ours);
+    media::compare(&ours, &reference).unwrap();
+    check_sound(&ours, &merged);
+}
+
+fn adts_frames(mut data: &[u8]) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    while let [0xff, _, _, fourth, fifth, sixth, ..] = *data {
+        let bytes = usize::from(fourth & 3) << 11 | usize::from(fifth) << 3 | usize::from(sixth >> 5);
+        frames.push(data[..bytes].to_vec());
+        data = &data[bytes..];
+    }
+    frames
+}
+
+/// RFC 8216, 3.4.
+fn id3_timestamp(timestamp: i64) -> Vec<u8> {
+    let frame = [
+        &b"com.apple.streaming.transportStreamTimestamp\0"[..],
+        &timestamp.to_be_bytes(),
+    ]
+    .concat();
+    let (whole, own) = (
+        u8::try_from(frame.len() + 10).unwrap(),
+        u8::try_from(frame.len()).unwrap(),
+    );
+    [
+        &b"ID3\x04\0\0\0\0\0"[..],
+        &[whole],
+        b"PRIV\0\0\0",
+        &[own, 0, 0],
+        &frame,
+    ]
+    .concat()
+}
+
 /// Two encodes of different size behind each other, as an advertisement is spliced in.
 fn splice(folder: &Path, more: &'static [&'static str]) -> Playlist {
     let mut spliced = Encode { more, ..PLAIN }.make(&folder.join("one"));
