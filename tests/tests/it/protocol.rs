@@ -53,6 +53,15 @@ fn error_codes_are_sent_as_they_are_called() {
 }
 
 #[test]
+fn every_error_code_is_described() {
+    let text = std::fs::read_to_string(root().join("PROTOCOL.md")).unwrap();
+    for code in ErrorCode::ALL {
+        let row = format!("| `{code}` | ");
+        assert!(text.contains(&row), "PROTOCOL.md has no row {row:?}");
+    }
+}
+
+#[test]
 fn declarations_are_those_of_the_types() {
     let path = root().join("extension/generated/protocol.d.ts");
     let expected = declarations();
@@ -173,7 +182,7 @@ fn tidy(text: &str) -> String {
         let mut ahead = lines.clone();
         match (line, ahead.next(), ahead.next()) {
             ("/**", Some(comment), Some(" */")) => {
-                tidy.push_str(&format!("/** {} */\n", comment.trim_start_matches(" * ")));
+                tidy.extend(["/** ", comment.trim_start_matches(" * "), " */\n"]);
                 lines = ahead;
             }
             _ => tidy.extend([line, "\n"]),
@@ -184,13 +193,4 @@ fn tidy(text: &str) -> String {
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-#[test]
-fn every_error_code_is_described() {
-    let text = std::fs::read_to_string(root().join("PROTOCOL.md")).unwrap();
-    for code in ErrorCode::ALL {
-        let row = format!("| `{code}` | ");
-        assert!(text.contains(&row), "PROTOCOL.md has no row {row:?}");
-    }
 }
