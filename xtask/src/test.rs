@@ -120,7 +120,14 @@ impl Step {
                 toolchain
                     .command(workspace, "cargo")?
                     .current_dir(workspace.root())
-                    .args(["clippy", "--quiet", "--package", "weir-wasm", "--all-targets"])
+                    .args([
+                        "clippy",
+                        "--quiet",
+                        "--package",
+                        "weir-wasm",
+                        "--all-targets",
+                        "--no-deps",
+                    ])
                     .args(["--target", "wasm32-unknown-unknown", "--", "-D", "warnings"]),
             ),
             Self::Size => wasm_size::check(workspace),
