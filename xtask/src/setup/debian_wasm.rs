@@ -105,15 +105,13 @@ fn lay_out(folder: &Path, compiler: &Compiler) -> Result<()> {
     )?;
     symlink(CARGO, bin.join("cargo"))?;
     symlink("/usr/bin/cargo-clippy", bin.join("cargo-clippy"))?;
-    for program in ["rustc", "clippy-driver"] {
-        let wrapper = bin.join(program);
-        let script = format!(
-            "#!/bin/sh\nSYSROOT='{folder}' exec /usr/bin/{program} --sysroot '{folder}' \"$@\"\n",
-            folder = folder.display()
-        );
-        std::fs::write(&wrapper, script)?;
-        std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755))?;
-    }
+    let rustc = bin.join("rustc");
+    let script = format!(
+        "#!/bin/sh\nexec {RUSTC} --sysroot '{}' \"$@\"\n",
+        folder.display()
+    );
+    std::fs::write(&rustc, script)?;
+    std::fs::set_permissions(&rustc, std::fs::Permissions::from_mode(0o755))?;
     Ok(())
 }
 

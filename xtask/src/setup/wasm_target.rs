@@ -39,7 +39,9 @@ impl WasmToolchain {
         let program = command::find(program, &path).with_context(|| format!("{program} is not on PATH"))?;
         let mut command = Command::new(program);
         command.env("PATH", path);
-        if let Self::Folder(_) = self {
+        if let Self::Folder(folder) = self {
+            // clippy-driver takes the place of rustc, but not of the script that adds the option.
+            command.env("SYSROOT", folder);
             // The cargo that started this task left these for its own children.
             for variable in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "LD_LIBRARY_PATH"] {
                 command.env_remove(variable);
