@@ -167,7 +167,7 @@ fn is_playlist_type(content_type: &str) -> bool {
 
 /// `data:application/x-mpegurl;base64,...`.
 fn has_playlist_data_type(url: &AbsoluteUrl) -> bool {
-    url.is_data() && is_playlist_type(url.as_url().path())
+    url.is_data() && is_playlist_type(url.path())
 }
 
 fn evidence_of_url(url: &AbsoluteUrl) -> Option<Evidence> {

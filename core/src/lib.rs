@@ -3,7 +3,8 @@
 //! selection ([`plan`]) and the messages that carry it ([`protocol`]).
 //!
 //! No I/O, no clock, no async and no JavaScript in here: everything is a function of its arguments, so
-//! that the extension (as wasm) and the host (natively) cannot disagree.
+//! that the extension (as wasm) and the host (natively) cannot disagree. The one thing asked of the
+//! surroundings is to read a URL: in wasm the browser's own parser does it, see [`url`](mod@url).
 
 pub mod detect;
 pub mod observation;

@@ -19,6 +19,10 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::field::Field;
 
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
 /// Judges one request: is it a playlist, and by what evidence?
 ///
 /// An address that Weir does not fetch (`blob:`, `file:` ...) is no candidate.

@@ -71,9 +71,7 @@ impl Variables {
 
 /// The value of a parameter of the playlist's own query, percent-decoded; None when it is absent or empty.
 pub(super) fn query_parameter(base: Option<&AbsoluteUrl>, name: &str) -> Option<String> {
-    let pairs = base?.as_url().query_pairs();
-    pairs
-        .into_iter()
+    form_urlencoded::parse(base?.query()?.as_bytes())
         .find(|(known, _)| known == name)
         .map(|(_, value)| value.into_owned())
         .filter(|value| !value.is_empty())

@@ -183,14 +183,12 @@ fn row_38_downgrade() {
 
 #[test]
 fn international_host_names() {
-    assert_eq!(
-        refused("https://bücher.example/a.ts"),
-        "not a URL: a host name must be ASCII, an international one in its xn-- form"
-    );
-    assert_eq!(
-        url("https://xn--bcher-kva.example/ä.ts").as_str(),
-        "https://xn--bcher-kva.example/%C3%A4.ts"
-    );
+    for written in [
+        "https://bücher.example/ä.ts",
+        "https://xn--bcher-kva.example/ä.ts",
+    ] {
+        assert_eq!(url(written).as_str(), "https://xn--bcher-kva.example/%C3%A4.ts");
+    }
 }
 
 #[test]

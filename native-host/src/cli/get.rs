@@ -261,7 +261,7 @@ fn is_written_as_folder(path: &Path) -> bool {
 fn name_of(source: &Source) -> String {
     let path = match source {
         Source::Url(url) if url.is_data() => PathBuf::new(),
-        Source::Url(url) => PathBuf::from(percent_decoded(url.as_url().path())),
+        Source::Url(url) => PathBuf::from(percent_decoded(url.path())),
         Source::File(path, _) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
     };
     let stem = path

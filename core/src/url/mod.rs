@@ -1,12 +1,28 @@
 //! Absolute URLs, how a playlist's references resolve, and how both are shown without their secrets.
+//!
+//! The parser underneath is the platform's: the `url` crate natively (`native`), the browser's own in wasm
+//! (`browser`). Both follow the URL standard; what Weir refuses is decided here, on what they give.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use url::{Host, Url};
 
 use crate::protocol::ErrorCode;
+
+#[cfg(target_family = "wasm")]
+mod browser;
+#[cfg(any(target_family = "wasm", test))]
+mod href;
+#[cfg(not(target_family = "wasm"))]
+mod native;
+
+#[cfg(not(target_family = "wasm"))]
+use self::native as parser;
+#[cfg(target_family = "wasm")]
+use self::{browser as parser, href::Href as Parsed};
+#[cfg(not(target_family = "wasm"))]
+use ::url::Url as Parsed;
 
 /// Longest URL that is read, in bytes; Chromium's own limit is 2 MiB, servers stop at 8 to 32 KiB.
 pub const MAX_URL_BYTES: usize = 32 * 1024 - 1;
@@ -60,7 +76,7 @@ impl UrlError {
 /// [`AbsoluteUrl::as_str`] is the whole text.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(type = "string"))]
-pub struct AbsoluteUrl(Url);
+pub struct AbsoluteUrl(Parsed);
 
 /// Where an address is: what decides whether a public page may make Weir go there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,8 +112,9 @@ impl AbsoluteUrl {
     }
 
     /// The parsed form, for HTTP clients.
+    #[cfg(not(target_family = "wasm"))]
     #[must_use]
-    pub fn as_url(&self) -> &Url {
+    pub fn as_url(&self) -> &::url::Url {
         &self.0
     }
 
@@ -122,7 +139,23 @@ impl AbsoluteUrl {
     /// `scheme://host:port` as an Origin header writes it; `null` for `data:`.
     #[must_use]
     pub fn origin(&self) -> String {
-        self.0.origin().ascii_serialization()
+        match (self.host(), self.0.port()) {
+            (Some(host), Some(port)) => format!("{}://{host}:{port}", self.scheme()),
+            (Some(host), None) => format!("{}://{host}", self.scheme()),
+            (None, _) => "null".to_owned(),
+        }
+    }
+
+    /// The path as written, percent-encoded; of a `data:` URL its type and data.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.0.path()
+    }
+
+    /// The query as written, percent-encoded: it may hold a token and is for requests, never for logs.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.0.query()
     }
 
     /// The last part of the path, as written; empty when the path ends in `/`.
@@ -131,7 +164,7 @@ impl AbsoluteUrl {
         if self.is_data() {
             return "";
         }
-        self.0.path().rsplit('/').next().unwrap_or("")
+        self.path().rsplit('/').next().unwrap_or("")
     }
 
     /// The class of the host as far as its text tells: an IP literal in any of the forms that the
@@ -139,19 +172,19 @@ impl AbsoluteUrl {
     /// is resolved.
     #[must_use]
     pub fn address_class(&self) -> AddressClass {
-        match self.0.host() {
-            Some(Host::Ipv4(address)) => classify(IpAddr::V4(address)),
-            Some(Host::Ipv6(address)) => classify(IpAddr::V6(address)),
-            Some(Host::Domain(name)) => {
-                let name = name.trim_end_matches('.');
-                let last = name.rsplit('.').next().unwrap_or(name);
-                if matches!(last, "localhost" | "local") {
-                    AddressClass::Private
-                } else {
-                    AddressClass::Public
-                }
-            }
-            None => AddressClass::Public,
+        let Some(host) = self.host() else {
+            return AddressClass::Public;
+        };
+        let in_brackets = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        if let Ok(address) = in_brackets.unwrap_or(host).parse() {
+            return classify(address);
+        }
+        let name = host.trim_end_matches('.');
+        let last = name.rsplit('.').next().unwrap_or(name);
+        if matches!(last, "localhost" | "local") {
+            AddressClass::Private
+        } else {
+            AddressClass::Public
         }
     }
 
@@ -235,22 +268,18 @@ fn resolve(base: Option<&AbsoluteUrl>, reference: &str) -> Result<AbsoluteUrl, U
     if reference.starts_with("\\\\") || reference.starts_with("/\\") || reference.starts_with("\\/") {
         return Err(UrlError::Scheme("UNC path".to_owned()));
     }
-    let parsed = match base {
-        Some(base) => base.0.join(reference),
-        None => Url::parse(reference),
-    };
-    let mut url = parsed.map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => UrlError::Relative,
-        url::ParseError::RelativeUrlWithCannotBeABaseBase => {
-            UrlError::Invalid("a data: playlist cannot hold relative URLs".to_owned())
+    if !has_scheme(reference) {
+        match base {
+            None => return Err(UrlError::Relative),
+            Some(base) if base.is_data() => {
+                return Err(UrlError::Invalid(
+                    "a data: playlist cannot hold relative URLs".to_owned(),
+                ));
+            }
+            Some(_) => {}
         }
-        url::ParseError::InvalidPort => UrlError::Port,
-        // The Unicode tables are left out of this build: they alone are larger than the rest of the module.
-        url::ParseError::IdnaError if !reference.is_ascii() => {
-            UrlError::Invalid("a host name must be ASCII, an international one in its xn-- form".to_owned())
-        }
-        other => UrlError::Invalid(other.to_string()),
-    })?;
+    }
+    let url = parser::parse(base.map(|base| &base.0), reference)?;
     if !matches!(url.scheme(), "http" | "https" | "data") {
         return Err(UrlError::Scheme(url.scheme().to_owned()));
     }
@@ -263,8 +292,15 @@ fn resolve(base: Option<&AbsoluteUrl>, reference: &str) -> Result<AbsoluteUrl, U
     if !is_data && url.as_str().len() > MAX_URL_BYTES {
         return Err(UrlError::TooLong(url.as_str().len()));
     }
-    url.set_fragment(None);
     Ok(AbsoluteUrl(url))
+}
+
+/// True when the reference begins as an absolute URL does (RFC 3986, 3.1).
+fn has_scheme(reference: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    reference.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(allowed)
+    })
 }
 
 impl fmt::Display for AbsoluteUrl {
@@ -273,8 +309,8 @@ impl fmt::Display for AbsoluteUrl {
             return f.write_str("data:...");
         }
         f.write_str(&self.origin())?;
-        f.write_str(self.0.path())?;
-        if self.0.query().is_some() {
+        f.write_str(self.path())?;
+        if self.query().is_some() {
             f.write_str("?...")
         } else {
             Ok(())

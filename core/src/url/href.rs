@@ -1,0 +1,136 @@
+//! A URL as the URL standard serialises it, and its parts: the few that Weir looks at, named as the `url`
+//! crate names them. Tests hold it to that crate.
+
+/// A serialised URL without its fragment.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Href(Box<str>);
+
+impl Href {
+    /// Takes what a parser wrote; anything else gives parts without meaning.
+    pub(super) fn new(mut serialised: String) -> Self {
+        // In a serialised URL nothing else is written as '#'.
+        if let Some(fragment) = serialised.find('#') {
+            serialised.truncate(fragment);
+        }
+        // A `data:` URL loses the spaces that stood before the fragment.
+        serialised.truncate(serialised.trim_end_matches(' ').len());
+        Self(serialised.into_boxed_str())
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn scheme(&self) -> &str {
+        self.0.split(':').next().unwrap_or_default()
+    }
+
+    pub(super) fn username(&self) -> &str {
+        self.user_information().split(':').next().unwrap_or_default()
+    }
+
+    pub(super) fn password(&self) -> Option<&str> {
+        self.user_information()
+            .split_once(':')
+            .map(|(_, password)| password)
+    }
+
+    /// An IPv6 address keeps its brackets.
+    pub(super) fn host_str(&self) -> Option<&str> {
+        let host = self.host_and_port().0;
+        (!host.is_empty()).then_some(host)
+    }
+
+    /// None when it is the scheme's own.
+    pub(super) fn port(&self) -> Option<u16> {
+        self.host_and_port().1.parse().ok()
+    }
+
+    pub(super) fn path(&self) -> &str {
+        let (_, path_and_query) = self.authority_and_rest();
+        path_and_query.split('?').next().unwrap_or_default()
+    }
+
+    pub(super) fn query(&self) -> Option<&str> {
+        let (_, path_and_query) = self.authority_and_rest();
+        path_and_query.split_once('?').map(|(_, query)| query)
+    }
+
+    fn authority_and_rest(&self) -> (&str, &str) {
+        let (_, rest) = self.0.split_once(':').unwrap_or_default();
+        let Some(rest) = rest.strip_prefix("//") else {
+            return ("", rest);
+        };
+        rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()))
+    }
+
+    fn user_information(&self) -> &str {
+        let (authority, _) = self.authority_and_rest();
+        authority.rsplit_once('@').map_or("", |(user, _)| user)
+    }
+
+    fn host_and_port(&self) -> (&str, &str) {
+        let (authority, _) = self.authority_and_rest();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        match host.rsplit_once(':') {
+            // The colons of an IPv6 address are inside its brackets.
+            Some((name, port)) if !port.ends_with(']') => (name, port),
+            _ => (host, ""),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use url::Url;
+
+    use super::Href;
+
+    /// Both read the same parts off what the `url` crate serialised.
+    fn check(text: &str) {
+        let Ok(mut url) = Url::parse(text) else { return };
+        if !matches!(url.scheme(), "http" | "https" | "data") {
+            return;
+        }
+        let href = Href::new(url.to_string());
+        url.set_fragment(None);
+        assert_eq!(href.as_str(), url.as_str());
+        assert_eq!(href.scheme(), url.scheme(), "{text}");
+        assert_eq!(href.username(), url.username(), "{text}");
+        assert_eq!(href.password(), url.password(), "{text}");
+        assert_eq!(href.host_str(), url.host_str(), "{text}");
+        assert_eq!(href.port(), url.port(), "{text}");
+        assert_eq!(href.path(), url.path(), "{text}");
+        assert_eq!(href.query(), url.query(), "{text}");
+    }
+
+    #[test]
+    fn reads_the_parts_that_the_url_crate_reads() {
+        for text in [
+            "http://h",
+            "https://h:443/a/b?c=d#e",
+            "http://h:8080",
+            "http://h:8080?q",
+            "http://[::1]/",
+            "http://[::ffff:127.0.0.1]:81/x:y@z",
+            "http://user@h/",
+            "http://user:pass@h:1/",
+            "http://:pass@h/",
+            "http://h/a?b?c#d?e",
+            "http://h/@:1/?@:2",
+            "data:text/plain,a?b#c",
+            "data:,",
+        ] {
+            assert!(Url::parse(text).is_ok(), "{text} is to be a URL");
+            check(text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reads_the_parts_of_any_url(text in "(https?|data):/{0,3}[a-z0-9.:@\\[\\]/?#%&=, -]{0,40}") {
+            check(&text);
+        }
+    }
+}
