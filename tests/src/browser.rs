@@ -311,7 +311,7 @@ impl Browser {
         self.command("Emulation.setDeviceMetricsOverride", size).await?;
         // What moves is waited for: a picture taken in the middle is another one each time.
         let still = "const ends = (one) => Number.isFinite(one.effect.getComputedTiming().endTime);
-            await Promise.all(document.getAnimations().filter(ends).map((one) => one.finished))";
+            await Promise.allSettled(document.getAnimations().filter(ends).map((one) => one.finished))";
         self.call(still).await?;
         self.driver.screenshot(path).await?;
         self.command("Emulation.clearDeviceMetricsOverride", json!({}))
