@@ -14,13 +14,13 @@ use crate::error::Coded;
 /// Most segments in flight at a time: more helps nobody and gets one banned.
 pub const MAX_CONCURRENCY: u8 = 64;
 
-/// Segments in flight unless the settings say otherwise: what browsers open to one HTTP/1.1 host, and two more.
-const DEFAULT_CONCURRENCY: u8 = 8;
+/// Most segments in flight unless the settings say otherwise. How many a host is really asked for is found out.
+const DEFAULT_CONCURRENCY: u8 = 32;
 
 const OUTPUT_FOLDER: &str = "output_folder";
 const CONCURRENCY: &str = "concurrency";
 
-/// How many segments are in flight at a time: 1 to [`MAX_CONCURRENCY`].
+/// How many segments are in flight at a time, at most: 1 to [`MAX_CONCURRENCY`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Concurrency(u8);
 
@@ -29,7 +29,7 @@ pub struct Concurrency(u8);
 pub struct Settings {
     /// An absolute folder that exists.
     pub output_folder: PathBuf,
-    /// Segments in flight at a time.
+    /// Segments in flight at a time, at most.
     pub concurrency: Concurrency,
 }
 

@@ -9,6 +9,7 @@ use weir_core::plan::{Languages, Quality};
 use weir_core::protocol::{Container, Header, Iv, Secret};
 use weir_core::url::AbsoluteUrl;
 
+use crate::fetch::BytesPerSecond;
 use crate::install::Choice;
 use crate::job::OnGap;
 use crate::report::Style;
@@ -62,9 +63,12 @@ pub(super) struct Get {
     /// The kind of output; by default what the output's name says, else mp4.
     #[arg(long, value_name = "mp4|ts|segments", value_parser = container)]
     pub container: Option<Container>,
-    /// Segments fetched at a time.
+    /// Segments fetched at a time, at most.
     #[arg(long, value_name = "1..64")]
     pub concurrency: Option<Concurrency>,
+    /// The fastest that segments are fetched, all together; K, M and G are powers of 1024.
+    #[arg(long, value_name = "BYTES/s")]
+    pub limit_rate: Option<BytesPerSecond>,
     #[command(flatten)]
     pub asking: Asking,
     /// The key of encrypted segments, instead of the playlist's: 32 hexadecimal digits, or a file of 16 bytes.

@@ -150,6 +150,7 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
         private_addresses: permission(arguments.allow_private),
         downgrades: permission(arguments.allow_downgrade),
         proxy: arguments.asking.proxy.clone(),
+        limit_rate: arguments.limit_rate,
     })
 }
 

@@ -177,6 +177,7 @@ pub(super) fn client(
         private_addresses,
         downgrades,
         proxy: asking.proxy.clone(),
+        limit_rate: None, // playlists are small
     };
     Ok(Client::new(&options)?)
 }

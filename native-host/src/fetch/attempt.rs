@@ -7,7 +7,7 @@ use reqwest::{Response, StatusCode};
 use tokio::time::timeout;
 use weir_core::url::{AbsoluteUrl, UrlError};
 
-use super::body::{self, Body, Lane};
+use super::body::{self, Body, Lane, Route};
 use super::client::Inner;
 use super::{
     FetchError, Fetched, NetworkFault, Resource, ResourceKind, ResponseFault, check, data_url, failure,
@@ -43,7 +43,7 @@ pub(super) async fn run(client: &Inner, resource: &Resource, lane: Lane<'_>) -> 
     loop {
         client.policy.check(hops.last(), &url)?;
         client.pauses.wait_for(&url).await;
-        let response = send(client, resource, &url).await?;
+        let response = send(client, resource, &url, lane.route).await?;
         client.cookies.store(&url, response.headers());
         let Some(location) = redirect_target(&response) else {
             return receive(client, resource, url, response, lane).await;
@@ -104,7 +104,12 @@ fn from_data_url(client: &Inner, resource: &Resource) -> Result<Fetched, FetchEr
 }
 
 /// Sends the request and waits for the head of its answer.
-async fn send(client: &Inner, resource: &Resource, url: &AbsoluteUrl) -> Result<Response, FetchError> {
+async fn send(
+    client: &Inner,
+    resource: &Resource,
+    url: &AbsoluteUrl,
+    route: Route,
+) -> Result<Response, FetchError> {
     let mut headers = client.headers.select(&resource.url, url);
     if let Some(cookies) = client.cookies.header_for(url) {
         headers.insert(COOKIE, cookies);
@@ -121,7 +126,11 @@ async fn send(client: &Inner, resource: &Resource, url: &AbsoluteUrl) -> Result<
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     let deadlines = &client.tuning.deadlines;
-    let sending = client.http.get(url.as_url().clone()).headers(headers).send();
+    let sending = client
+        .connections(route)?
+        .get(url.as_url().clone())
+        .headers(headers)
+        .send();
     match timeout(deadlines.connect.saturating_add(deadlines.headers), sending).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) => Err(failure::of_request(&error, url, &client.policy, deadlines)),
@@ -182,7 +191,7 @@ async fn receive(
         extent,
         limit,
     };
-    let mut bytes = body::read(body, &client.tuning.deadlines, lane).await?;
+    let mut bytes = body::read(body, &client.tuning.deadlines, client.throttle.as_ref(), lane).await?;
     if kind == ResourceKind::Playlist {
         bytes = check::gunzip(bytes, limit).map_err(wrong)?;
     }

@@ -9,6 +9,8 @@ use weir_core::url::AbsoluteUrl;
 
 use super::buffer::Share;
 use super::check::Extent;
+use super::load::Flight;
+use super::throttle::Throttle;
 use super::{Deadlines, FetchError, Meter, NetworkFault, ResourceKind, ResponseFault, failure};
 
 /// Largest buffer that is made because a server announced a length; larger ones grow as bytes come.
@@ -21,6 +23,20 @@ pub(super) struct Lane<'a> {
     pub(super) meter: Option<&'a Meter>,
     /// Holds them back when there is no room.
     pub(super) share: Option<&'a Share>,
+    /// Told how the host does.
+    pub(super) flight: Option<&'a Flight>,
+    /// Which connections it uses.
+    pub(super) route: Route,
+}
+
+/// Which connections a fetch uses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Route {
+    /// Those that all share.
+    #[default]
+    Shared,
+    /// Others: what holds a shared connection up does not hold it up.
+    Apart,
 }
 
 /// What there is to read.
@@ -34,7 +50,12 @@ pub(super) struct Body<'a> {
 }
 
 /// Reads what `body.extent` says.
-pub(super) async fn read(body: Body<'_>, deadlines: &Deadlines, lane: Lane<'_>) -> Result<Bytes, FetchError> {
+pub(super) async fn read(
+    body: Body<'_>,
+    deadlines: &Deadlines,
+    throttle: Option<&Throttle>,
+    lane: Lane<'_>,
+) -> Result<Bytes, FetchError> {
     let Body {
         mut response,
         url,
@@ -71,13 +92,19 @@ pub(super) async fn read(body: Body<'_>, deadlines: &Deadlines, lane: Lane<'_>) 
         if let Some(meter) = lane.meter {
             meter.add_bytes(chunk.len() as u64);
         }
+        let mut waited = match throttle {
+            Some(throttle) => throttle.pass(chunk.len() as u64).await,
+            None => false,
+        };
         let part = plan.part_of(got, chunk);
         got = got.saturating_add(part.seen);
         let total = (kept.len() as u64).saturating_add(part.kept.len() as u64);
         if plan.too_much(got, total) {
             return Err(wrong(plan.excess(got, kind, limit)));
         }
-        if hold(lane, total).await {
+        waited |= hold(lane, total).await;
+        // Time that Weir itself took is not the server's.
+        if waited {
             pace = Pace::new(deadlines);
         }
         kept.extend_from_slice(&part.kept);

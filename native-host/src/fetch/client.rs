@@ -1,7 +1,7 @@
 //! The client of one job: its rules, its tries.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Certificate, Proxy};
@@ -11,9 +11,11 @@ use weir_core::url::AbsoluteUrl;
 
 use super::address::{AddressPolicy, FilteredDns};
 use super::attempt;
-use super::body::Lane;
+use super::body::{Lane, Route};
 use super::cookies::Cookies;
 use super::headers::Headers;
+use super::load::{Flight, Loads};
+use super::throttle::Throttle;
 use super::{ClientOptions, FetchError, Fetched, Meter, Resource, Tuning};
 
 /// An HTTP client with one job's context. Cheap to clone; clones share connections, cookies and pauses.
@@ -24,11 +26,16 @@ pub struct Client {
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    pub(super) http: reqwest::Client,
+    http: reqwest::Client,
+    /// Made when it is first needed: most jobs never do.
+    apart: OnceLock<reqwest::Client>,
+    options: ClientOptions,
     pub(super) policy: AddressPolicy,
     pub(super) headers: Headers,
     pub(super) cookies: Cookies,
     pub(super) pauses: Pauses,
+    pub(super) loads: Arc<Loads>,
+    pub(super) throttle: Option<Throttle>,
     pub(super) tuning: Tuning,
 }
 
@@ -54,10 +61,14 @@ impl Client {
         Ok(Self {
             inner: Arc::new(Inner {
                 http,
+                apart: OnceLock::new(),
+                options: options.clone(),
                 policy,
                 headers,
                 cookies,
                 pauses,
+                loads: Arc::default(),
+                throttle: options.limit_rate.map(Throttle::new),
                 tuning,
             }),
         })
@@ -80,7 +91,7 @@ impl Client {
             resource,
             Lane {
                 meter: Some(meter),
-                share: None,
+                ..Lane::default()
             },
         )
         .await
@@ -91,6 +102,16 @@ impl Client {
     #[must_use]
     pub fn unsent_cookies(&self) -> usize {
         self.inner.cookies.unsent()
+    }
+
+    /// Whether the host of `url` is thought to serve one more segment at a time well.
+    pub(super) fn has_place(&self, url: &AbsoluteUrl) -> bool {
+        url.is_data() || self.inner.loads.has_place(&url.origin())
+    }
+
+    /// One more segment of this URL's host is under way, for as long as the value lives.
+    pub(super) fn take_off(&self, url: &AbsoluteUrl) -> Flight {
+        self.inner.loads.begin(url.origin())
     }
 
     pub(super) async fn get_in(&self, resource: &Resource, lane: Lane<'_>) -> Result<Fetched, FetchError> {
@@ -109,6 +130,9 @@ impl Client {
             if let Some(share) = lane.share {
                 share.reset();
             }
+            if let Some(flight) = lane.flight {
+                flight.failed(&failure.error);
+            }
             tried = tried.saturating_add(1);
             if let Some(pause) = failure.retry_after {
                 self.inner.pauses.pause(&resource.url, pause);
@@ -126,6 +150,20 @@ impl Client {
                 meter.add_retry();
             }
             tokio::time::sleep(delay).await;
+        }
+    }
+}
+
+impl Inner {
+    /// The connections of a route.
+    pub(super) fn connections(&self, route: Route) -> Result<&reqwest::Client, FetchError> {
+        match (route, self.apart.get()) {
+            (Route::Shared, _) => Ok(&self.http),
+            (Route::Apart, Some(apart)) => Ok(apart),
+            (Route::Apart, None) => {
+                let apart = http_client(&self.options, &self.policy, &self.tuning)?;
+                Ok(self.apart.get_or_init(|| apart))
+            }
         }
     }
 }

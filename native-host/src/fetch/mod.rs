@@ -16,9 +16,12 @@ mod data_url;
 mod error;
 mod failure;
 mod headers;
+mod load;
 mod meter;
 mod ordered;
 mod retry;
+mod slot;
+mod throttle;
 mod tuning;
 
 use bytes::Bytes;
@@ -32,6 +35,7 @@ pub use error::{FetchError, NetworkFault, ResponseFault};
 pub use meter::Meter;
 pub use ordered::{Ordered, Window, ordered};
 pub use retry::Retries;
+pub use throttle::BytesPerSecond;
 pub use tuning::{Deadlines, Limits, Tuning};
 
 /// One thing to fetch.
@@ -84,6 +88,8 @@ pub struct ClientOptions {
     pub downgrades: Permission,
     /// `--proxy`.
     pub proxy: Option<String>,
+    /// `--limit-rate`: all bodies together come no faster.
+    pub limit_rate: Option<BytesPerSecond>,
 }
 
 /// A named yes or no.

@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
-use weir_core::url::AbsoluteUrl;
 
 use super::body::Lane;
-use super::buffer::{Buffer, Share};
+use super::buffer::Buffer;
+use super::slot::Slot;
 use super::{Client, FetchError, Fetched, Meter, Resource};
 
 /// How much is fetched ahead.
@@ -41,6 +43,8 @@ impl Window {
 pub struct Ordered {
     client: Client,
     resources: Box<dyn Iterator<Item = Resource> + Send>,
+    /// The next of them, looked at and not started yet.
+    next: Option<Resource>,
     concurrency: usize,
     meter: Arc<Meter>,
     buffer: Arc<Buffer>,
@@ -49,19 +53,13 @@ pub struct Ordered {
     started: u64,
 }
 
-/// One fetch, from its start until it is handed out.
-struct Slot {
-    task: AbortOnDropHandle<Result<Fetched, FetchError>>,
-    url: AbsoluteUrl,
-    /// Keeps the room of a finished body until it is handed out.
-    _share: Arc<Share>,
-}
-
-/// How many fetches run, and a bell for when one ends.
+/// How many fetches run, how long those took that are over, and a bell for when one ends.
 #[derive(Default)]
 struct Running {
     count: AtomicUsize,
     ended: Notify,
+    over: AtomicU32,
+    milliseconds: AtomicU64,
 }
 
 /// Fetches `resources` in order, as many side by side as `window` allows; `meter` counts along.
@@ -88,6 +86,7 @@ where
     Ordered {
         client: client.clone(),
         resources: Box::new(resources.into_iter()),
+        next: None,
         concurrency: window.concurrency.get(),
         meter: Arc::clone(meter),
         buffer: Arc::new(Buffer::new(window.buffered_bytes)),
@@ -104,54 +103,89 @@ impl Ordered {
     pub async fn next(&mut self) -> Option<Result<Fetched, FetchError>> {
         loop {
             self.refill();
+            let second_due = self.second_due();
             let front = self.queue.front_mut()?;
             let result = tokio::select! {
                 biased;
-                result = &mut front.task => result,
+                result = front.outcome() => result,
                 // Something behind it ended, so another may start.
                 () = self.running.ended.notified() => continue,
+                () = reached(second_due) => {
+                    front.start_second(&self.client, &self.meter);
+                    continue;
+                }
             };
-            let slot = self.queue.pop_front()?;
+            self.queue.pop_front();
             self.buffer
                 .advance_to(self.started.saturating_sub(self.queue.len() as u64));
-            return Some(result.unwrap_or_else(|_| {
-                Err(FetchError::Internal {
-                    url: Box::new(slot.url),
-                })
-            }));
+            return Some(result);
         }
+    }
+
+    /// When the front is asked for a second time: it takes unusually long, and others wait for it.
+    fn second_due(&self) -> Option<Instant> {
+        let mut slots = self.queue.iter();
+        let front = slots.next()?;
+        let due = front.second_due(self.running.typical()?);
+        due.filter(|_| slots.any(Slot::is_finished))
     }
 
     /// Starts as many fetches as there is room for; one at least when none is under way.
     fn refill(&mut self) {
-        while self.queue.is_empty()
-            || (self.running.count.load(Ordering::Acquire) < self.concurrency && self.buffer.has_room())
-        {
-            let Some(resource) = self.resources.next() else {
-                return;
-            };
+        while let Some(resource) = self.next_startable() {
             let share = Arc::new(self.buffer.share(self.started));
             self.started = self.started.saturating_add(1);
-            let url = resource.url.clone();
             let run = Running::begin(&self.running);
+            let flight = self.client.take_off(&resource.url);
             let (client, meter, own_share) =
                 (self.client.clone(), Arc::clone(&self.meter), Arc::clone(&share));
+            let wanted = resource.clone();
             let task = tokio::spawn(async move {
                 let _run = run;
                 let lane = Lane {
                     meter: Some(&meter),
                     share: Some(&own_share),
+                    flight: Some(&flight),
+                    ..Lane::default()
                 };
-                let fetched = client.get_in(&resource, lane).await;
-                own_share.settle(fetched.as_ref().map_or(0, |fetched| fetched.bytes.len() as u64));
+                let fetched = client.get_in(&wanted, lane).await;
+                let bytes = fetched.as_ref().map_or(0, |fetched| fetched.bytes.len() as u64);
+                own_share.settle(bytes);
+                if fetched.is_ok() {
+                    flight.served(bytes);
+                }
+                // Its place is free before anybody is told that it has ended.
+                drop(flight);
                 fetched
             });
-            self.queue.push_back(Slot {
-                task: AbortOnDropHandle::new(task),
-                url,
-                _share: share,
-            });
+            let task = AbortOnDropHandle::new(task);
+            self.queue.push_back(Slot::new(resource, task, share));
         }
+    }
+
+    /// The next resource, when it may start now.
+    fn next_startable(&mut self) -> Option<Resource> {
+        let next = match self.next.take() {
+            Some(next) => next,
+            None => self.resources.next()?,
+        };
+        let may_start = self.queue.is_empty()
+            || (self.running.count.load(Ordering::Acquire) < self.concurrency
+                && self.buffer.has_room()
+                && self.client.has_place(&next.url));
+        if may_start {
+            return Some(next);
+        }
+        self.next = Some(next);
+        None
+    }
+}
+
+/// Waits for a time; for ever, without one.
+async fn reached(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -168,16 +202,26 @@ impl std::fmt::Debug for Ordered {
 impl Running {
     fn begin(this: &Arc<Self>) -> Run {
         this.count.fetch_add(1, Ordering::AcqRel);
-        Run(Arc::clone(this))
+        Run(Arc::clone(this), Instant::now())
+    }
+
+    /// How long a fetch takes on average; None before the first is over.
+    fn typical(&self) -> Option<Duration> {
+        let milliseconds = Duration::from_millis(self.milliseconds.load(Ordering::Relaxed));
+        milliseconds.checked_div(self.over.load(Ordering::Relaxed))
     }
 }
 
 /// Counts one fetch as running until it is dropped.
-struct Run(Arc<Running>);
+struct Run(Arc<Running>, Instant);
 
 impl Drop for Run {
     fn drop(&mut self) {
-        self.0.count.fetch_sub(1, Ordering::AcqRel);
-        self.0.ended.notify_one();
+        let Self(running, began) = self;
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        running.milliseconds.fetch_add(milliseconds, Ordering::Relaxed);
+        running.over.fetch_add(1, Ordering::Relaxed);
+        running.count.fetch_sub(1, Ordering::AcqRel);
+        running.ended.notify_one();
     }
 }

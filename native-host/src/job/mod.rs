@@ -30,7 +30,7 @@ pub use error::JobError;
 pub use stop::{Stop, StopHandle, StopReason};
 
 use crate::error::Coded as _;
-use crate::fetch::{Client, ClientOptions, Permission};
+use crate::fetch::{BytesPerSecond, Client, ClientOptions, Permission};
 use crate::merge::{Merged, Merger, TrackHint};
 use crate::output_path::{Slot, Target};
 use crate::settings::Concurrency;
@@ -60,6 +60,8 @@ pub struct Job {
     pub downgrades: Permission,
     /// `--proxy`.
     pub proxy: Option<String>,
+    /// `--limit-rate`.
+    pub limit_rate: Option<BytesPerSecond>,
 }
 
 /// What a segment means that the server does not have, or not whole.
@@ -108,6 +110,7 @@ impl Job {
             private_addresses: self.private_addresses,
             downgrades: self.downgrades,
             proxy: self.proxy.clone(),
+            limit_rate: self.limit_rate,
         };
         Ok(Client::new(&options)?)
     }

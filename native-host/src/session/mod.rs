@@ -274,6 +274,7 @@ impl Session {
             private_addresses: Permission::Refused,
             downgrades: Permission::Refused,
             proxy: None,
+            limit_rate: None,
         };
         job.check()?;
         self.jobs.start(job);

@@ -47,6 +47,7 @@ pub(crate) fn options(origin: &Origin) -> ClientOptions {
         private_addresses: Permission::Refused,
         downgrades: Permission::Refused,
         proxy: None,
+        limit_rate: None,
     }
 }
 
@@ -350,5 +351,6 @@ fn options_of(source: &AbsoluteUrl) -> ClientOptions {
         private_addresses: Permission::Refused,
         downgrades: Permission::Refused,
         proxy: None,
+        limit_rate: None,
     }
 }

@@ -6,13 +6,16 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use weir::fetch::{Meter, Ordered, Resource, Window, ordered};
+use weir::fetch::{
+    BytesPerSecond, Client, ClientOptions, Meter, Ordered, Resource, Retries, Tuning, Window, ordered,
+};
 use weir_tests::origin::{Gate, Origin, Reply, faults};
 
-use crate::fetch::{client, segment};
+use crate::fetch::{client, options, segment};
 
 fn window(concurrency: usize, buffered_bytes: u64) -> Window {
     Window {
@@ -180,4 +183,129 @@ async fn dropping_it_aborts_what_is_in_flight() {
     .await;
     drop(segments);
     until("the server to be left", || origin.in_flight() == 0).await;
+}
+
+/// faults.md, row 31.
+#[tokio::test]
+async fn row_31_one_that_holds_the_others_back_is_asked_for_again() {
+    let origin = Origin::start().unwrap();
+    origin.route_under("/", |request| Reply::ok(format!("body of {}", request.path())));
+    origin.sequence(
+        "/3.ts",
+        [
+            faults::stall_after("body of /3.ts", 4),
+            Reply::ok("body of /3.ts"),
+        ],
+    );
+    let (mut segments, meter) = start(&origin, 8, window(4, 1_000_000));
+    let begin = Instant::now();
+    for n in 0..8 {
+        assert_eq!(
+            segments.next().await.unwrap().unwrap().bytes,
+            format!("body of /{n}.ts")
+        );
+    }
+    // The stalled body would have been given up after 20 s.
+    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+    assert_eq!(
+        (origin.requests_for("/3.ts").len(), origin.requests().len()),
+        (2, 9)
+    );
+    assert_eq!(meter.retries(), 1);
+}
+
+#[tokio::test]
+async fn a_second_request_that_fails_leaves_the_first_alone() {
+    let origin = Origin::start().unwrap();
+    let gate = Gate::new();
+    origin.route_under("/", |request| Reply::ok(format!("body of {}", request.path())));
+    origin.sequence(
+        "/0.ts",
+        [Reply::ok("body of /0.ts").after(&gate), Reply::status(403)],
+    );
+    let (mut segments, _) = start(&origin, 3, window(3, 1_000_000));
+    tokio::spawn({
+        let gate = gate.clone();
+        async move {
+            // Well behind the second request.
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            gate.open();
+        }
+    });
+    for n in 0..3 {
+        assert_eq!(
+            segments.next().await.unwrap().unwrap().bytes,
+            format!("body of /{n}.ts")
+        );
+    }
+    assert_eq!(origin.requests_for("/0.ts").len(), 2);
+}
+
+/// What a host refuses is not asked of it for long, and nothing of it is lost.
+#[tokio::test]
+async fn a_host_that_refuses_more_than_six_at_a_time_is_asked_for_fewer() {
+    let origin = Arc::new(Origin::start().unwrap());
+    let refused = Arc::new(AtomicUsize::new(0));
+    origin.route_under("/", {
+        let origin = Arc::downgrade(&origin);
+        let refused = Arc::clone(&refused);
+        move |request| {
+            let busy = origin.upgrade().map_or(0, |origin| origin.in_flight());
+            if busy > 6 {
+                refused.fetch_add(1, Ordering::Relaxed);
+                return Reply::status(429);
+            }
+            Reply::ok(format!("body of {}", request.path())).with_delay(Duration::from_millis(20))
+        }
+    });
+    let retries = Retries {
+        tries: 6,
+        base_delay: Duration::from_millis(50),
+        ..Retries::default()
+    };
+    let tuning = Tuning {
+        retries,
+        ..Tuning::default()
+    };
+    let client = Client::with_tuning(&options(&origin), tuning).unwrap();
+    let resources: Vec<Resource> = (0..200)
+        .map(|n| segment(&origin.url(&format!("/{n}.ts"))))
+        .collect();
+    let mut segments = ordered(&client, resources, window(32, 10_000_000), &Arc::default());
+    for n in 0..200 {
+        assert_eq!(
+            segments.next().await.unwrap().unwrap().bytes,
+            format!("body of /{n}.ts")
+        );
+    }
+    let refused = refused.load(Ordering::Relaxed);
+    assert!((1..40).contains(&refused), "{refused} of 200 were refused");
+}
+
+#[tokio::test]
+async fn all_bodies_together_come_no_faster_than_asked() {
+    const SPEED: u64 = 2_000_000;
+    let origin = Origin::start().unwrap();
+    let body = Bytes::from(vec![0x47; 500_000]);
+    origin.route_under("/", {
+        let body = body.clone();
+        move |_| Reply::ok(body.clone())
+    });
+    let options = ClientOptions {
+        limit_rate: BytesPerSecond::new(SPEED),
+        ..options(&origin)
+    };
+    let client = Client::new(&options).unwrap();
+    let resources: Vec<Resource> = (0..8)
+        .map(|n| segment(&origin.url(&format!("/{n}.ts"))))
+        .collect();
+    let meter = Arc::new(Meter::default());
+    let begin = Instant::now();
+    let mut segments = ordered(&client, resources, window(8, 100_000_000), &meter);
+    while let Some(fetched) = segments.next().await {
+        assert_eq!(fetched.unwrap().bytes, body);
+    }
+    // 4 MB at 2 MB/s; how exact it is shows where the clock is paused (fetch/throttle.rs).
+    let seconds = begin.elapsed().as_secs_f64();
+    assert!((1.9..10.0).contains(&seconds), "{seconds} s");
 }

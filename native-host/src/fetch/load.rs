@@ -1,0 +1,313 @@
+//! How many segments a host serves best at a time: found out while they are fetched.
+//!
+//! Each host begins with [`INITIAL`] at a time. While all places are taken, a round of completions is timed; as long as
+//! more at a time brought more bytes a second, the number doubles, and when it did not, the last step is taken back.
+//! 429, 5xx and broken connections halve it, once for all that were under way then, but never below what the host
+//! has served a whole round of without complaint, unless the complaint came at that number. After either, growth
+//! waits a while, longer each time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{FetchError, NetworkFault};
+
+/// Where a host begins: what browsers open to one HTTP/1.1 host is 6; two more are what Weir has always asked with.
+const INITIAL: usize = 8;
+
+/// A step up has to bring this much more throughput to stay.
+const WORTHWHILE_GAIN: f64 = 1.1;
+
+/// How long growth waits after the first step that was taken back; twice as long after each further one.
+const FIRST_PATIENCE: Duration = Duration::from_secs(15);
+
+/// The longest wait before another step up is tried.
+const MAX_PATIENCE: Duration = Duration::from_secs(120);
+
+/// The hosts of one job, by origin.
+#[derive(Debug, Default)]
+pub(super) struct Loads(Mutex<HashMap<String, Load>>);
+
+/// What one host is asked for at a time.
+#[derive(Debug)]
+struct Load {
+    under_way: usize,
+    limit: usize,
+    /// The largest limit of which a whole round went well.
+    proven: usize,
+    /// Counts the cuts: what began before the last one complains of the load that was already taken away.
+    cuts: u64,
+    round: Round,
+    /// Limit and bytes a second before the last step up, until that has been judged.
+    before_step: Option<(usize, f64)>,
+    next_step: Instant,
+    patience: Duration,
+}
+
+/// Completions that are timed together.
+#[derive(Debug)]
+struct Round {
+    began: Instant,
+    bytes: u64,
+    completions: usize,
+    /// Completions that do not count: those begun before the last change.
+    old: usize,
+    /// Somebody had to wait for a place.
+    full: bool,
+}
+
+/// One segment under way; its place is free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Flight {
+    loads: Arc<Loads>,
+    origin: String,
+    cuts: u64,
+}
+
+impl Round {
+    fn new(old: usize, now: Instant) -> Self {
+        Self {
+            began: now,
+            bytes: 0,
+            completions: 0,
+            old,
+            full: false,
+        }
+    }
+}
+
+impl Load {
+    fn new(now: Instant) -> Self {
+        Self {
+            under_way: 0,
+            limit: INITIAL,
+            proven: 1,
+            cuts: 0,
+            round: Round::new(0, now),
+            before_step: None,
+            next_step: now,
+            patience: FIRST_PATIENCE,
+        }
+    }
+
+    fn has_place(&mut self) -> bool {
+        let free = self.under_way < self.limit;
+        self.round.full |= !free;
+        free
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rate to compare with another")]
+    fn served(&mut self, bytes: u64, now: Instant) {
+        let round = &mut self.round;
+        if round.old > 0 {
+            round.old -= 1;
+            if round.old == 0 {
+                round.began = now;
+            }
+            return;
+        }
+        round.bytes = round.bytes.saturating_add(bytes);
+        round.completions += 1;
+        if round.completions < self.limit {
+            return;
+        }
+        let seconds = now.duration_since(round.began).as_secs_f64().max(1e-6);
+        let (rate, full) = (round.bytes as f64 / seconds, round.full);
+        self.proven = self.proven.max(self.limit);
+        match self.before_step.take() {
+            Some((limit, before)) if rate < before * WORTHWHILE_GAIN => self.step_back(limit, now),
+            _ if full && now >= self.next_step => {
+                self.before_step = Some((self.limit, rate));
+                self.change(self.limit.saturating_mul(2), now);
+            }
+            _ => self.round = Round::new(0, now),
+        }
+    }
+
+    /// The host cannot take this much.
+    fn complained(&mut self, of_cut: u64, now: Instant) {
+        if of_cut != self.cuts {
+            return;
+        }
+        let half = (self.limit / 2).max(1);
+        let limit = if self.limit > self.proven {
+            half.max(self.proven)
+        } else {
+            half
+        };
+        self.cuts += 1;
+        self.proven = self.proven.min(limit);
+        self.before_step = None;
+        self.step_back(limit, now);
+    }
+
+    fn step_back(&mut self, limit: usize, now: Instant) {
+        self.next_step = now + self.patience;
+        self.patience = self.patience.saturating_mul(2).min(MAX_PATIENCE);
+        self.change(limit, now);
+    }
+
+    fn change(&mut self, limit: usize, now: Instant) {
+        tracing::debug!(from = self.limit, to = limit, "segments at a time");
+        self.limit = limit;
+        self.round = Round::new(self.under_way, now);
+    }
+}
+
+impl Loads {
+    /// Whether one more segment of this origin may be asked for.
+    pub(super) fn has_place(&self, origin: &str) -> bool {
+        self.with(origin, Load::has_place)
+    }
+
+    /// Takes a place, though there may be none.
+    pub(super) fn begin(self: &Arc<Self>, origin: String) -> Flight {
+        let cuts = self.with(&origin, |load| {
+            load.under_way += 1;
+            load.cuts
+        });
+        Flight {
+            loads: Arc::clone(self),
+            origin,
+            cuts,
+        }
+    }
+
+    fn with<T>(&self, origin: &str, act: impl FnOnce(&mut Load) -> T) -> T {
+        let mut loads: MutexGuard<'_, _> = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !loads.contains_key(origin) {
+            loads.insert(origin.to_owned(), Load::new(Instant::now()));
+        }
+        match loads.get_mut(origin) {
+            Some(load) => act(load),
+            // It was just put there.
+            None => act(&mut Load::new(Instant::now())),
+        }
+    }
+}
+
+impl Flight {
+    /// The segment has come.
+    pub(super) fn served(&self, bytes: u64) {
+        self.loads
+            .with(&self.origin, |load| load.served(bytes, Instant::now()));
+    }
+
+    /// A try has failed.
+    pub(super) fn failed(&self, error: &FetchError) {
+        if is_complaint(error) {
+            self.loads
+                .with(&self.origin, |load| load.complained(self.cuts, Instant::now()));
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.loads.with(&self.origin, |load| {
+            load.under_way = load.under_way.saturating_sub(1);
+        });
+    }
+}
+
+/// Whether a failure is how an overloaded server looks.
+fn is_complaint(error: &FetchError) -> bool {
+    match error {
+        FetchError::Status { status, .. } => matches!(status, 429 | 500 | 502..=504 | 507..=599),
+        FetchError::Network { fault, .. } => match fault {
+            NetworkFault::Connect(_)
+            | NetworkFault::ConnectTimeout(_)
+            | NetworkFault::HeadersTimeout(_)
+            | NetworkFault::Broken(_)
+            | NetworkFault::Stalled(_)
+            | NetworkFault::TooSlow { .. } => true,
+        },
+        FetchError::GaveUp { last, .. } => is_complaint(last),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORIGIN: &str = "http://cdn.example:80";
+
+    /// A host that serves one body in `latency`, and all of them together no faster than `bytes_per_second`; more
+    /// than `most` at a time it refuses. Fetches `count` bodies; the number at a time when it ends, and the refusals.
+    async fn fetch(count: usize, latency: Duration, bytes_per_second: f64, most: usize) -> (usize, usize) {
+        const BYTES: f64 = 25_000.0;
+        let loads = Arc::new(Loads::default());
+        let mut flights: Vec<(Instant, Flight)> = Vec::new();
+        let (mut done, mut refused) = (0, 0);
+        while done < count {
+            while loads.has_place(ORIGIN) {
+                let busy = flights.len() + 1;
+                let shared = Duration::from_secs_f64(
+                    BYTES * f64::from(u32::try_from(busy).unwrap()) / bytes_per_second,
+                );
+                let flight = loads.begin(ORIGIN.to_owned());
+                flights.push((Instant::now() + latency.max(shared), flight));
+            }
+            flights.sort_by_key(|(end, _)| std::cmp::Reverse(*end));
+            let busy = flights.len();
+            let (end, flight) = flights.pop().unwrap();
+            tokio::time::sleep_until(end).await;
+            if busy > most {
+                refused += 1;
+                let status = 429;
+                let url = Box::new(weir_core::url::AbsoluteUrl::parse("http://cdn.example/1.ts").unwrap());
+                flight.failed(&FetchError::Status { url, status });
+            } else {
+                done += 1;
+                flight.served(25_000);
+            }
+        }
+        (loads.with(ORIGIN, |load| load.limit), refused)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_line_with_a_long_way_is_filled() {
+        let (limit, refused) = fetch(300, Duration::from_millis(50), 1e9, 1000).await;
+        assert!(limit >= 64, "{limit}");
+        assert_eq!(refused, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_line_is_left_alone() {
+        let (limit, _) = fetch(2000, Duration::from_millis(1), 2e6, 1000).await;
+        assert_eq!(limit, INITIAL);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_refuses_more_than_some_is_asked_for_no_more() {
+        let (limit, refused) = fetch(2000, Duration::from_millis(50), 1e9, 10).await;
+        assert_eq!(limit, INITIAL);
+        // One step to 16 is tried now and then, and taken back at the first refusal.
+        assert!(refused < 100, "{refused} of 2000 refused");
+        let (limit, _) = fetch(500, Duration::from_millis(50), 1e9, 3).await;
+        assert!((1..=3).contains(&limit), "{limit}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_burst_of_failures_halves_once() {
+        let loads = Arc::new(Loads::default());
+        let flights: Vec<Flight> = (0..INITIAL).map(|_| loads.begin(ORIGIN.to_owned())).collect();
+        let broken = |flight: &Flight| {
+            let url = Box::new(weir_core::url::AbsoluteUrl::parse("http://cdn.example/1.ts").unwrap());
+            let fault = NetworkFault::Broken("reset".to_owned());
+            flight.failed(&FetchError::Network { url, fault });
+        };
+        flights.iter().for_each(broken);
+        assert_eq!(loads.with(ORIGIN, |load| load.limit), INITIAL / 2);
+        drop(flights);
+        assert!(loads.has_place(ORIGIN));
+        // What is gone is no sign of load.
+        let flight = loads.begin(ORIGIN.to_owned());
+        let url = Box::new(weir_core::url::AbsoluteUrl::parse("http://cdn.example/1.ts").unwrap());
+        flight.failed(&FetchError::Status { url, status: 404 });
+        assert_eq!(loads.with(ORIGIN, |load| load.limit), INITIAL / 2);
+    }
+}
