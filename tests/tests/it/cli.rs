@@ -101,7 +101,7 @@ fn unknown_and_later_options_are_usage_errors() {
         &["get"][..],
         &["get", "x", "--skip-ads"],
         &["get", "x", "--container", "mkv"],
-        &["get", "x", "--limit-rate", "1"],
+        &["get", "x", "--limit-rate", "fast"],
         &["get", "x", "--live-from", "now"],
         &["get", "x", "--subs", "en"],
         &["get", "x", "--concurrency", "0"],
