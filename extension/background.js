@@ -44,12 +44,12 @@ const engine = new Engine(/** @type {any} */ (glue), platform.address('generated
 const requests = new Requests();
 const ownRequests = new OwnRequests(
   { change: platform.changeRequestRules, list: platform.requestRules },
-  platform.id,
+  platform.host,
 );
 const views = new Views(viewOf, () => void letGo());
 const host = new Host({
   connect: () => platform.connectNative(HOST_NAME),
-  lastError: platform.lastError,
+  portError: (port) => platform.portError(/** @type {chrome.runtime.Port} */ (port)),
   version: platform.version,
   onEvent: (event) => {
     if (event.type === 'progress') store.changeJobs((list) => jobs.progressed(list, event));

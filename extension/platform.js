@@ -4,6 +4,9 @@
 /** This extension's id. */
 export const id = chrome.runtime.id;
 
+/** The host name of the extension's own pages and worker: the id in Chromium, another one in each Firefox. */
+export const host = new URL(chrome.runtime.getURL('')).hostname;
+
 /** This extension's version. */
 export const version = chrome.runtime.getManifest().version;
 
@@ -43,8 +46,11 @@ export const openPort = (name) => chrome.runtime.connect({ name });
 /** Starts the native host. @param {string} name */
 export const connectNative = (name) => chrome.runtime.connectNative(name);
 
-/** What the browser says of the port that has just closed. */
-export const lastError = () => chrome.runtime.lastError?.message ?? '';
+/**
+ * What the browser says of the port that has just closed: Firefox at the port itself.
+ * @param {chrome.runtime.Port & {error?: {message?: string} | null}} port
+ */
+export const portError = (port) => port.error?.message ?? chrome.runtime.lastError?.message ?? '';
 
 // --- storage ----------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ const ANSWER_DEADLINE = 15_000;
 /** What the browser says of a port that could not be opened, or that broke. @type {[RegExp, FailureCode][]} */
 const REASONS = [
   [/not found|no such native application/i, 'host-missing'],
-  [/forbidden|not allowed|access/i, 'host-forbidden'],
+  [/forbidden|not allowed|access|does not have permission/i, 'host-forbidden'],
 ];
 
 /**
@@ -50,7 +50,7 @@ export class Host {
   /**
    * @param {object} options
    * @param {() => NativePort} options.connect opens the port
-   * @param {() => string} options.lastError why the port that has just closed did so
+   * @param {(port: NativePort) => string} options.portError why a port that has just closed did so
    * @param {string} options.version this extension's version
    * @param {(event: Event) => void} options.onEvent told what happens to jobs
    * @param {(state: HostState) => void} options.onState told when the connection changes
@@ -88,7 +88,7 @@ export class Host {
     const port = this.#options.connect();
     this.#port = port;
     port.onMessage.addListener((message) => this.#port === port && this.#heard(message));
-    port.onDisconnect.addListener(() => this.#port === port && this.#disconnected());
+    port.onDisconnect.addListener(() => this.#port === port && this.#disconnected(port));
     try {
       const answer = await this.#ask(hello(this.#options.version));
       if (answer.type !== 'hello')
@@ -143,8 +143,9 @@ export class Host {
     }
   }
 
-  #disconnected() {
-    const reason = this.#options.lastError();
+  /** @param {NativePort} port */
+  #disconnected(port) {
+    const reason = this.#options.portError(port);
     const code = REASONS.find(([pattern]) => pattern.test(reason))?.[1] ?? 'host-gone';
     const failed = new Failed(code, reason || 'the host closed the port');
     this.#lost(failed);

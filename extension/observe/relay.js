@@ -17,6 +17,7 @@
     HANDOVER,
     (event) => {
       event.stopImmediatePropagation();
+      event.preventDefault();
       const channel = /** @type {MouseEvent} */ (event).relatedTarget;
       channel?.addEventListener('report', (report) => pass(/** @type {CustomEvent} */ (report).detail));
     },

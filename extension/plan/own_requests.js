@@ -14,7 +14,7 @@ const NO_TAB = -1;
 
 export class OwnRequests {
   #rules;
-  #id;
+  #host;
   #lastRule = 0;
   /**
    * The last task for each host: tasks for one host take turns, since their headers may differ.
@@ -23,10 +23,10 @@ export class OwnRequests {
   #turns = new Map();
   /** @type {Promise<void>} */ #clean;
 
-  /** @param {Rules} rules @param {string} id this extension's id */
-  constructor(rules, id) {
+  /** @param {Rules} rules @param {string} host the host name of this extension's own addresses */
+  constructor(rules, host) {
     this.#rules = rules;
-    this.#id = id;
+    this.#host = host;
     // A worker that died in the middle may have left some.
     this.#clean = rules.list().then((left) =>
       left.length > 0
@@ -59,7 +59,7 @@ export class OwnRequests {
   /** @template T @param {string[]} hosts @param {Header[]} headers @param {() => Promise<T>} task */
   async #run(hosts, headers, task) {
     await this.#clean;
-    const rule = requestRule(++this.#lastRule, hosts, headers, this.#id);
+    const rule = requestRule(++this.#lastRule, hosts, headers, this.#host);
     try {
       await this.#rules.change([rule], []);
     } catch (error) {

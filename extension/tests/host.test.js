@@ -40,7 +40,7 @@ function host(peers, lastError = '') {
   /** @type {string[]} */ const states = [];
   const made = new Host({
     connect: () => /** @type {ReturnType<typeof peer>} */ (peers.shift()).port,
-    lastError: () => lastError,
+    portError: () => lastError,
     version: '0.1.0',
     onEvent: (event) => void events.push(event),
     onState: ({ state }) => void (states.at(-1) === state || states.push(state)),

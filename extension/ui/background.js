@@ -23,7 +23,7 @@ export function watch(tab, draw) {
   port.onMessage.addListener((view) => draw(/** @type {View} */ (view)));
   port.onDisconnect.addListener(() => {
     // Reading the error tells the browser that it was seen.
-    platform.lastError();
+    platform.portError(port);
     setTimeout(() => watch(tab, draw), 250);
   });
 }

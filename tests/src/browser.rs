@@ -1,9 +1,11 @@
-//! A real Chromium with the built extension and the real native host, in a home folder of its own.
+//! A real Chromium or Firefox with the built extension and the real native host, in a home folder of its own.
 //!
-//! [`Browser::start`] starts chromedriver on a free port, which starts Chromium. HOME is a temporary folder:
-//! the profile, the host's manifest, its settings and the captured files are all inside, and no process
+//! [`Browser::start`] starts chromedriver or geckodriver on a free port, which starts the browser. HOME is a temporary
+//! folder: the profile, the host's manifest, its settings and the captured files are all inside, and no process
 //! outlives the [`Browser`].
 
+mod chromium;
+mod firefox;
 mod launch;
 pub mod popup;
 pub mod process;
@@ -20,9 +22,6 @@ use tokio::time::{Instant, sleep, timeout};
 use self::launch::{Home, Processes};
 pub use self::launch::{Options, Programs, Window};
 use self::process::Process;
-
-/// The extension's id in Chromium, fixed by the `key` of its manifest.
-pub const EXTENSION_ID: &str = "hfbofokbohdjbpgdbciplkcjdhiidcog";
 
 /// The native host's name.
 pub const HOST_NAME: &str = "io.github.weir_hls.weir";
@@ -41,6 +40,35 @@ const STARTS: usize = 3;
 /// Between two looks at a page: short for a person, long for a CPU.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
+/// Which browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Chromium.
+    Chromium,
+    /// Firefox, its extended support release.
+    Firefox,
+}
+
+impl Kind {
+    /// Its name in file names: the folder of the extension that is made for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chromium => "chromium",
+            Self::Firefox => "firefox",
+        }
+    }
+
+    /// The address of a page of the extension.
+    #[must_use]
+    pub fn page(self, path: &str) -> String {
+        match self {
+            Self::Chromium => format!("chrome-extension://{}/{path}", chromium::EXTENSION_ID),
+            Self::Firefox => format!("moz-extension://{}/{path}", firefox::EXTENSION_UUID),
+        }
+    }
+}
+
 /// The colour scheme that the system asks of pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColourScheme {
@@ -53,6 +81,7 @@ pub enum ColourScheme {
 /// A running browser. [`Browser::close`] ends it in order; a drop ends it by force.
 #[derive(Debug)]
 pub struct Browser {
+    kind: Kind,
     driver: WebDriver,
     // Dropped in this order: the processes end before the folder that they write to goes.
     processes: Processes,
@@ -60,7 +89,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts chromedriver and Chromium with an empty profile, and waits until the extension answers.
+    /// Starts the browser with an empty profile, and waits until the extension answers.
     ///
     /// # Errors
     /// Whatever keeps the browser from starting.
@@ -83,12 +112,13 @@ impl Browser {
     }
 
     async fn launch(programs: &Programs, options: &Options) -> anyhow::Result<Self> {
-        let home = Home::make(options)?;
+        let home = Home::make(programs.kind, options)?;
         let processes = Processes::start(programs, &home).await?;
         let driver = processes.session(programs, options, &home).await?;
         driver.set_script_timeout(PATIENCE).await?;
         driver.set_page_load_timeout(PATIENCE).await?;
         Ok(Self {
+            kind: programs.kind,
             driver,
             processes,
             home,
@@ -99,7 +129,7 @@ impl Browser {
     async fn extension_answers(&self) -> bool {
         let manifest = self.until(|| async {
             // Not loaded yet is an error of `goto`.
-            let opened = self.driver.goto(extension_page("manifest.json")).await.is_ok();
+            let opened = self.driver.goto(self.kind.page("manifest.json")).await.is_ok();
             Ok((opened && self.text().await?.contains("manifest_version")).then_some(()))
         });
         matches!(timeout(START_PATIENCE, manifest).await, Ok(Ok(Some(()))))
@@ -112,6 +142,18 @@ impl Browser {
     pub async fn close(self) -> anyhow::Result<()> {
         // The drop that follows ends what is left.
         Ok(self.driver.clone().quit().await?)
+    }
+
+    /// Which browser it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The address of a page of the extension.
+    #[must_use]
+    pub fn page(&self, path: &str) -> String {
+        self.kind.page(path)
     }
 
     /// The WebDriver session, for what this type has no word for.
@@ -167,7 +209,7 @@ impl Browser {
     /// # Errors
     /// No tab shows it.
     pub async fn tab_number(&self, url: &str) -> anyhow::Result<i64> {
-        self.open(&extension_page("ui/popup.html")).await?;
+        self.open(&self.page("ui/popup.html")).await?;
         let tabs = self
             .call("const tabs = await chrome.tabs.query({}); return tabs.map(({id, url}) => [id, url]);")
             .await?;
@@ -184,7 +226,7 @@ impl Browser {
     pub async fn open_popup(&self, url: &str) -> anyhow::Result<WindowHandle> {
         let number = self.tab_number(url).await?;
         self.driver
-            .goto(extension_page(&format!("ui/popup.html?tab={number}")))
+            .goto(self.page(&format!("ui/popup.html?tab={number}")))
             .await?;
         Ok(self.driver.window().await?)
     }
@@ -277,7 +319,7 @@ impl Browser {
         Ok(text.json().as_str().unwrap_or_default().to_owned())
     }
 
-    /// Makes the current tab believe in a colour scheme.
+    /// Makes the current tab believe in a colour scheme: Chromium only.
     ///
     /// # Errors
     /// Those of the `DevTools` protocol.
@@ -291,15 +333,15 @@ impl Browser {
         Ok(())
     }
 
-    /// Sends a command of the Chrome `DevTools` protocol to the current tab.
+    /// Sends a command of the Chrome `DevTools` protocol to the current tab: Chromium only.
     ///
     /// # Errors
-    /// The browser refused it.
+    /// The browser refused it, or knows no such protocol.
     pub async fn command(&self, method: &str, parameters: Value) -> anyhow::Result<Value> {
         Ok(self.driver.cdp().send_raw(method, parameters).await?)
     }
 
-    /// Saves a picture of the current tab in a window of the given size, in CSS pixels.
+    /// Saves a picture of the current tab in a window of the given size, in CSS pixels; Firefox counts its frame.
     ///
     /// # Errors
     /// The picture cannot be made or written.
@@ -307,15 +349,22 @@ impl Browser {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.command("Emulation.setDeviceMetricsOverride", size).await?;
+        match self.kind {
+            Kind::Chromium => {
+                let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+                self.command("Emulation.setDeviceMetricsOverride", size).await?;
+            }
+            Kind::Firefox => self.driver.set_window_rect(0, 0, width, height).await?,
+        }
         // What moves is waited for: a picture taken in the middle is another one each time.
         let still = "const ends = (one) => Number.isFinite(one.effect.getComputedTiming().endTime);
             await Promise.allSettled(document.getAnimations().filter(ends).map((one) => one.finished))";
         self.call(still).await?;
         self.driver.screenshot(path).await?;
-        self.command("Emulation.clearDeviceMetricsOverride", json!({}))
-            .await?;
+        if self.kind == Kind::Chromium {
+            self.command("Emulation.clearDeviceMetricsOverride", json!({}))
+                .await?;
+        }
         Ok(())
     }
 }
@@ -326,12 +375,6 @@ impl Drop for Browser {
         // within this drop, and wait two minutes for an answer that the blocked runtime cannot receive.
         let _ = self.driver.clone().leak();
     }
-}
-
-/// The address of a page of the extension.
-#[must_use]
-pub fn extension_page(path: &str) -> String {
-    format!("chrome-extension://{EXTENSION_ID}/{path}")
 }
 
 /// The selector of `data-testid`.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::browser::{Browser, Options, Programs, Window};
+use crate::browser::{Browser, Kind, Options, Programs, Window};
 use crate::site::{Page, Quality, Site};
 use crate::{media, program, samples, streams};
 
@@ -47,12 +47,12 @@ pub async fn run<F: Future<Output = anyhow::Result<()>>>(
     say: impl Fn(&str),
     watch: impl FnOnce() -> F,
 ) -> anyhow::Result<Capture> {
-    let programs =
-        Programs::find().context("Chromium and chromedriver are needed: run `cargo xtask setup`")?;
+    let programs = Programs::find(Kind::Chromium)
+        .context("Chromium and chromedriver are needed: run `cargo xtask setup`")?;
     let site = Site::start()?;
     say(&format!("The sample site is at {}", site.page_url(Page::Xhr)));
     let options = Options {
-        extension: program::extension()?,
+        extension: program::extension(Kind::Chromium.name())?,
         host: Some(program::weir()?),
         window,
         home: Some(home.to_owned()),

@@ -29,12 +29,19 @@ pub fn weir() -> anyhow::Result<PathBuf> {
     built(folder.join(format!("weir{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// The unpacked extension for Chromium.
+/// The unpacked extension for a browser, `chromium` or `firefox`.
 ///
 /// # Errors
 /// It was not built.
-pub fn extension() -> anyhow::Result<PathBuf> {
-    built(target_folder().join("extension/chromium"))
+pub fn extension(browser: &str) -> anyhow::Result<PathBuf> {
+    built(target_folder().join("extension").join(browser))
+}
+
+/// A tool that `cargo xtask setup` has built.
+#[must_use]
+pub fn tool(name: &str) -> Option<PathBuf> {
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    Some(target_folder().join("tools/bin").join(name)).filter(|file| file.is_file())
 }
 
 /// The workspace's folder for what is made.

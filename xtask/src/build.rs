@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the host, and the extension as a folder that a browser loads.
+//! `cargo xtask build`: the host, and the extension as folders that browsers load.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::command;
-use crate::extension;
+use crate::extension::{self, Folders};
 use crate::say;
 use crate::setup::{self, WasmToolchain};
 use crate::workspace::Workspace;
@@ -42,9 +42,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: Arguments) -> Result<ExitCod
     let host = host(workspace, profile)?;
     let extension = extension(workspace, &toolchain)?;
     say::line(&format!(
-        "host:      {}\nextension: {}",
+        "host:      {}\nextension: {}\n           {}",
         host.display(),
-        extension.display()
+        extension.chromium.display(),
+        extension.firefox.display()
     ));
     Ok(ExitCode::SUCCESS)
 }
@@ -75,11 +76,11 @@ pub(crate) fn host(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
         .join(format!("weir{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// Builds the wasm module and lays out the extension; returns the folder to load.
+/// Builds the wasm module and lays out the extension; returns the folders to load.
 ///
 /// # Errors
 /// When it does not compile or a file of the extension is missing.
-pub(crate) fn extension(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<PathBuf> {
+pub(crate) fn extension(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<Folders> {
     wasm(workspace, toolchain)?;
     extension::lay_out(workspace)
 }

@@ -19,23 +19,39 @@ const NOT_SHIPPED: &[&str] = &[
     "tsconfig.json",
 ];
 
-/// Makes `target/extension/chromium` anew and returns it.
+/// The extension as each kind of browser loads it.
+#[derive(Debug)]
+pub(crate) struct Folders {
+    /// For Chromium, Chrome and their relatives.
+    pub(crate) chromium: PathBuf,
+    /// For Firefox and its relatives.
+    pub(crate) firefox: PathBuf,
+}
+
+/// Makes `target/extension/chromium` and `target/extension/firefox` anew.
 ///
 /// # Errors
 /// When a file cannot be read or written, or a manifest is not JSON.
-pub(crate) fn lay_out(workspace: &Workspace) -> Result<PathBuf> {
-    let source = workspace.root().join("extension");
-    let folder = workspace.target().join("extension/chromium");
-    say::timed("the extension for Chromium: target/extension/chromium", || {
-        if folder.exists() {
-            std::fs::remove_dir_all(&folder)?;
-        }
-        copy_folder(&source, &folder, NOT_SHIPPED)?;
-        let manifest = manifest(&source.join("manifests"), "chromium")?;
-        let text = serde_json::to_string_pretty(&manifest)?;
-        std::fs::write(folder.join("manifest.json"), text + "\n")?;
-        Ok(folder)
+pub(crate) fn lay_out(workspace: &Workspace) -> Result<Folders> {
+    say::timed("the extension: target/extension/{chromium,firefox}", || {
+        Ok(Folders {
+            chromium: lay_out_for(workspace, "chromium")?,
+            firefox: lay_out_for(workspace, "firefox")?,
+        })
     })
+}
+
+fn lay_out_for(workspace: &Workspace, browser: &str) -> Result<PathBuf> {
+    let source = workspace.root().join("extension");
+    let folder = workspace.target().join("extension").join(browser);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    copy_folder(&source, &folder, NOT_SHIPPED)?;
+    let manifest = manifest(&source.join("manifests"), browser)?;
+    let text = serde_json::to_string_pretty(&manifest)?;
+    std::fs::write(folder.join("manifest.json"), text + "\n")?;
+    Ok(folder)
 }
 
 fn copy_folder(from: &Path, to: &Path, except: &[&str]) -> Result<()> {
@@ -56,13 +72,10 @@ fn copy_folder(from: &Path, to: &Path, except: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// `base.json`, changed by `BROWSER.json` where there is one, with the workspace's version.
+/// `base.json`, changed by `BROWSER.json`, with the workspace's version.
 fn manifest(folder: &Path, browser: &str) -> Result<Value> {
     let mut manifest = read_json(&folder.join("base.json"))?;
-    let changes = folder.join(format!("{browser}.json"));
-    if changes.exists() {
-        merge(&mut manifest, read_json(&changes)?);
-    }
+    merge(&mut manifest, read_json(&folder.join(format!("{browser}.json")))?);
     merge(
         &mut manifest,
         serde_json::json!({ "version": env!("CARGO_PKG_VERSION") }),

@@ -36,9 +36,13 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
     // It names itself in the browsers' manifests: it has to run from where it will stay.
     command::run(Command::new(&installed).arg("install"))?;
     say::line(&format!(
-        "\nNow load the extension, once: open chrome://extensions, switch on \"Developer mode\",\n\
-         click \"Load unpacked\" and choose\n\n    {}\n",
-        extension.display()
+        "\nNow load the extension.\n\n\
+         Chromium, Chrome: once. Open chrome://extensions, switch on \"Developer mode\",\n\
+         click \"Load unpacked\" and choose\n\n    {}\n\n\
+         Firefox: after each start. Open about:debugging#/runtime/this-firefox, click\n\
+         \"Load Temporary Add-on\" and choose\n\n    {}\n",
+        extension.chromium.display(),
+        extension.firefox.join("manifest.json").display()
     ));
     Ok(ExitCode::SUCCESS)
 }

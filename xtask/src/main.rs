@@ -30,7 +30,7 @@ struct Arguments {
 enum Task {
     /// Find or install what the other tasks need; quick when everything is there
     Setup,
-    /// Build the host and the extension (target/extension/chromium)
+    /// Build the host and the extension (target/extension/chromium and firefox)
     Build(build::Arguments),
     /// Show it: a sample site, a real browser, one click, one MP4 that is compared with its source
     Demo(demo::Arguments),

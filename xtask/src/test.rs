@@ -44,7 +44,7 @@ enum Step {
     Test,
     /// The wasm exports in a worker of headless Chromium
     Wasm,
-    /// From click to file in Chromium
+    /// From click to file in Chromium and Firefox
     Browser,
     /// cargo doc with warnings denied
     Docs,

@@ -1,4 +1,4 @@
-//! How a browser is started: its home folder, chromedriver, its flags.
+//! How a browser is started: its home folder, and the WebDriver server that starts it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -6,13 +6,13 @@ use std::process::Stdio;
 use anyhow::{Context as _, bail};
 use serde_json::json;
 use tempfile::TempDir;
-use thirtyfour::{ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver};
+use thirtyfour::WebDriver;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::process::{self, Process};
-use super::{HOST_NAME, PATIENCE, extension_page};
+use super::{HOST_NAME, Kind, PATIENCE, chromium, firefox};
 use crate::program;
 
 /// What to start.
@@ -40,25 +40,38 @@ pub enum Window {
 /// The programs that a browser test needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Programs {
-    /// Chromium.
-    pub chromium: PathBuf,
-    /// Its WebDriver server, of the same version.
-    pub chromedriver: PathBuf,
+    /// Which browser it is.
+    pub kind: Kind,
+    /// The browser.
+    pub browser: PathBuf,
+    /// Its WebDriver server.
+    pub driver: PathBuf,
 }
 
 impl Programs {
-    /// Finds them: the environment variables `CHROMIUM` and `CHROMEDRIVER`, else PATH.
-    /// None when one is missing.
+    /// Finds them: the environment variables `CHROMIUM` and `CHROMEDRIVER`, or `FIREFOX` and `GECKODRIVER`, else
+    /// PATH and the tools of `cargo xtask setup`. None when one is missing.
     #[must_use]
-    pub fn find() -> Option<Self> {
+    pub fn find(kind: Kind) -> Option<Self> {
         let find = |variable: &str, names: &[&str]| {
             std::env::var_os(variable)
                 .map(PathBuf::from)
                 .or_else(|| names.iter().find_map(|name| program::find(name)))
         };
+        let (browser, driver) = match kind {
+            Kind::Chromium => (
+                find("CHROMIUM", &["chromium", "chromium-browser"])?,
+                find("CHROMEDRIVER", &["chromedriver"])?,
+            ),
+            Kind::Firefox => (
+                find("FIREFOX", &["firefox-esr", "firefox"])?,
+                find("GECKODRIVER", &["geckodriver"]).or_else(|| program::tool("geckodriver"))?,
+            ),
+        };
         Some(Self {
-            chromium: find("CHROMIUM", &["chromium", "chromium-browser"])?,
-            chromedriver: find("CHROMEDRIVER", &["chromedriver"])?,
+            kind,
+            browser,
+            driver,
         })
     }
 }
@@ -75,12 +88,16 @@ pub(super) enum Home {
 }
 
 impl Home {
-    /// An empty folder, with the host's manifest in its profile.
-    pub(super) fn make(options: &Options) -> anyhow::Result<Self> {
+    /// An empty folder, with the host's manifest where the browser looks for it.
+    pub(super) fn make(kind: Kind, options: &Options) -> anyhow::Result<Self> {
         let home = Self::empty(options.home.as_deref())?;
         std::fs::create_dir_all(home.profile())?;
         if let Some(host) = &options.host {
-            write_host_manifest(&home.profile().join("NativeMessagingHosts"), host)?;
+            let folder = match kind {
+                Kind::Chromium => home.profile().join(chromium::HOSTS),
+                Kind::Firefox => home.path().join(firefox::HOSTS),
+            };
+            write_host_manifest(kind, &folder, host)?;
         }
         Ok(home)
     }
@@ -118,26 +135,26 @@ impl Drop for Home {
     }
 }
 
-/// chromedriver and what it started; all of it ends with this value.
+/// The WebDriver server and what it started; all of it ends with this value.
 #[derive(Debug)]
 pub(super) struct Processes {
-    chromedriver: Child,
+    server: Child,
     port: u16,
     home: PathBuf,
 }
 
 impl Processes {
-    /// Starts chromedriver on a free port.
+    /// Starts the WebDriver server on a free port.
     pub(super) async fn start(programs: &Programs, home: &Home) -> anyhow::Result<Self> {
-        let (chromedriver, port) = start_chromedriver(programs, home.path()).await?;
+        let (server, port) = start_server(programs, home).await?;
         Ok(Self {
-            chromedriver,
+            server,
             port,
             home: home.path().to_owned(),
         })
     }
 
-    /// Has it start Chromium.
+    /// Has it start the browser with the extension.
     pub(super) async fn session(
         &self,
         programs: &Programs,
@@ -145,9 +162,26 @@ impl Processes {
         home: &Home,
     ) -> anyhow::Result<WebDriver> {
         install_crypto();
+        let extension = std::fs::canonicalize(&options.extension).with_context(|| {
+            format!(
+                "no extension at {}: run `cargo xtask build`",
+                options.extension.display()
+            )
+        })?;
+        let capabilities = match programs.kind {
+            Kind::Chromium => {
+                chromium::capabilities(&programs.browser, options, &extension, &home.profile())?
+            }
+            Kind::Firefox => firefox::capabilities(&programs.browser, options)?,
+        };
         let server = format!("http://127.0.0.1:{}", self.port);
-        let session = WebDriver::new(server, capabilities(programs, options, &home.profile())?).await;
-        session.context("chromedriver did not start Chromium")
+        let session = WebDriver::new(server, capabilities)
+            .await
+            .with_context(|| format!("{} did not start the browser", programs.driver.display()))?;
+        if programs.kind == Kind::Firefox {
+            firefox::install(&session, &extension).await?;
+        }
+        Ok(session)
     }
 
     /// What runs now.
@@ -158,7 +192,7 @@ impl Processes {
 
 impl Drop for Processes {
     fn drop(&mut self) {
-        let _ = self.chromedriver.start_kill();
+        let _ = self.server.start_kill();
         // Twice, because a process may start another while the list is read.
         for _ in 0..2 {
             self.running().iter().for_each(Process::kill);
@@ -172,14 +206,18 @@ fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-fn write_host_manifest(folder: &Path, host: &Path) -> anyhow::Result<()> {
+fn write_host_manifest(kind: Kind, folder: &Path, host: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
+    let (allowed, caller) = match kind {
+        Kind::Chromium => ("allowed_origins", kind.page("")),
+        Kind::Firefox => ("allowed_extensions", firefox::EXTENSION_ID.to_owned()),
+    };
     let manifest = json!({
         "name": HOST_NAME,
         "description": "Weir",
         "path": host,
         "type": "stdio",
-        "allowed_origins": [extension_page("")],
+        allowed: [caller],
     });
     Ok(std::fs::write(
         folder.join(format!("{HOST_NAME}.json")),
@@ -187,9 +225,17 @@ fn write_host_manifest(folder: &Path, host: &Path) -> anyhow::Result<()> {
     )?)
 }
 
-async fn start_chromedriver(programs: &Programs, home: &Path) -> anyhow::Result<(Child, u16)> {
-    let mut command = Command::new(&programs.chromedriver);
-    command.arg("--port=0").env("HOME", home);
+async fn start_server(programs: &Programs, home: &Home) -> anyhow::Result<(Child, u16)> {
+    let mut command = Command::new(&programs.driver);
+    command.arg("--port=0").env("HOME", home.path());
+    if programs.kind == Kind::Firefox {
+        command
+            // Without it, a session may not open an extension's pages.
+            .arg("--allow-system-access")
+            .arg("--websocket-port=0")
+            .arg("--profile-root")
+            .arg(home.profile());
+    }
     for variable in [
         "XDG_CONFIG_HOME",
         "XDG_DATA_HOME",
@@ -204,70 +250,33 @@ async fn start_chromedriver(programs: &Programs, home: &Path) -> anyhow::Result<
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("cannot start {}", programs.chromedriver.display()))?;
-    let mut lines = BufReader::new(child.stdout.take().context("chromedriver has no output")?).lines();
+    let name = programs.driver.display();
+    let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+    let output = child
+        .stdout
+        .take()
+        .with_context(|| format!("{name} has no output"))?;
+    let mut lines = BufReader::new(output).lines();
     let port = timeout(PATIENCE, async {
         while let Some(line) = lines.next_line().await? {
-            let port = line
-                .split_once("started successfully on port ")
-                .map(|(_, port)| port.trim_end_matches('.'));
-            if let Some(port) = port {
-                return Ok(port.parse::<u16>()?);
+            if let Some(port) = port_in(&line) {
+                return Ok(port);
             }
         }
-        bail!("chromedriver ended before it named its port")
+        bail!("{name} ended before it named its port")
     });
     let port = port
         .await
-        .context("chromedriver did not name its port in time")??;
+        .with_context(|| format!("{name} did not name its port in time"))??;
     // Read on, so that the pipe never fills.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Ok((child, port))
 }
 
-fn capabilities(
-    programs: &Programs,
-    options: &Options,
-    profile: &Path,
-) -> anyhow::Result<thirtyfour::Capabilities> {
-    let mut capabilities = DesiredCapabilities::chrome();
-    capabilities.set_binary(&programs.chromium.to_string_lossy())?;
-    let extension = std::fs::canonicalize(&options.extension).with_context(|| {
-        format!(
-            "no extension at {}: run `cargo xtask build`",
-            options.extension.display()
-        )
-    })?;
-    for argument in [
-        format!("--user-data-dir={}", profile.display()),
-        format!("--load-extension={}", extension.display()),
-    ] {
-        capabilities.add_arg(&argument)?;
-    }
-    for argument in [
-        "--no-first-run",
-        "--no-default-browser-check",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-quic",
-        "--mute-audio",
-        "--autoplay-policy=no-user-gesture-required",
-        "--lang=en-US",
-        "--window-size=1000,760",
-    ] {
-        capabilities.add_arg(argument)?;
-    }
-    // The sample site's player sends its cookie to another site, as many do. Headless Chromium blocks that by default,
-    // other than most browsers that people use.
-    let preferences = json!({"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": false}});
-    capabilities.add_experimental_option("prefs", preferences)?;
-    if options.window == Window::Headless {
-        capabilities.add_arg("--headless=new")?;
-    }
-    Ok(capabilities.into())
+/// The port in the line with which a WebDriver server says that it is ready.
+fn port_in(line: &str) -> Option<u16> {
+    let (_, port) = line
+        .split_once("started successfully on port ")
+        .or_else(|| line.split_once("Listening on 127.0.0.1:"))?;
+    port.trim_end_matches('.').parse().ok()
 }

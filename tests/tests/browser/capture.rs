@@ -2,17 +2,22 @@
 
 use std::path::Path;
 
-use weir_tests::browser::{ColourScheme, extension_page};
+use weir_tests::browser::{ColourScheme, Kind};
 use weir_tests::demo::{self, Witness};
 use weir_tests::site::{HOSTILE_TITLE, Page, Quality, TITLE};
 use weir_tests::{media, program};
 
 use crate::detection::badge;
-use crate::harness::{Harness, Host};
+use crate::harness::{Harness, Host, in_both};
 
-#[tokio::test]
-async fn a_click_makes_a_file_with_the_frames_of_the_source() {
-    let Some(harness) = Harness::start(Host::Registered).await else {
+in_both! {
+    a_click_makes_a_file_with_the_frames_of_the_source,
+    a_player_that_asks_by_fetch_is_seen_too,
+    a_hostile_title_is_text_in_the_popup_and_harmless_in_the_file_name,
+}
+
+async fn a_click_makes_a_file_with_the_frames_of_the_source(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
         return;
     };
     let Harness { browser, site } = &harness;
@@ -58,9 +63,8 @@ async fn a_click_makes_a_file_with_the_frames_of_the_source() {
     harness.close().await;
 }
 
-#[tokio::test]
-async fn a_player_that_asks_by_fetch_is_seen_too() {
-    let Some(harness) = Harness::start(Host::Registered).await else {
+async fn a_player_that_asks_by_fetch_is_seen_too(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
         return;
     };
     harness.stream_of(Page::Fetch).await;
@@ -76,7 +80,7 @@ async fn the_lower_quality_is_captured_when_it_is_chosen() {
     if media::skip_without_ffmpeg("the lower quality") {
         return;
     }
-    let Some(harness) = Harness::start(Host::Registered).await else {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
         return;
     };
     harness.stream_of(Page::Xhr).await;
@@ -88,9 +92,8 @@ async fn the_lower_quality_is_captured_when_it_is_chosen() {
     harness.close().await;
 }
 
-#[tokio::test]
-async fn a_hostile_title_is_text_in_the_popup_and_harmless_in_the_file_name() {
-    let Some(harness) = Harness::start(Host::Registered).await else {
+async fn a_hostile_title_is_text_in_the_popup_and_harmless_in_the_file_name(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
         return;
     };
     let browser = &harness.browser;
@@ -121,7 +124,7 @@ async fn a_hostile_title_is_text_in_the_popup_and_harmless_in_the_file_name() {
 
 #[tokio::test]
 async fn pictures_of_popup_and_options_are_taken_in_light_and_dark() {
-    let Some(harness) = Harness::start(Host::Registered).await else {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
         return;
     };
     let browser = &harness.browser;
@@ -143,7 +146,7 @@ async fn pictures_of_popup_and_options_are_taken_in_light_and_dark() {
             .await
             .unwrap();
     }
-    browser.open(&extension_page("ui/options.html")).await.unwrap();
+    browser.open(&browser.page("ui/options.html")).await.unwrap();
     browser
         .wait_for("[data-testid=output-folder]:not(:disabled)")
         .await

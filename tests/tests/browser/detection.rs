@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
-use weir_tests::browser::Browser;
+use weir_tests::browser::{Browser, Kind};
 use weir_tests::site::Page;
 
-use crate::harness::{Harness, Host};
+use crate::harness::{Harness, Host, in_both};
+
+in_both! {
+    what_only_looks_like_a_stream_is_not_listed,
+    another_page_in_the_tab_clears_the_list_and_the_badge,
+}
 
 /// Longer than the extension waits before it reads a candidate for itself (0.7 s).
 const SETTLING: Duration = Duration::from_secs(2);
 
-#[tokio::test]
-async fn what_only_looks_like_a_stream_is_not_listed() {
-    let Some(harness) = Harness::start(Host::Registered).await else {
+async fn what_only_looks_like_a_stream_is_not_listed(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
         return;
     };
     let Harness { browser, site } = &harness;
@@ -45,9 +49,8 @@ async fn what_only_looks_like_a_stream_is_not_listed() {
     harness.close().await;
 }
 
-#[tokio::test]
-async fn another_page_in_the_tab_clears_the_list_and_the_badge() {
-    let Some(harness) = Harness::start(Host::Registered).await else {
+async fn another_page_in_the_tab_clears_the_list_and_the_badge(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
         return;
     };
     let Harness { browser, site } = &harness;
@@ -68,7 +71,7 @@ async fn another_page_in_the_tab_clears_the_list_and_the_badge() {
 
 #[tokio::test]
 async fn streams_are_still_listed_after_the_worker_was_killed() {
-    let Some(harness) = Harness::start(Host::Registered).await else {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
         return;
     };
     let Harness { browser, site } = &harness;

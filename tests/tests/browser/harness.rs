@@ -3,9 +3,30 @@
 use std::path::{Path, PathBuf};
 
 use thirtyfour::WindowHandle;
-use weir_tests::browser::{Browser, Options, Programs, Window};
+use weir_tests::browser::{Browser, Kind, Options, Programs, Window};
 use weir_tests::program;
 use weir_tests::site::{Page, Site};
+
+/// Makes a test for each browser of an async function that takes a [`Kind`].
+macro_rules! in_both {
+    ($($test:ident),+ $(,)?) => {$(
+        mod $test {
+            use weir_tests::browser::Kind;
+
+            #[tokio::test]
+            async fn chromium() {
+                super::$test(Kind::Chromium).await;
+            }
+
+            #[tokio::test]
+            async fn firefox() {
+                super::$test(Kind::Firefox).await;
+            }
+        }
+    )+};
+}
+
+pub(crate) use in_both;
 
 /// Whether the native host is registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,13 +43,13 @@ pub(crate) struct Harness {
 
 impl Harness {
     /// None, with a line that says so, where there is no browser.
-    pub(crate) async fn start(host: Host) -> Option<Self> {
-        let Some(programs) = Programs::find() else {
-            println!("skipped: Chromium or chromedriver is not installed");
+    pub(crate) async fn start(kind: Kind, host: Host) -> Option<Self> {
+        let Some(programs) = Programs::find(kind) else {
+            println!("skipped: {kind:?} or its driver is not installed");
             return None;
         };
         let options = Options {
-            extension: program::extension().unwrap(),
+            extension: program::extension(kind.name()).unwrap(),
             host: (host == Host::Registered).then(|| program::weir().unwrap()),
             window: Window::Headless,
             home: None,

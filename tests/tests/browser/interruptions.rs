@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use weir_tests::browser::Kind;
 use weir_tests::browser::process::{self, Process};
 use weir_tests::site::Page;
 
@@ -49,7 +50,7 @@ fn with_extension(home: &Path, extension: &str) -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn killing_the_browser_leaves_no_host_and_no_complete_file() {
-    let Some(harness) = Harness::start(Host::Registered).await else {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
         return;
     };
     stuck_capture(&harness).await;
@@ -76,7 +77,7 @@ async fn killing_the_browser_leaves_no_host_and_no_complete_file() {
 
 #[tokio::test]
 async fn cancel_ends_the_job_and_leaves_no_complete_file() {
-    let Some(harness) = Harness::start(Host::Registered).await else {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
         return;
     };
     stuck_capture(&harness).await;

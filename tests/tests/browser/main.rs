@@ -1,4 +1,4 @@
-//! End to end in a real Chromium, with the built extension and the real native host. `cargo xtask build` first.
+//! End to end in a real Chromium and a real Firefox, with the built extension and the real native host. `cargo xtask build` first.
 
 #![expect(
     clippy::unwrap_used,

@@ -34,6 +34,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<WasmToolchain> {
         &cargo_tool::wasm_bindgen(workspace)?,
     ));
     keep_going(cargo_tool::ensure(workspace, &cargo_tool::wasm_pack()));
+    keep_going(cargo_tool::ensure(workspace, &cargo_tool::geckodriver()));
     keep_going(programs::ensure());
     keep_going(npm::ensure(workspace));
     let toolchain = toolchain.map_err(|error| missing.push(format!("{error:#}"))).ok();

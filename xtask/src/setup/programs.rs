@@ -1,4 +1,4 @@
-//! Programs from the system's package manager: the browser with its driver, ffmpeg, node.
+//! Programs from the system's package manager: the browsers, ffmpeg, node.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -28,6 +28,12 @@ const PROGRAMS: &[Program] = &[
         debian_package: "chromium-driver",
         purpose: "drives the browser",
         by_hand: "brew install --cask chromedriver; npm install --global chromedriver",
+    },
+    Program {
+        names: &["firefox-esr", "firefox"],
+        debian_package: "firefox-esr",
+        purpose: "the other browser of the tests",
+        by_hand: "brew install --cask firefox@esr; winget install Mozilla.Firefox.ESR",
     },
     Program {
         names: &["ffmpeg"],

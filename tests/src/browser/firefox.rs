@@ -1,0 +1,59 @@
+//! How Firefox is started.
+
+use std::path::Path;
+
+use serde_json::json;
+use thirtyfour::common::capabilities::firefox::FirefoxPreferences;
+use thirtyfour::extensions::addons::firefox::FirefoxTools;
+use thirtyfour::{Capabilities, DesiredCapabilities, WebDriver};
+
+use super::launch::{Options, Window};
+
+/// The extension's id, fixed by its manifest.
+pub(super) const EXTENSION_ID: &str = "weir@weir-hls.github.io";
+
+/// The host name of the extension's pages: another one in each profile, unless a preference says which.
+pub(super) const EXTENSION_UUID: &str = "5f0c2a7e-8f5d-4c3b-9a44-77656972686c";
+
+/// Where Firefox looks for native hosts, in the home folder.
+pub(super) const HOSTS: &str = ".mozilla/native-messaging-hosts";
+
+/// The session's wishes. geckodriver makes the profile.
+pub(super) fn capabilities(program: &Path, options: &Options) -> anyhow::Result<Capabilities> {
+    let mut capabilities = DesiredCapabilities::firefox();
+    capabilities.set_firefox_binary(&program.to_string_lossy())?;
+    let mut preferences = FirefoxPreferences::new();
+    preferences.set(
+        "extensions.webextensions.uuids",
+        json!({EXTENSION_ID: EXTENSION_UUID}).to_string(),
+    )?;
+    // The manifest is text, and no tree to unfold.
+    preferences.set("devtools.jsonview.enabled", false)?;
+    preferences.set("media.autoplay.default", 0)?;
+    preferences.set("media.volume_scale", "0.0")?;
+    preferences.set("intl.locale.requested", "en-US")?;
+    // Nothing is asked of the world outside.
+    for (name, value) in [
+        ("app.normandy.enabled", false),
+        ("browser.safebrowsing.downloads.remote.enabled", false),
+        ("extensions.getAddons.cache.enabled", false),
+        ("media.gmp-manager.updateEnabled", false),
+        ("network.captive-portal-service.enabled", false),
+        ("network.connectivity-service.enabled", false),
+    ] {
+        preferences.set(name, value)?;
+    }
+    capabilities.set_preferences(preferences)?;
+    if options.window == Window::Headless {
+        capabilities.set_headless()?;
+    }
+    Ok(capabilities.into())
+}
+
+/// Loads the extension as "Load Temporary Add-on" does: when this is over it runs.
+pub(super) async fn install(driver: &WebDriver, extension: &Path) -> anyhow::Result<()> {
+    let tools = FirefoxTools::new(driver.handle().clone());
+    Ok(tools
+        .install_addon(&extension.to_string_lossy(), Some(true))
+        .await?)
+}
