@@ -8,13 +8,13 @@
 import * as glue from './generated/weir_wasm.js';
 
 import { Engine } from './detect/engine.js';
-import { bounded, signature, streams } from './detect/group.js';
+import { bounded, isStream, placeOf, signature, streams } from './detect/group.js';
 import * as frames from './native/frames.js';
 import { Host } from './native/host.js';
-import { readReport, ReportQueue, senderKind } from './observe/reports.js';
-import { Requests } from './observe/requests.js';
+import { frameOf, readEarlier, readReport, ReportQueue, sameOrigin, senderKind } from './observe/reports.js';
+import { NO_TAB, Requests } from './observe/requests.js';
 import { captureRequest } from './plan/capture.js';
-import { cookiesFor, hostsOf } from './plan/cookies.js';
+import { cookieHeader, cookiesFor, hostsOf } from './plan/cookies.js';
 import { fetchHeaders, repeatedHeaders } from './plan/headers.js';
 import { OwnRequests } from './plan/own_requests.js';
 import * as platform from './platform.js';
@@ -22,9 +22,9 @@ import { Failed, failureOf } from './report/failure.js';
 import * as jobs from './report/jobs.js';
 import { Views } from './report/views.js';
 import { Store } from './state/store.js';
-import { navigated, withPlaylist } from './state/tabs.js';
+import { blankPlaylist, navigated, withPlaylist } from './state/tabs.js';
 
-/** @import { Answer, Command, Playlist, Report, SeenRequest, Stream, View } from './types' */
+/** @import { Answer, Command, Header, Playlist, Report, SeenRequest, Stream, View } from './types' */
 
 const HOST_NAME = 'io.github.weir_hls.weir';
 
@@ -76,9 +76,10 @@ platform.onTabClosed((tab) => void closeTab(tab));
 platform.onTitle((tab) => views.changed(tab));
 platform.onMessage((message, sender) => {
   const kind = senderKind(sender, SELF);
-  if (kind === 'content') hear(message, sender.tab?.id ?? -1);
+  if (kind === 'content') hear(message, sender.tab?.id ?? -1, frameOf(sender));
   return kind === 'page' ? answer(message) : undefined;
 });
+platform.onInstalled(() => void platform.enterOpenPages());
 platform.onPort((port) => {
   if (port.sender && senderKind(port.sender, SELF) === 'page') views.add(port, (tab) => void look(tab));
 });
@@ -89,61 +90,80 @@ void resume();
 
 // --- observe ----------------------------------------------------------------------------------
 
-/** A request of a page was answered. @param {SeenRequest} seen */
+/** A request of a page or a worker was answered. @param {SeenRequest} seen */
 async function observe(seen) {
-  const { url, status, contentType } = seen;
+  const { url, status, contentType, method } = seen;
+  if (method === 'HEAD') return;
   const candidate = await engine.observe({ url, status, ...(contentType === null ? {} : { contentType }) });
   if (!candidate) return;
   await store.ready;
-  store.changeTab(seen.tab, (tab) => withPlaylist(tab, sighting(seen)));
-  // What the page read by script comes with the hook's report, and nothing is asked twice. A request with a body
-  // cannot be made again.
-  if (seen.method !== 'GET') return;
-  await new Promise((resolve) => setTimeout(resolve, HOOK_GRACE));
-  const playlist = store.tab(seen.tab).playlists.find((one) => one.url === url);
-  if (playlist && !playlist.summary) await fetchAndRead(seen.tab, playlist);
+  for (const tab of await tabsOf(seen)) {
+    store.changeTab(tab, (state) => withPlaylist(state, sighting(seen)));
+    // What the page read by script comes with the hook's report, and nothing is asked twice. A request with a body
+    // cannot be made again.
+    if (method === 'GET') setTimeout(() => void readUnread(tab, url), HOOK_GRACE);
+  }
 }
 
-/** The page hook of a tab has something to say. @param {unknown} message @param {number} tab */
-function hear(message, tab) {
-  const report = readReport(message);
+/** The tabs that a request belongs to. @param {SeenRequest} seen */
+async function tabsOf({ tab, frame }) {
+  if (tab !== NO_TAB) return [tab];
+  // A shared or service worker works for all pages of its site.
+  return frame === null ? [] : platform.tabsOf(new URL(frame).origin);
+}
+
+/** @param {number} tab @param {string} url */
+async function readUnread(tab, url) {
+  const playlist = store.tab(tab).playlists.find((one) => one.url === url);
+  if (playlist && !playlist.summary) await fetchAndRead(tab, playlist);
+}
+
+/** A content script of a tab has something to say. @param {unknown} message @param {number} tab @param {string | null} frame */
+function hear(message, tab, frame) {
+  for (const url of readEarlier(message)) void recall(tab, url, frame);
+  const report = readReport(message, frame);
   if (!report) return;
   const queue = reports.get(tab) ?? new ReportQueue((one) => verify(tab, one));
   reports.set(tab, queue);
   queue.push(report);
 }
 
+/** A page asked for this before the extension was there. @param {number} tab @param {string} url @param {string | null} frame */
+async function recall(tab, url, frame) {
+  const candidate = await engine.observe({ url });
+  if (!candidate) return;
+  await store.ready;
+  store.changeTab(tab, (state) => withPlaylist(state, { url, frame, seenAt: Date.now() }));
+  await readUnread(tab, url);
+}
+
 /**
- * A report is a hint. Its text counts when webRequest saw this tab get an answer from that address; else the extension
- * asks for itself.
+ * A report is a hint. Its text counts when webRequest saw the frame's own origin get an answer from that address, and
+ * when the address is on that origin, where a service worker answers as it likes; else the extension asks for itself.
  * @param {number} tab @param {Report} report
  */
 async function verify(tab, report) {
   await store.ready;
-  const seen = requests.find(tab, report.url);
-  const known = store.tab(tab).playlists.find((one) => one.url === report.url);
-  if (seen) {
+  const { url, text, frame, time } = report;
+  if (url === null) {
+    await readMade(tab, text, frame, time);
+    return;
+  }
+  const seen = requests.find(tab, url);
+  const known = store.tab(tab).playlists.find((one) => one.url === url);
+  if (seen && sameOrigin(frame, seen.frame)) {
     store.changeTab(tab, (state) => withPlaylist(state, sighting(seen)));
-    await read(tab, report.url, report.text);
+    await read(tab, url, text);
+  } else if (frame !== null && sameOrigin(frame, url)) {
+    store.changeTab(tab, (state) => withPlaylist(state, { url, frame, seenAt: time }));
+    await read(tab, url, text);
   } else if (!known?.summary) {
-    const playlist = known ?? blankPlaylist(report.url, null);
-    await fetchAndRead(tab, playlist);
+    await fetchAndRead(tab, known ?? { ...blankPlaylist(url), frame, seenAt: time });
   }
 }
 
 /** @param {SeenRequest} seen */
 const sighting = (seen) => ({ url: seen.url, headers: seen.headers, frame: seen.frame, seenAt: seen.time });
-
-/** @param {string} url @param {Playlist | null} parent @returns {Playlist} */
-const blankPlaylist = (url, parent) => ({
-  url,
-  summary: null,
-  signature: '',
-  headers: parent?.headers ?? [],
-  frame: parent?.frame ?? null,
-  seenAt: Date.now(),
-  failure: null,
-});
 
 // --- detect -----------------------------------------------------------------------------------
 
@@ -151,10 +171,12 @@ const blankPlaylist = (url, parent) => ({
 async function read(tab, url, text) {
   const summary = await engine.inspect(text, url);
   if (summary.kind === 'list') return;
+  const first = signature(text, url);
   const news = {
     url,
     summary: bounded(summary),
-    signature: signature(text),
+    signature: first,
+    shown: isStream(text, first),
     failure: null,
     seenAt: Date.now(),
   };
@@ -162,11 +184,35 @@ async function read(tab, url, text) {
   store.keepText(tab, url, text);
 }
 
+/**
+ * Reads a playlist that a page made: decrypted it, took it out of an answer, or put it together. It counts from the
+ * page, and is known by what it names.
+ * @param {number} tab @param {string} text @param {string | null} frame @param {number} time
+ */
+async function readMade(tab, text, frame, time) {
+  if (frame === null) return;
+  const summary = await engine.inspect(text, frame);
+  if (summary.kind === 'list') return;
+  const first = signature(text, frame);
+  const place = summary.kind === 'media' && summary.live ? placeOf(first) : first;
+  const news = {
+    url: `${frame}#${encodeURIComponent(place)}`,
+    made: true,
+    summary: bounded(summary),
+    signature: first,
+    shown: isStream(text, first),
+    frame,
+    failure: null,
+    seenAt: time,
+  };
+  store.changeTab(tab, (state) => withPlaylist(state, news));
+  store.keepText(tab, news.url, text, true);
+}
+
 /** Asks for a playlist as the page did, and reads it. @param {number} tab @param {Playlist} playlist */
 async function fetchAndRead(tab, playlist) {
-  const headers = fetchHeaders(headersOf(playlist));
   try {
-    const { url, text } = await ownRequests.as([new URL(playlist.url).hostname], headers, () =>
+    const { url, text } = await asPage(tab, [playlist.url], headersOf(playlist), () =>
       engine.fetchPlaylist(playlist.url),
     );
     if (url !== playlist.url) {
@@ -180,14 +226,40 @@ async function fetchAndRead(tab, playlist) {
   }
 }
 
+/**
+ * Runs `task` while requests for `urls` carry what the page's do: its headers, and the cookies that it has for them.
+ * @template T
+ * @param {number} tab @param {string[]} urls @param {Header[]} headers @param {() => Promise<T>} task
+ */
+async function asPage(tab, urls, headers, task) {
+  const hosts = new Set(urls.map((url) => new URL(url).hostname));
+  const cookies = await cookiesOf(tab, hosts);
+  /** @type {Map<string, Header[]>} */
+  const byHost = new Map();
+  for (const host of hosts) {
+    const ofHost = urls.filter((url) => new URL(url).hostname === host);
+    const value = cookieHeader(ofHost, cookies);
+    byHost.set(host, [...fetchHeaders(headers), ...(value === null ? [] : [{ name: 'Cookie', value }])]);
+  }
+  return ownRequests.as(byHost, task);
+}
+
+/** The cookies that a tab's page has for hosts. @param {number} tab @param {Set<string>} hosts */
+async function cookiesOf(tab, hosts) {
+  const [page, jar] = await Promise.all([platform.describeTab(tab), platform.cookieStore(tab)]);
+  return cookiesFor(hosts, page.url, (domain) => platform.cookies(domain, jar));
+}
+
 /** Somebody looks at a tab: what is still unknown of its streams is found out. @param {number} tab */
 async function look(tab) {
   void host.connect().catch(() => {});
   await store.ready;
   const { playlists } = store.tab(tab);
   const unread = streams(playlists).flatMap((stream) => {
-    const parent = playlists.find((one) => one.url === stream.url) ?? null;
-    return stream.unread ? [blankPlaylist(stream.unread, parent)] : [];
+    const parent = playlists.find((one) => one.url === stream.url);
+    if (!parent || !stream.unread) return [];
+    const { headers, frame } = parent;
+    return [{ ...blankPlaylist(stream.unread), headers, frame, seenAt: Date.now() }];
   });
   const failed = playlists.filter((one) => !one.summary);
   await Promise.all([...unread, ...failed].map((playlist) => fetchAndRead(tab, playlist)));
@@ -219,15 +291,16 @@ async function capture(tab, url, quality) {
  * @param {{title: string, url: string}} page
  */
 async function carryOut(job, tab, stream, quality, page) {
+  await host.connect();
+  // What the page has read and this has not yet need not be asked for again.
+  await reports.get(tab)?.idle;
   const { playlists } = store.tab(tab);
   const source = playlists.find((one) => one.url === stream.url);
   if (!source) throw new Failed('stream-gone', 'the tab has moved on');
-  await host.connect();
   const headers = headersOf(source);
   const request = captureRequest(source, playlists, quality, page.title, (one) => store.text(tab, one));
-  const plan = await ownRequests.as(request.hosts, fetchHeaders(headers), () => engine.plan(request.plan));
-  const jar = await platform.cookieStore(tab);
-  const cookies = await cookiesFor(hostsOf(plan), page.url, (domain) => platform.cookies(domain, jar));
+  const plan = await asPage(tab, request.urls, headers, () => engine.plan(request.plan));
+  const cookies = await cookiesOf(tab, hostsOf(plan));
   const context = { headers, cookies, page: URL.canParse(page.url) ? page.url : null };
   await host.request(frames.start(job, plan, context, { container: 'mp4', concurrency: null }));
 }

@@ -103,6 +103,33 @@ export const changeRequestRules = (add, remove) =>
 /** The rules that a worker which died may have left behind. */
 export const requestRules = () => chrome.declarativeNetRequest.getSessionRules();
 
+// --- pages that were there before ---------------------------------------------------------------
+
+/** The extension was installed, or another version of it. @param {() => void} handler */
+export const onInstalled = (handler) => chrome.runtime.onInstalled.addListener(() => handler());
+
+/**
+ * Runs the content scripts of the manifest in every page that is open. Where the browser has done so by itself, the
+ * scripts notice.
+ */
+export async function enterOpenPages() {
+  /** @type {{js?: string[], world?: any}[]} */
+  const scripts = chrome.runtime.getManifest().content_scripts ?? [];
+  const tabs = await chrome.tabs.query({ url: ['http://*/*', 'https://*/*'], discarded: false });
+  const enter = async (/** @type {number} */ tabId) => {
+    for (const { js, world } of scripts) {
+      await chrome.scripting.executeScript({
+        target: { tabId, allFrames: true },
+        files: js ?? [],
+        world,
+        injectImmediately: true,
+      });
+    }
+  };
+  // A page that lets no extension in, such as the browser's own shop, is none of ours.
+  await Promise.allSettled(tabs.flatMap(({ id }) => (id === undefined ? [] : enter(id))));
+}
+
 // --- tabs -------------------------------------------------------------------------------------
 
 /** A tab's main frame shows another page. @param {(tab: number, url: string, time: number) => void} handler */
@@ -128,6 +155,14 @@ export async function describeTab(tab) {
   } catch {
     return { title: '', url: '' };
   }
+}
+
+/** The tabs that show a page of this origin. @param {string} origin */
+export async function tabsOf(origin) {
+  const tabs = await chrome.tabs.query({ url: ['http://*/*', 'https://*/*'] });
+  return tabs.flatMap(({ id, url }) =>
+    id !== undefined && url !== undefined && new URL(url).origin === origin ? [id] : [],
+  );
 }
 
 /** The tab that the popup was opened over. */

@@ -22,11 +22,15 @@ import type {
 
 /** A playlist that a tab asked for. */
 export interface Playlist {
-  /** Where it is, without a fragment. */
+  /** Where it is, without a fragment; of one that was made in a page the page's address, with one. */
   url: string;
+  /** True when the page made its text: it has no address, and can be had nowhere else. */
+  made: boolean;
+  /** False for what is no stream of its own: subtitles, pictures for a seek bar. */
+  shown: boolean;
   /** Null until its text was read. */
   summary: MultivariantSummary | MediaSummary | null;
-  /** The first line that names a resource, without its query: tells two playlists of one path apart. */
+  /** The first resource that it names, without its query: tells two playlists of one path apart. */
   signature: string;
   /** The headers that the page sent for it, secret: in memory and session storage only. */
   headers: Header[];
@@ -145,14 +149,20 @@ export type Answer<T = unknown> = { ok: true; value: T } | { ok: false; failure:
 
 /** What the page hook saw. A hint: nothing in it is trusted. */
 export interface Report {
-  url: string;
+  /** Null for a text that the page made. */
+  url: string | null;
   status: number | null;
   contentType: string | null;
   text: string;
+  /** The frame that reports, by the browser's word; null when it has no address. */
+  frame: string | null;
+  /** When, in milliseconds since 1970, by the relay's word. */
+  time: number;
 }
 
 /** A request that was answered, as `webRequest` saw it. */
 export interface SeenRequest {
+  /** -1 for one of a shared or service worker. */
   tab: number;
   url: string;
   method: string;

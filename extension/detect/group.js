@@ -31,28 +31,56 @@ export function streams(playlists) {
     // The latest address has the freshest token; the place in the list stays the first one's.
     byIdentity.set(key, first ? { ...playlist, seenAt: first.seenAt } : playlist);
   }
-  const distinct = [...byIdentity.values()];
-  const parents = distinct.filter(isMultivariant);
+  const distinct = withoutCopies([...byIdentity.values()]);
+  const parents = distinct.filter(isMultivariant).filter(({ summary }) => childrenOf(summary).length > 0);
   const named = new Set(parents.flatMap((parent) => childrenOf(parent.summary).map(location)));
-  const lone = distinct.filter((playlist) => isMedia(playlist) && !named.has(location(playlist.url)));
+  const lone = distinct
+    .filter(isMedia)
+    .filter((playlist) => playlist.shown && !named.has(location(playlist.url)));
   return [...parents.map((parent) => grouped(parent, distinct)), ...lone.map(alone)]
     .sort((a, b) => a.seenAt - b.seenAt)
     .map(({ stream }) => stream);
 }
 
 /**
- * The first line of a playlist that names a resource, without query and fragment.
- * @param {string} text
+ * What a page made of a playlist that it also asked for is not another one: it names the same, or, live, something in
+ * the same place.
+ * @param {Playlist[]} playlists
  */
-export function signature(text) {
+function withoutCopies(playlists) {
+  const originals = playlists.filter((playlist) => !playlist.made);
+  const isCopy = (/** @type {Playlist} */ copy) =>
+    originals.some(
+      (original) =>
+        original.summary?.kind === copy.summary?.kind &&
+        (original.signature === copy.signature ||
+          (isMedia(copy) && copy.summary.live && placeOf(original.signature) === placeOf(copy.signature))),
+    );
+  return playlists.filter((playlist) => !playlist.made || !isCopy(playlist));
+}
+
+/**
+ * The first resource that a playlist names, without query and fragment.
+ * @param {string} text @param {string} base what its references count from
+ */
+export function signature(text, base) {
   const line = text
     .split(/\r\n?|\n/, 2_000)
     .find((line) => line.trim() !== '' && !line.trim().startsWith('#'));
-  return (line ?? '')
-    .trim()
-    .replace(/[?#].*$/, '')
-    .slice(0, 512);
+  const reference = (line ?? '').trim().replace(/[?#].*$/, '');
+  const resolved = URL.canParse(reference, base) ? new URL(reference, base).href : reference;
+  return resolved.slice(0, 512);
 }
+
+/** Where a resource is, without its name. @param {string} signature */
+export const placeOf = (signature) => signature.replace(/[^/]*$/, '');
+
+/**
+ * Is a media playlist that nothing names a stream? Subtitles and the pictures of a seek bar are none.
+ * @param {string} text @param {string} signature
+ */
+export const isStream = (text, signature) =>
+  !/\.(vtt|webvtt|ttml|dfxp)$/i.test(signature) && !/^#EXT-X-(I-FRAMES|IMAGES)-ONLY/m.test(text);
 
 /** Most variants, renditions and warnings of one playlist that are kept: a person chooses among a few. */
 const MAX_KEPT = 200;
@@ -70,6 +98,7 @@ export function bounded(summary) {
 
 /** What two playlists share when they are the same one, asked for again. @param {Playlist} playlist */
 function identity(playlist) {
+  if (playlist.made) return playlist.url;
   const text = isMedia(playlist) && playlist.summary.live ? 'live' : playlist.signature;
   return `${location(playlist.url)} ${text}`;
 }

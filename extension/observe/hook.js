@@ -1,5 +1,6 @@
 // Runs in the page's own world, before the page's scripts, in every frame. It reads what the page reads -
-// the bodies of XMLHttpRequest and fetch - and hands on those that begin as a playlist does.
+// the bodies of XMLHttpRequest and fetch, text that it decodes, blobs that it makes addresses of - and hands on what
+// begins as a playlist does. Workers that a page starts from a blob get the same.
 //
 // The page must not notice: nothing here throws, consumes a body or keeps a page's promise from
 // rejecting as it would, and the wrapped functions print as the native ones do. Everything used later is taken
@@ -8,223 +9,437 @@
 (() => {
   'use strict';
 
-  const MAX_PLAYLIST_CHARACTERS = 16 * 1024 * 1024;
   const HANDOVER = 'weir-handover';
 
-  const { apply, defineProperty, getOwnPropertyDescriptor } = Reflect;
-  const { Proxy, TextDecoder, Uint8Array, CustomEvent } = globalThis;
+  /**
+   * Wraps what pages and workers read with. It stands alone: its own text goes into workers.
+   * @param {(report: {url: string, status: number | null, contentType: string | null, text: string}) => void} send
+   * an empty `url` is a text that came from no address of its own
+   * @param {() => string} line the name of the channel on which workers report
+   */
+  const watch = function watch(send, line) {
+    const MAX_PLAYLIST_CHARACTERS = 16 * 1024 * 1024;
+    // Longest text that is searched for playlists inside, and most values that are looked at in it.
+    const MAX_SEARCHED_CHARACTERS = 4 * 1024 * 1024;
+    const MAX_SEARCHED_VALUES = 20_000;
+    // How long a text that is decoded in pieces may pause until it is taken as whole, in milliseconds.
+    const PAUSE = 300;
+    // Base64 of the beginning of "#EXTM3U", whatever follows, and the same after a byte order mark.
+    const BASE64 = 'I0VYVE0z';
+    const BASE64_BOM = '77u/I0VYVE0z';
+
+    const { apply, construct, defineProperty, getOwnPropertyDescriptor } = Reflect;
+    const { Proxy, TextDecoder, Uint8Array, URL, Blob, atob, setTimeout, decodeURIComponent } = globalThis;
+    const { parse } = JSON;
+    const { keys } = Object;
+    const { get: mapGet, set: mapSet, delete: mapDelete } = WeakMap.prototype;
+    const { get: urlGet, set: urlSet, delete: urlDelete } = Map.prototype;
+    const { has: setHas, add: setAdd } = WeakSet.prototype;
+    const { startsWith, endsWith, trimStart, includes, indexOf, toLowerCase, slice, charCodeAt } =
+      String.prototype;
+    const { push, pop } = Array.prototype;
+    const { addEventListener } = EventTarget.prototype;
+    const { then } = Promise.prototype;
+    const { decode } = TextDecoder.prototype;
+    const { get: headerGet } = Headers.prototype;
+    const { createObjectURL, revokeObjectURL } = URL;
+    const text = apply(Function.prototype.toString, watch, []);
+
+    /** @param {object} owner @param {string} name @returns {(self: unknown) => any} */
+    const getter = (owner, name) => {
+      const get = getOwnPropertyDescriptor(owner, name)?.get;
+      return get ? (self) => apply(get, self, []) : () => undefined;
+    };
+
+    const response = {
+      url: getter(Response.prototype, 'url'),
+      status: getter(Response.prototype, 'status'),
+      headers: getter(Response.prototype, 'headers'),
+      bodyUsed: getter(Response.prototype, 'bodyUsed'),
+      clone: Response.prototype.clone,
+      text: Response.prototype.text,
+    };
+    const blobSlice = Blob.prototype.slice;
+    const blobText = Blob.prototype.text;
+    const blobSize = getter(Blob.prototype, 'size');
+    const blobType = getter(Blob.prototype, 'type');
+    const xhr = {
+      url: getter(XMLHttpRequest.prototype, 'responseURL'),
+      status: getter(XMLHttpRequest.prototype, 'status'),
+      type: getter(XMLHttpRequest.prototype, 'responseType'),
+      text: getter(XMLHttpRequest.prototype, 'responseText'),
+      body: getter(XMLHttpRequest.prototype, 'response'),
+      header: XMLHttpRequest.prototype.getResponseHeader,
+    };
+    const byteLength = getter(ArrayBuffer.prototype, 'byteLength');
+
+    const nothing = () => {};
+
+    /** The same function, which never throws. @param {(value: any) => void} f @returns {(value: any) => void} */
+    const quietly = (f) => (value) => {
+      try {
+        f(value);
+      } catch {
+        // The page's own work goes on as it would.
+      }
+    };
+
+    // --- what a playlist looks like ---
+
+    /** @param {string} text */
+    const isPlaylist = (text) => {
+      // "#", white space or a byte order mark: all else is told by its first character.
+      const first = apply(charCodeAt, text, [0]);
+      if (first !== 0x23 && first > 0x20 && first !== 0xfeff) return false;
+      const head = apply(trimStart, apply(slice, text, [0, 1024]), []);
+      return apply(startsWith, head, ['#EXTM3U']);
+    };
+
+    /** By its address or type, without its body. @param {string} url @param {string | null} contentType */
+    const looksLikePlaylist = (url, contentType) =>
+      apply(includes, apply(toLowerCase, url, []), ['m3u']) ||
+      (contentType !== null && apply(includes, apply(toLowerCase, contentType, []), ['mpegurl']));
+
+    /** The text of bytes that begin as a playlist does, else null. @param {Uint8Array<ArrayBuffer>} bytes */
+    const playlistText = (bytes) => {
+      if (bytes.length < 7 || bytes.length > MAX_PLAYLIST_CHARACTERS) return null;
+      const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+      const encoding = utf16 ? (bytes[0] === 0xff ? 'utf-16le' : 'utf-16be') : 'utf-8';
+      const wanted = utf16 ? 64 : 7;
+      const length = bytes.length < wanted ? bytes.length : wanted;
+      const beginning = new Uint8Array(bytes.buffer, bytes.byteOffset, length);
+      const head = apply(decode, new TextDecoder(encoding), [beginning]);
+      // Blank lines may come first: then the whole is looked at, when it is small.
+      if (!isPlaylist(head) && !(apply(trimStart, head, []) !== head && bytes.length < 65536)) return null;
+      const text = apply(decode, new TextDecoder(encoding), [bytes]);
+      return isPlaylist(text) ? text : null;
+    };
+
+    /** The playlist that a text is, plain, in base64 or as a `data:` address; else null. @param {string} text */
+    const unpacked = (text) => {
+      if (text.length < 7 || text.length > MAX_PLAYLIST_CHARACTERS) return null;
+      if (isPlaylist(text)) return text;
+      let [packed, base64] = [text, true];
+      if (apply(startsWith, text, ['data:'])) {
+        const comma = apply(indexOf, text, [',']);
+        if (comma < 0 || comma > 256) return null;
+        base64 = apply(endsWith, apply(toLowerCase, apply(slice, text, [5, comma]), []), [';base64']);
+        packed = apply(slice, text, [comma + 1]);
+      }
+      if (!base64) {
+        const plain = decodeURIComponent(packed);
+        return isPlaylist(plain) ? plain : null;
+      }
+      if (!apply(startsWith, packed, [BASE64]) && !apply(startsWith, packed, [BASE64_BOM])) return null;
+      const binary = atob(packed);
+      const bytes = new Uint8Array(binary.length);
+      for (let at = 0; at < bytes.length; at += 1) bytes[at] = apply(charCodeAt, binary, [at]);
+      return playlistText(bytes);
+    };
+
+    /** @param {string} text */
+    const reportText = (text) => send({ url: '', status: null, contentType: null, text });
+
+    /** Reports the playlists among the strings of a value that JSON was read into. @param {unknown} value */
+    const search = (value) => {
+      const waiting = [value];
+      for (let seen = 0; waiting.length > 0 && seen < MAX_SEARCHED_VALUES; seen += 1) {
+        const one = apply(pop, waiting, []);
+        if (typeof one === 'string') {
+          quietly(() => {
+            const text = unpacked(one);
+            if (text !== null) reportText(text);
+          })(undefined);
+        } else if (typeof one === 'object' && one !== null) {
+          const names = keys(one);
+          for (let at = names.length - 1; at >= 0; at -= 1) apply(push, waiting, [one[names[at]]]);
+        }
+      }
+    };
+
+    /** Reports the playlists inside a text that is none itself. @param {string} text */
+    const searchText = (text) => {
+      if (text.length > MAX_SEARCHED_CHARACTERS) return;
+      if (!apply(includes, text, ['EXTM3U']) && !apply(includes, text, [BASE64])) return;
+      const first = apply(charCodeAt, apply(trimStart, text, []), [0]);
+      // An object, an array or a string.
+      if (first === 0x7b || first === 0x5b || first === 0x22) search(parse(text));
+      else search(text);
+    };
+
+    /**
+     * Reports a body that the page has read, when it is a playlist or holds one.
+     * @param {unknown} body @param {string} url @param {() => [number | null, string | null]} details
+     */
+    const consider = (body, url, details) => {
+      let text = null;
+      if (typeof body === 'string') {
+        if (body.length <= MAX_PLAYLIST_CHARACTERS && isPlaylist(body)) text = body;
+        else searchText(body);
+      } else if (body instanceof Uint8Array) {
+        text = playlistText(/** @type {Uint8Array<ArrayBuffer>} */ (body));
+      } else if (body instanceof Blob) {
+        considerBlob(body, url, details);
+      } else if (typeof body === 'object' && body !== null) {
+        if (isBuffer(body)) text = playlistText(new Uint8Array(/** @type {ArrayBuffer} */ (body)));
+        else search(body);
+      }
+      if (text === null) return;
+      if (apply(startsWith, url, ['http'])) {
+        const [status, contentType] = details();
+        send({ url, status, contentType, text });
+      } else reportText(text);
+    };
+
+    /** @param {object} body */
+    const isBuffer = (body) => {
+      try {
+        return byteLength(body) >= 0;
+      } catch {
+        return false;
+      }
+    };
+
+    /** @param {Blob} blob @param {string} url @param {() => [number | null, string | null]} details */
+    const considerBlob = (blob, url, details) => {
+      if (blobSize(blob) > MAX_PLAYLIST_CHARACTERS) return;
+      const head = apply(blobText, apply(blobSlice, blob, [0, 1024]), []);
+      apply(then, head, [
+        quietly((/** @type {string} */ text) => {
+          if (!isPlaylist(text)) return;
+          const whole = apply(blobText, blob, []);
+          apply(then, whole, [quietly((/** @type {string} */ text) => consider(text, url, details)), nothing]);
+        }),
+        nothing,
+      ]);
+    };
+
+    // --- wrapping ---
+
+    /** The native function behind each wrapped one, for `toString`. @type {WeakMap<Function, Function>} */
+    const natives = new WeakMap();
+
+    /**
+     * Puts a proxy in a method's place: name, length and properties stay the native ones.
+     * @param {object} owner @param {string} name @param {(native: Function, self: any, args: any[]) => unknown} wrapped
+     */
+    const wrapMethod = (owner, name, wrapped) => {
+      const descriptor = getOwnPropertyDescriptor(owner, name);
+      if (!descriptor?.configurable) return;
+      const kind = typeof descriptor.value === 'function' ? 'value' : 'get';
+      const native = descriptor[kind];
+      if (typeof native !== 'function') return;
+      const proxy = new Proxy(native, { apply: (target, self, args) => wrapped(target, self, args) });
+      apply(mapSet, natives, [proxy, native]);
+      defineProperty(owner, name, { ...descriptor, [kind]: proxy });
+    };
+
+    /** @param {any} self @returns {() => [number | null, string | null]} */
+    const responseDetails = (self) => () => [
+      response.status(self),
+      apply(headerGet, response.headers(self), ['content-type']),
+    ];
+
+    for (const name of ['text', 'json', 'arrayBuffer', 'blob', 'bytes']) {
+      wrapMethod(Response.prototype, name, (native, self, args) => {
+        const promise = apply(native, self, args);
+        try {
+          const url = response.url(self);
+          // The page gets the promise that follows ours: it settles as the native one does, and a rejection that
+          // nobody handles is still reported, once.
+          return apply(then, promise, [
+            (/** @type {unknown} */ value) => {
+              quietly(() => consider(value, url, responseDetails(self)))(undefined);
+              return value;
+            },
+          ]);
+        } catch {
+          return promise;
+        }
+      });
+    }
+
+    // A page that streams the body: only what already looks like a playlist is cloned, and the clone is ours to read.
+    wrapMethod(Response.prototype, 'body', (native, self, args) => {
+      quietly(() => {
+        const url = response.url(self);
+        if (!url || response.bodyUsed(self) || apply(setHas, cloned, [self])) return;
+        const details = responseDetails(self);
+        if (!looksLikePlaylist(url, details()[1])) return;
+        if (Number(apply(headerGet, response.headers(self), ['content-length'])) > MAX_PLAYLIST_CHARACTERS)
+          return;
+        apply(setAdd, cloned, [self]);
+        const text = apply(response.text, apply(response.clone, self, []), []);
+        apply(then, text, [quietly((value) => consider(value, url, details)), nothing]);
+      })(undefined);
+      return apply(native, self, args);
+    });
+
+    /** Responses that were cloned already. @type {WeakSet<Response>} */
+    const cloned = new WeakSet();
+
+    /** @this {XMLHttpRequest} */
+    function onLoad() {
+      const self = this;
+      quietly(() => {
+        const url = xhr.url(self);
+        const type = xhr.type(self);
+        if (type === 'document') return;
+        const body = type === '' || type === 'text' ? xhr.text(self) : xhr.body(self);
+        consider(body, url, () => [xhr.status(self), apply(xhr.header, self, ['content-type'])]);
+      })(undefined);
+    }
+
+    /** Requests that have our listener. @type {WeakSet<XMLHttpRequest>} */
+    const watched = new WeakSet();
+
+    wrapMethod(XMLHttpRequest.prototype, 'send', (native, self, args) => {
+      quietly(() => {
+        if (apply(setHas, watched, [self])) return;
+        apply(addEventListener, self, ['load', onLoad]);
+        apply(setAdd, watched, [self]);
+      })(undefined);
+      return apply(native, self, args);
+    });
+
+    // --- text that the page itself makes: decrypted, unpacked, put together ---
+
+    /** What decoders have decoded of playlists so far. @type {WeakMap<TextDecoder, string>} */
+    const decoded = new WeakMap();
+
+    wrapMethod(TextDecoder.prototype, 'decode', (native, self, args) => {
+      const piece = apply(native, self, args);
+      quietly(() => {
+        const before = apply(mapGet, decoded, [self]);
+        if (before === undefined && !isPlaylist(piece)) return;
+        const whole = (before ?? '') + piece;
+        if (whole.length > MAX_PLAYLIST_CHARACTERS) return;
+        if (args.length < 2) {
+          apply(mapDelete, decoded, [self]);
+          reportText(whole);
+          return;
+        }
+        // Maybe there is more to come, and maybe the page never says that there is not.
+        apply(mapSet, decoded, [self, whole]);
+        const report = () => {
+          if (apply(mapGet, decoded, [self]) !== whole) return;
+          apply(mapDelete, decoded, [self]);
+          reportText(whole);
+        };
+        setTimeout(quietly(report), PAUSE);
+      })(undefined);
+      return piece;
+    });
+
+    /** What addresses of blobs stand for, as long as they do. @type {Map<string, Blob>} */
+    const blobs = new Map();
+
+    wrapMethod(URL, 'createObjectURL', (native, self, args) => {
+      const address = apply(native, self, args);
+      quietly(() => {
+        const blob = args[0];
+        if (!(blob instanceof Blob)) return;
+        apply(urlSet, blobs, [address, blob]);
+        const type = blobType(blob);
+        const isMedia = apply(startsWith, type, ['image/']) || apply(startsWith, type, ['video/']);
+        if (!isMedia) considerBlob(blob, '', () => [null, null]);
+      })(undefined);
+      return address;
+    });
+
+    wrapMethod(URL, 'revokeObjectURL', (native, self, args) => {
+      quietly(() => apply(urlDelete, blobs, [args[0]]))(undefined);
+      return apply(native, self, args);
+    });
+
+    // --- workers ---
+
+    // One line, so that the lines of the worker's own script keep their numbers.
+    let prelude = '';
+    const preludeOf = () => {
+      if (prelude === '') {
+        let code = '';
+        for (const row of text.split('\n')) {
+          const trimmed = row.trim();
+          if (!/^(\/\/|\/\*\*|\*)/.test(trimmed)) code += `${trimmed} `;
+        }
+        const name = `"${line()}"`;
+        prelude =
+          `(()=>{try{const c=new BroadcastChannel(${name}),p=c.postMessage.bind(c);` +
+          `(${code})(p,()=>${name})}catch{}})();`;
+      }
+      return prelude;
+    };
+
+    /**
+     * The address of a worker's script with ours before it. Only of a script that is a blob: any other one has an
+     * address of its own that its requests, its policy and its identity hang on, and would notice another.
+     * @param {unknown} script
+     */
+    const withPrelude = (script) => {
+      const address = typeof script === 'string' ? script : script instanceof URL ? `${script}` : '';
+      const blob = apply(urlGet, blobs, [address]);
+      if (!blob) return null;
+      return apply(createObjectURL, URL, [new Blob([preludeOf(), blob], { type: blobType(blob) })]);
+    };
+
+    const worker = getOwnPropertyDescriptor(globalThis, 'Worker');
+    if (typeof worker?.value === 'function') {
+      const native = worker.value;
+      const proxy = new Proxy(native, {
+        construct(target, args, made) {
+          let address = null;
+          try {
+            address = withPrelude(args[0]);
+            if (address !== null) return construct(target, [address, args[1]], made);
+          } catch {
+            // A policy that knows the page's own blob and not ours.
+          } finally {
+            if (address !== null) apply(revokeObjectURL, URL, [address]);
+          }
+          return construct(target, args, made);
+        },
+      });
+      apply(mapSet, natives, [proxy, native]);
+      defineProperty(globalThis, 'Worker', { ...worker, value: proxy });
+      defineProperty(native.prototype, 'constructor', {
+        ...getOwnPropertyDescriptor(native.prototype, 'constructor'),
+        value: proxy,
+      });
+    }
+
+    wrapMethod(Function.prototype, 'toString', (native, self, args) =>
+      apply(native, apply(mapGet, natives, [self]) ?? self, args),
+    );
+  };
+
+  const { apply } = Reflect;
+  const { CustomEvent, BroadcastChannel } = globalThis;
   const { stringify } = JSON;
-  const { get: mapGet, set: mapSet } = WeakMap.prototype;
-  const { has: setHas, add: setAdd } = WeakSet.prototype;
-  const { startsWith, trimStart, includes, toLowerCase, slice } = String.prototype;
-  const { addEventListener, dispatchEvent } = EventTarget.prototype;
-  const { then } = Promise.prototype;
-  const { decode } = TextDecoder.prototype;
-  const { get: headerGet } = Headers.prototype;
-
-  /** @param {object} owner @param {string} name @returns {(self: unknown) => any} */
-  const getter = (owner, name) => {
-    const get = getOwnPropertyDescriptor(owner, name)?.get;
-    return get ? (self) => apply(get, self, []) : () => undefined;
-  };
-
-  const response = {
-    url: getter(Response.prototype, 'url'),
-    status: getter(Response.prototype, 'status'),
-    headers: getter(Response.prototype, 'headers'),
-    bodyUsed: getter(Response.prototype, 'bodyUsed'),
-    clone: Response.prototype.clone,
-    text: Response.prototype.text,
-  };
-  const blobSlice = Blob.prototype.slice;
-  const blobText = Blob.prototype.text;
-  const blobSize = getter(Blob.prototype, 'size');
-  const xhr = {
-    url: getter(XMLHttpRequest.prototype, 'responseURL'),
-    status: getter(XMLHttpRequest.prototype, 'status'),
-    type: getter(XMLHttpRequest.prototype, 'responseType'),
-    text: getter(XMLHttpRequest.prototype, 'responseText'),
-    body: getter(XMLHttpRequest.prototype, 'response'),
-    header: XMLHttpRequest.prototype.getResponseHeader,
-  };
-  const byteLength = getter(ArrayBuffer.prototype, 'byteLength');
+  const { dispatchEvent } = EventTarget.prototype;
 
   // A node that is in no document: both worlds can reach it, and the page has no way to it. The relay, which
-  // runs first, gets it with an event that is over before the page's first script.
+  // runs first, gets it with an event that is over before the page's first script. It takes one such node: where it
+  // has one already, the hook is there already.
   const channel = document.createElement('i');
-  apply(dispatchEvent, document, [new MouseEvent(HANDOVER, { relatedTarget: channel })]);
+  const handover = new MouseEvent(HANDOVER, { relatedTarget: channel, cancelable: true });
+  if (apply(dispatchEvent, document, [handover])) return;
 
-  /** @param {{url: string, status: number | null, contentType: string | null, text: string}} report */
+  /** @param {unknown} report */
   const send = (report) => {
     apply(dispatchEvent, channel, [new CustomEvent('report', { detail: stringify(report) })]);
   };
 
-  // --- what a playlist looks like ---
-
-  /** @param {string} text */
-  const isPlaylist = (text) => {
-    const head = apply(trimStart, apply(slice, text, [0, 1024]), []);
-    return apply(startsWith, head, ['#EXTM3U']);
-  };
-
-  /** By its address or type, without its body. @param {string} url @param {string | null} contentType */
-  const looksLikePlaylist = (url, contentType) =>
-    apply(includes, apply(toLowerCase, url, []), ['m3u']) ||
-    (contentType !== null && apply(includes, apply(toLowerCase, contentType, []), ['mpegurl']));
-
-  /** The text of bytes that begin as a playlist does, else null. @param {Uint8Array<ArrayBuffer>} bytes */
-  const playlistText = (bytes) => {
-    if (bytes.length < 7 || bytes.length > MAX_PLAYLIST_CHARACTERS) return null;
-    const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
-    const encoding = utf16 ? (bytes[0] === 0xff ? 'utf-16le' : 'utf-16be') : 'utf-8';
-    const wanted = utf16 ? 64 : 7;
-    const length = bytes.length < wanted ? bytes.length : wanted;
-    const beginning = new Uint8Array(bytes.buffer, bytes.byteOffset, length);
-    const head = apply(decode, new TextDecoder(encoding), [beginning]);
-    // Blank lines may come first: then the whole is looked at, when it is small.
-    if (!isPlaylist(head) && !(apply(trimStart, head, []) !== head && bytes.length < 65536)) return null;
-    const text = apply(decode, new TextDecoder(encoding), [bytes]);
-    return isPlaylist(text) ? text : null;
-  };
-
-  /**
-   * Reports a body that the page has read, when it is a playlist.
-   * @param {unknown} body @param {string} url @param {() => [number | null, string | null]} details
-   */
-  const consider = (body, url, details) => {
-    let text = null;
-    if (typeof body === 'string') {
-      if (body.length <= MAX_PLAYLIST_CHARACTERS && isPlaylist(body)) text = body;
-    } else if (body instanceof Uint8Array) {
-      text = playlistText(/** @type {Uint8Array<ArrayBuffer>} */ (body));
-    } else if (body instanceof Blob) {
-      considerBlob(body, url, details);
-    } else if (byteLength(body) >= 7) {
-      text = playlistText(new Uint8Array(/** @type {ArrayBuffer} */ (body)));
+  /** @type {BroadcastChannel | null} */
+  let workers = null;
+  const name = `${crypto.getRandomValues(new Uint32Array(4)).join('-')}`;
+  const line = () => {
+    if (workers === null) {
+      workers = new BroadcastChannel(name);
+      workers.addEventListener('message', ({ data }) => send(data));
     }
-    if (text !== null) {
-      const [status, contentType] = details();
-      send({ url, status, contentType, text });
-    }
+    return name;
   };
 
-  /** @param {Blob} blob @param {string} url @param {() => [number | null, string | null]} details */
-  const considerBlob = (blob, url, details) => {
-    if (blobSize(blob) > MAX_PLAYLIST_CHARACTERS) return;
-    const head = apply(blobText, apply(blobSlice, blob, [0, 1024]), []);
-    apply(then, head, [
-      quietly((/** @type {string} */ text) => {
-        if (!isPlaylist(text)) return;
-        const whole = apply(blobText, blob, []);
-        apply(then, whole, [quietly((/** @type {string} */ text) => consider(text, url, details)), nothing]);
-      }),
-      nothing,
-    ]);
-  };
-
-  const nothing = () => {};
-
-  /** The same function, which never throws. @param {(value: any) => void} f @returns {(value: any) => void} */
-  const quietly = (f) => (value) => {
-    try {
-      f(value);
-    } catch {
-      // The page's own read goes on as it would.
-    }
-  };
-
-  // --- wrapping ---
-
-  /** The native function behind each wrapped one, for `toString`. @type {WeakMap<Function, Function>} */
-  const natives = new WeakMap();
-
-  /**
-   * Puts a proxy in a method's place: name, length and properties stay the native ones.
-   * @param {object} owner @param {string} name @param {(native: Function, self: any, args: any[]) => unknown} wrapped
-   */
-  const wrapMethod = (owner, name, wrapped) => {
-    const descriptor = getOwnPropertyDescriptor(owner, name);
-    if (!descriptor?.configurable) return;
-    const kind = typeof descriptor.value === 'function' ? 'value' : 'get';
-    const native = descriptor[kind];
-    if (typeof native !== 'function') return;
-    const proxy = new Proxy(native, { apply: (target, self, args) => wrapped(target, self, args) });
-    apply(mapSet, natives, [proxy, native]);
-    defineProperty(owner, name, { ...descriptor, [kind]: proxy });
-  };
-
-  /** @param {any} self @returns {() => [number | null, string | null]} */
-  const responseDetails = (self) => () => [
-    response.status(self),
-    apply(headerGet, response.headers(self), ['content-type']),
-  ];
-
-  for (const name of ['text', 'arrayBuffer', 'blob', 'bytes']) {
-    wrapMethod(Response.prototype, name, (native, self, args) => {
-      const promise = apply(native, self, args);
-      try {
-        const url = response.url(self);
-        // The page gets the promise that follows ours: it settles as the native one does, and a rejection that
-        // nobody handles is still reported, once.
-        return url
-          ? apply(then, promise, [
-              (/** @type {unknown} */ value) => {
-                quietly(() => consider(value, url, responseDetails(self)))(undefined);
-                return value;
-              },
-            ])
-          : promise;
-      } catch {
-        return promise;
-      }
-    });
-  }
-
-  // A page that streams the body: only what already looks like a playlist is cloned, and the clone is ours to read.
-  wrapMethod(Response.prototype, 'body', (native, self, args) => {
-    quietly(() => {
-      const url = response.url(self);
-      if (!url || response.bodyUsed(self) || apply(setHas, cloned, [self])) return;
-      const details = responseDetails(self);
-      if (!looksLikePlaylist(url, details()[1])) return;
-      if (Number(apply(headerGet, response.headers(self), ['content-length'])) > MAX_PLAYLIST_CHARACTERS)
-        return;
-      apply(setAdd, cloned, [self]);
-      const text = apply(response.text, apply(response.clone, self, []), []);
-      apply(then, text, [quietly((value) => consider(value, url, details)), nothing]);
-    })(undefined);
-    return apply(native, self, args);
-  });
-
-  /** Responses that were cloned already. @type {WeakSet<Response>} */
-  const cloned = new WeakSet();
-
-  /** @this {XMLHttpRequest} */
-  function onLoad() {
-    const self = this;
-    quietly(() => {
-      const url = xhr.url(self);
-      if (!url) return;
-      const type = xhr.type(self);
-      if (type === 'json' || type === 'document') return;
-      const body = type === '' || type === 'text' ? xhr.text(self) : xhr.body(self);
-      consider(body, url, () => [xhr.status(self), apply(xhr.header, self, ['content-type'])]);
-    })(undefined);
-  }
-
-  /** Requests that have our listener. @type {WeakSet<XMLHttpRequest>} */
-  const watched = new WeakSet();
-
-  wrapMethod(XMLHttpRequest.prototype, 'send', (native, self, args) => {
-    quietly(() => {
-      if (apply(setHas, watched, [self])) return;
-      apply(addEventListener, self, ['load', onLoad]);
-      apply(setAdd, watched, [self]);
-    })(undefined);
-    return apply(native, self, args);
-  });
-
-  wrapMethod(Function.prototype, 'toString', (native, self, args) =>
-    apply(native, apply(mapGet, natives, [self]) ?? self, args),
-  );
+  watch(send, line);
 })();

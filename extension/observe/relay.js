@@ -7,10 +7,10 @@
   const HANDOVER = 'weir-handover';
   /** A live playlist is reloaded all the time: once in this many milliseconds is enough. */
   const REPEAT_AFTER = 5_000;
-  /** How many addresses are remembered. */
-  const MAX_REMEMBERED = 64;
+  /** How many addresses and texts are remembered. */
+  const MAX_REMEMBERED = 128;
 
-  /** When a playlist was last passed on, oldest first. @type {Map<string, number>} */
+  /** When an address or a text was last passed on, oldest first. @type {Map<string, number>} */
   const sent = new Map();
 
   document.addEventListener(
@@ -29,19 +29,34 @@
     try {
       if (typeof detail !== 'string') return;
       const { url, status, contentType, text } = JSON.parse(detail);
-      if (Date.now() - (sent.get(url) ?? 0) < REPEAT_AFTER) return;
-      sent.delete(url);
-      sent.set(url, Date.now());
+      const time = Date.now();
+      // A page may read one playlist in several ways: from the network, then from a blob that it made of it.
+      const print = `${text.length} ${text.slice(0, 400)} ${text.slice(-200)}`;
+      if (time - (sent.get(url === '' ? print : url) ?? 0) < REPEAT_AFTER) return;
+      for (const key of [url, print]) {
+        sent.delete(key);
+        sent.set(key, time);
+      }
       for (const oldest of sent.keys()) {
         if (sent.size <= MAX_REMEMBERED) break;
         sent.delete(oldest);
       }
-      // The extension may have been updated or removed since this page was opened: then there is nobody to tell.
-      chrome.runtime
-        ?.sendMessage({ type: 'report', report: { url, status, contentType, text } })
-        .catch(() => {});
+      tell({ type: 'report', time, report: { url, status, contentType, text } });
     } catch {
       // What cannot be read is no report.
     }
+  }
+
+  /** @param {unknown} message */
+  function tell(message) {
+    // The extension may have been updated or removed since this page was opened: then there is nobody to tell.
+    chrome.runtime?.sendMessage(message).catch(() => {});
+  }
+
+  // In a page that was open before the extension came, the browser still knows what was asked for.
+  if (document.readyState === 'complete') {
+    const names = performance.getEntriesByType('resource').map(({ name }) => name);
+    const urls = names.filter((name) => /m3u8?\b/i.test(name));
+    if (urls.length > 0) tell({ type: 'earlier', urls });
   }
 })();

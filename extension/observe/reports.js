@@ -22,22 +22,54 @@ export function senderKind(sender, self) {
 
 /**
  * The report in a content script's message, null when it is none.
- * @param {unknown} message
+ * @param {unknown} message @param {string | null} frame from {@link frameOf}
  * @returns {Report | null}
  */
-export function readReport(message) {
+export function readReport(message, frame) {
   if (!isObject(message) || message.type !== 'report' || !isObject(message.report)) return null;
   const { url, status, contentType, text } = message.report;
   if (typeof url !== 'string' || url.length > MAX_URL || typeof text !== 'string' || text.length > MAX_TEXT)
     return null;
   const address = cleanUrl(url);
-  if (!address || !text.slice(0, 1024).trimStart().startsWith('#EXTM3U')) return null;
+  if ((address === null && url !== '') || !text.slice(0, 1024).trimStart().startsWith('#EXTM3U')) return null;
   return {
     url: address,
     status: Number.isInteger(status) ? /** @type {number} */ (status) : null,
     contentType: typeof contentType === 'string' ? contentType.slice(0, 256) : null,
     text,
+    frame,
+    time: typeof message.time === 'number' ? message.time : Date.now(),
   };
+}
+
+/**
+ * What a page had asked for before this extension was there, by the relay's word: at most a few web addresses.
+ * @param {unknown} message
+ * @returns {string[]}
+ */
+export function readEarlier(message) {
+  if (!isObject(message) || message.type !== 'earlier' || !Array.isArray(message.urls)) return [];
+  const urls = message.urls.filter((url) => typeof url === 'string' && url.length <= MAX_URL);
+  return [...new Set(urls.flatMap((url) => cleanUrl(url) ?? []))].slice(0, MAX_EARLIER);
+}
+
+/** Most requests of a page that was there before this extension that are looked at. */
+const MAX_EARLIER = 32;
+
+/**
+ * The address of the frame that a message came from: its own, else its origin, else that of its tab.
+ * @param {{url?: string, origin?: string, tab?: {url?: string}}} sender
+ */
+export const frameOf = (sender) =>
+  cleanUrl(sender.url ?? '') ?? cleanUrl(sender.origin ?? '') ?? cleanUrl(sender.tab?.url ?? '');
+
+/**
+ * May a report of one frame be about a request of the other? Where one of them is not known, yes.
+ * @param {string | null} reporting @param {string | null} asking
+ */
+export function sameOrigin(reporting, asking) {
+  const [one, other] = [cleanUrl(reporting ?? ''), cleanUrl(asking ?? '')];
+  return one === null || other === null || new URL(one).origin === new URL(other).origin;
 }
 
 /**
@@ -79,6 +111,9 @@ export class ReportQueue {
     this.#work = work;
   }
 
+  /** Settles when every report so far was worked on. @type {Promise<void>} */
+  idle = Promise.resolve();
+
   /** @param {Report} report */
   push(report) {
     this.#waiting.push(report);
@@ -87,7 +122,7 @@ export class ReportQueue {
       this.#next();
       this.dropped += 1;
     }
-    if (!this.#busy) void this.#run();
+    if (!this.#busy) this.idle = this.#run();
   }
 
   #next() {

@@ -8,6 +8,9 @@ import { cleanUrl } from './reports.js';
 /** Requests under way that are remembered. */
 const MAX_OPEN = 2_000;
 
+/** The browser's name for "no tab": where shared and service workers ask from, and this extension too. */
+export const NO_TAB = -1;
+
 /** Answered requests that are remembered per tab. */
 const MAX_SEEN = 400;
 
@@ -19,7 +22,7 @@ export class Requests {
 
   /** @param {chrome.webRequest.OnSendHeadersDetails} details */
   sent(details) {
-    if (details.tabId < 0) return;
+    if (!isOfPage(details)) return;
     const headers = (details.requestHeaders ?? []).flatMap(({ name, value }) =>
       value === undefined ? [] : [{ name, value }],
     );
@@ -33,13 +36,13 @@ export class Requests {
   }
 
   /**
-   * The whole of a request whose answer begins to arrive; null when it is not the page's or no success.
+   * The whole of a request whose answer begins to arrive; null when it is no page's or worker's, or no success.
    * @param {chrome.webRequest.OnResponseStartedDetails} details
    * @returns {SeenRequest | null}
    */
   answered(details) {
     const url = cleanUrl(details.url);
-    if (details.tabId < 0 || !url || details.statusCode < 200 || details.statusCode > 299) return null;
+    if (!isOfPage(details) || !url || details.statusCode < 200 || details.statusCode > 299) return null;
     const type = details.responseHeaders?.find(({ name }) => name.toLowerCase() === 'content-type')?.value;
     const mainFrame = details.type === 'main_frame';
     const seen = {
@@ -61,9 +64,9 @@ export class Requests {
     return seen;
   }
 
-  /** Did this tab really ask for that address? @param {number} tab @param {string} url */
+  /** Did this tab, or a worker of no tab, really ask for that address? @param {number} tab @param {string} url */
   find(tab, url) {
-    return this.#seen.get(tab)?.get(url) ?? null;
+    return this.#seen.get(tab)?.get(url) ?? this.#seen.get(NO_TAB)?.get(url) ?? null;
   }
 
   /** @param {number} tab */
@@ -74,10 +77,16 @@ export class Requests {
 
 /**
  * The frame that asked: its address in Firefox, its origin in Chromium.
- * @param {chrome.webRequest.OnResponseStartedDetails & {documentUrl?: string}} details
+ * @param {{initiator?: string, documentUrl?: string}} details
  */
 const frameOf = ({ documentUrl, initiator }) =>
   documentUrl ?? (initiator === 'null' ? null : initiator) ?? null;
+
+/**
+ * Of a tab, or of a worker that belongs to a web site and to no tab.
+ * @param {{tabId: number, initiator?: string, documentUrl?: string}} details
+ */
+const isOfPage = (details) => details.tabId >= 0 || (frameOf(details)?.startsWith('http') ?? false);
 
 /** @template K, V @param {Map<K, V>} map @param {number} limit */
 function dropOldest(map, limit) {

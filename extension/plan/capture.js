@@ -10,7 +10,7 @@ import { location } from '../detect/group.js';
  * @param {string} quality `best`, or the URL of a variant
  * @param {string} title of the page
  * @param {(url: string) => string | undefined} textOf the text of a playlist as the page got it
- * @returns {{plan: PlanRequest, hosts: string[]}} the request, and the hosts that it may ask
+ * @returns {{plan: PlanRequest, urls: string[]}} the request, and the playlists that it may ask for
  */
 export function captureRequest(source, playlists, quality, title, textOf) {
   // What the page has read need not be asked again (the address may be good for one use). A live playlist must be.
@@ -36,7 +36,7 @@ export function captureRequest(source, playlists, quality, title, textOf) {
       title,
       known,
     },
-    hosts: [...new Set(addressesOf(source).map((url) => new URL(url).hostname))],
+    urls: addressesOf(source),
   };
 }
 

@@ -43,6 +43,29 @@ export async function cookiesFor(hosts, page, ask) {
   return [...distinct.values()].slice(0, MAX_COOKIES).map(asProtocol);
 }
 
+/**
+ * The value of the Cookie header for any of `urls`, which are on one host (RFC 6265, 5.4); null when there is none. A
+ * worker's own requests carry no cookies that are kept for one site's pages (partitioned ones, in Firefox all that a
+ * page gets from other sites).
+ * @param {string[]} urls @param {Cookie[]} cookies
+ */
+export function cookieHeader(urls, cookies) {
+  const fitting = cookies.filter((cookie) => urls.some((url) => isFor(cookie, new URL(url))));
+  const pairs = fitting
+    .sort((a, b) => b.path.length - a.path.length)
+    .map(({ name, value }) => (name === '' ? value : `${name}=${value}`));
+  return pairs.length > 0 ? pairs.join('; ') : null;
+}
+
+/** @param {Cookie} cookie @param {URL} url */
+function isFor(cookie, { protocol, hostname, pathname }) {
+  const isSecure = protocol === 'https:' || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  const { path } = cookie;
+  const pathMatches =
+    pathname === path || (pathname.startsWith(path) && (path.endsWith('/') || pathname[path.length] === '/'));
+  return domainMatches(cookie, hostname) && pathMatches && (isSecure || !cookie.secure);
+}
+
 /** The last two labels of a name, an address as it is: what a parent domain's cookie hangs on. @param {string} host */
 function family(host) {
   if (/^[\d.]+$/.test(host) || host.includes(':')) return host;

@@ -1,5 +1,5 @@
-// Makes the extension's own playlist requests look like the page's: a session rule of declarativeNetRequest sets the
-// page's Referer, Origin and custom headers on requests that come from no tab, for as long as they take.
+// Makes the extension's own playlist requests look like the page's: session rules of declarativeNetRequest set the
+// page's Referer, Origin, cookies and custom headers on requests that come from no tab, for as long as they take.
 
 /** @import { Header } from '../types' */
 
@@ -39,15 +39,15 @@ export class OwnRequests {
   }
 
   /**
-   * Runs `task` while requests to `hosts` carry `headers`.
+   * Runs `task` while requests to each host carry its headers.
    * @template T
-   * @param {Iterable<string>} hosts @param {Header[]} headers @param {() => Promise<T>} task
+   * @param {Map<string, Header[]>} headers by host @param {() => Promise<T>} task
    * @returns {Promise<T>}
    */
-  async as(hosts, headers, task) {
-    const names = [...new Set(hosts)];
+  async as(headers, task) {
+    const names = [...headers.keys()];
     const before = names.map((host) => this.#turns.get(host));
-    const turn = Promise.allSettled(before).then(() => this.#run(names, headers, task));
+    const turn = Promise.allSettled(before).then(() => this.#run(headers, task));
     for (const host of names) this.#turns.set(host, turn);
     try {
       return await turn;
@@ -56,12 +56,14 @@ export class OwnRequests {
     }
   }
 
-  /** @template T @param {string[]} hosts @param {Header[]} headers @param {() => Promise<T>} task */
-  async #run(hosts, headers, task) {
+  /** @template T @param {Map<string, Header[]>} headers @param {() => Promise<T>} task */
+  async #run(headers, task) {
     await this.#clean;
-    const rule = requestRule(++this.#lastRule, hosts, headers, this.#host);
+    const rules = [...headers].map(([host, ofHost]) =>
+      requestRule(++this.#lastRule, host, ofHost, this.#host),
+    );
     try {
-      await this.#rules.change([rule], []);
+      await this.#rules.change(rules, []);
     } catch (error) {
       // A host or header that the browser's rules do not take, such as an IPv6 address: many servers answer all the
       // same.
@@ -70,16 +72,19 @@ export class OwnRequests {
     try {
       return await task();
     } finally {
-      await this.#rules.change([], [rule.id]);
+      await this.#rules.change(
+        [],
+        rules.map((rule) => rule.id),
+      );
     }
   }
 }
 
 /**
- * @param {number} id @param {string[]} hosts @param {Header[]} headers @param {string} extension
+ * @param {number} id @param {string} host @param {Header[]} headers @param {string} extension
  * @returns {chrome.declarativeNetRequest.Rule}
  */
-export function requestRule(id, hosts, headers, extension) {
+export function requestRule(id, host, headers, extension) {
   /** @type {any[]} */
   const set = headers.map(({ name, value }) => ({ header: name.toLowerCase(), operation: 'set', value }));
   // The page's request had none: then the worker's own must not show either.
@@ -90,7 +95,7 @@ export function requestRule(id, hosts, headers, extension) {
     id,
     action: { type: /** @type {any} */ ('modifyHeaders'), requestHeaders: set },
     condition: {
-      requestDomains: hosts,
+      requestDomains: [host],
       initiatorDomains: [extension],
       tabIds: [NO_TAB],
       resourceTypes: /** @type {any} */ (['xmlhttprequest', 'other']),

@@ -15,6 +15,9 @@ import { emptyTab } from './tabs.js';
 /** Longest text of a playlist that is kept, in characters: the session's storage holds 10 MB. */
 const MAX_TEXT = 512 * 1024;
 
+/** The same for one that can be had nowhere else. */
+const MAX_ONLY_TEXT = 2 * 1024 * 1024;
+
 /** All texts together, in characters; the oldest go first. */
 const MAX_TEXTS = 3 * 1024 * 1024;
 
@@ -80,10 +83,10 @@ export class Store {
     return this.#texts.get(`text:${tab}:${url}`);
   }
 
-  /** @param {number} tab @param {string} url @param {string} text */
-  keepText(tab, url, text) {
+  /** @param {number} tab @param {string} url @param {string} text @param {boolean} [only] there is no other way to it */
+  keepText(tab, url, text, only = false) {
     const key = `text:${tab}:${url}`;
-    if (text.length > MAX_TEXT || this.#texts.get(key) === text) return;
+    if (text.length > (only ? MAX_ONLY_TEXT : MAX_TEXT) || this.#texts.get(key) === text) return;
     this.#forgetText(key);
     this.#texts.set(key, text);
     this.#textSize += text.length;

@@ -9,6 +9,22 @@ const MAX_PLAYLISTS = 200;
 export const emptyTab = () => ({ committedAt: 0, playlists: [] });
 
 /**
+ * A playlist of which nothing is known.
+ * @param {string} url @returns {Playlist}
+ */
+export const blankPlaylist = (url) => ({
+  url,
+  made: false,
+  shown: true,
+  summary: null,
+  signature: '',
+  headers: [],
+  frame: null,
+  seenAt: 0,
+  failure: null,
+});
+
+/**
  * A playlist was seen, or more is known of one.
  * @param {TabState} tab @param {Partial<Playlist> & {url: string, seenAt: number}} news
  * @returns {TabState}
@@ -22,7 +38,7 @@ export function withPlaylist(tab, news) {
     if (news.headers?.length === 0) merged.headers = known.headers;
     return { ...tab, playlists: tab.playlists.map((playlist) => (playlist === known ? merged : playlist)) };
   }
-  const fresh = { summary: null, signature: '', headers: [], frame: null, failure: null, ...news };
+  const fresh = { ...blankPlaylist(news.url), ...news };
   return { ...tab, playlists: [...tab.playlists, fresh].slice(-MAX_PLAYLISTS) };
 }
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { signature, streams } from '../detect/group.js';
+import { isStream, signature, streams } from '../detect/group.js';
+import { blankPlaylist } from '../state/tabs.js';
 
 /** @import { MediaSummary, Playlist, VariantSummary } from '../types' */
 
@@ -53,13 +54,10 @@ const variant = (url, height, bandwidth) => ({
 
 /** @param {string} url @param {any} summary @param {string} [first] @returns {Playlist} */
 const playlist = (url, summary, first = '') => ({
-  url,
+  ...blankPlaylist(url),
   summary,
   signature: first,
-  headers: [],
-  frame: null,
   seenAt: ++now,
-  failure: null,
 });
 
 const urls = (/** @type {Playlist[]} */ ...playlists) => streams(playlists).map((stream) => stream.url);
@@ -167,8 +165,33 @@ test('the same quality from two servers is one choice; sound alone is told', () 
   assert.equal(sound?.audioOnly, true);
 });
 
-test('the signature is the first line that names a resource', () => {
-  assert.equal(signature('#EXTM3U\r\n#EXTINF:1,\r\n seg.ts?t=1 \r\nnext.ts'), 'seg.ts');
-  assert.equal(signature('#EXTM3U\r#EXTINF:1,\rold.ts'), 'old.ts');
-  assert.equal(signature('#EXTM3U'), '');
+test('the signature is the first resource that is named', () => {
+  const base = 'https://a/b/x.m3u8';
+  assert.equal(signature('#EXTM3U\r\n#EXTINF:1,\r\n seg.ts?t=1 \r\nnext.ts', base), 'https://a/b/seg.ts');
+  assert.equal(signature('#EXTM3U\r#EXTINF:1,\r//c/old.ts', base), 'https://c/old.ts');
+  assert.equal(signature('#EXTM3U\n#EXTINF:1,\nhttps://', base), 'https://');
+});
+
+test('what a page made of a playlist that it asked for is no other stream', () => {
+  const made = (/** @type {string} */ first, /** @type {object} */ summary = {}) => ({
+    ...media('https://page/watch', summary),
+    url: `https://page/watch#${first}`,
+    signature: first,
+    made: true,
+  });
+  const original = { ...media('https://cdn/x.m3u8'), signature: 'https://cdn/1.ts' };
+  assert.deepEqual(urls(original, made('https://cdn/1.ts')), [original.url]);
+  assert.equal(urls(original, made('https://cdn/ad/1.ts')).length, 2);
+  assert.equal(urls(made('https://cdn/1.ts'), made('https://cdn/2.ts')).length, 2, 'two of one page');
+  const live = { ...media('https://cdn/x.m3u8', { live: true }), signature: 'https://cdn/live/7.ts' };
+  assert.deepEqual(urls(live, made('https://cdn/live/9.ts', { live: true })), [live.url], 'a later window');
+});
+
+test('subtitles and pictures for a seek bar are no streams', () => {
+  assert.equal(isStream('#EXTM3U\n#EXTINF:1,\n1.vtt', 'https://a/1.vtt'), false);
+  assert.equal(isStream('#EXTM3U\n#EXT-X-I-FRAMES-ONLY\n#EXTINF:1,\n1.ts', 'https://a/1.ts'), false);
+  assert.equal(isStream('#EXTM3U\n#EXTINF:1,\n1.srt', 'https://a/1.srt'), true, 'a disguise');
+  const subtitles = { ...media('https://a/s.m3u8'), shown: false };
+  assert.deepEqual(urls(subtitles), []);
+  assert.deepEqual(urls(multivariant('https://a/m.m3u8', [])), [], 'nothing to choose and nothing to play');
 });

@@ -1,10 +1,12 @@
 // The page hook and the relay, run as a page runs them: Node's own fetch, Response and Blob, with what Node lacks of a
 // browser (XMLHttpRequest, a document) played. The browser tests run them in a real page.
 import assert from 'node:assert/strict';
+import { resolveObjectURL } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, test } from 'node:test';
 import { runInThisContext } from 'node:vm';
+import { Worker as Thread } from 'node:worker_threads';
 
 const PLAYLIST = '#EXTM3U\n#EXTINF:1,\na.ts\n';
 const BODIES = /** @type {Record<string, Buffer | string>} */ ({
@@ -51,12 +53,22 @@ class XMLHttpRequest extends EventTarget {
 }
 
 class MouseEvent extends Event {
-  /** @param {string} type @param {{relatedTarget: unknown}} options */
-  constructor(type, { relatedTarget }) {
-    super(type);
+  /** @param {string} type @param {{relatedTarget: unknown, cancelable: boolean}} options */
+  constructor(type, { relatedTarget, cancelable }) {
+    super(type, { cancelable });
     this.relatedTarget = relatedTarget;
   }
 }
+
+/** Keeps what it is given; a blob's address is gone once it was made. */
+class Worker {
+  /** @param {string} address @param {object} [options] */
+  constructor(address, options) {
+    this.script = /** @type {any} */ (address.startsWith('blob:') ? resolveObjectURL(address) : address);
+    this.options = options;
+  }
+}
+const workerText = String(Worker);
 
 /** What the background got. @type {any[]} */
 const messages = [];
@@ -65,8 +77,19 @@ const natives = Object.fromEntries(
   names.map((name) => [name, String(Reflect.get(Response.prototype, name))]),
 );
 
+/** One that does not keep Node from ending. */
+class Channel extends BroadcastChannel {
+  /** @param {string} name */
+  constructor(name) {
+    super(name);
+    /** @type {any} */ (this).unref();
+  }
+}
+
 Object.assign(globalThis, {
+  BroadcastChannel: Channel,
   XMLHttpRequest,
+  Worker,
   MouseEvent,
   document: Object.assign(new EventTarget(), { createElement: () => new EventTarget() }),
   chrome: { runtime: { sendMessage: async (/** @type {unknown} */ message) => void messages.push(message) } },
@@ -75,10 +98,18 @@ for (const name of ['relay', 'hook']) {
   runInThisContext(readFileSync(new URL(`../observe/${name}.js`, import.meta.url), 'utf8'));
 }
 
-/** The reports since the last look, once the hook's own reading is over. */
-async function reports() {
+/**
+ * The reports since the last look, once the hook's own reading is over. Node's fetch decodes with the TextDecoder that
+ * is wrapped, a browser's does not: what was read from an address is left out as made.
+ * @param {{all: boolean}} [which]
+ */
+async function reports({ all } = { all: false }) {
   for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-  return messages.splice(0).map(({ report }) => [report.url.slice(base.length), report.text]);
+  const heard = messages.splice(0).map(({ report }) => report);
+  const read = new Set(heard.filter(({ url }) => url !== '').map(({ text }) => text));
+  return heard
+    .filter(({ url, text }) => all || url !== '' || !read.has(text))
+    .map(({ url, text }) => [url === '' ? 'made' : url.slice(base.length), text]);
 }
 
 let unique = 0;
@@ -117,8 +148,93 @@ test('nothing else is reported', async () => {
     await (await fetch(base + fresh(path))).arrayBuffer();
     await (await fetch(base + fresh(path))).text();
   }
-  await new Response(PLAYLIST).text();
+  await new Response('other').text();
   assert.deepEqual(await reports(), []);
+});
+
+let made = 0;
+
+/** A playlist that the relay has not seen. */
+const freshPlaylist = () => `#EXTM3U\n#EXTINF:1,\nhttps://a/${(made += 1)}.ts\n`;
+
+test('a playlist inside JSON is found: plain, in base64, as a data: address', async () => {
+  const base64 = (/** @type {string} */ text) => Buffer.from(text).toString('base64');
+  const packings = [
+    (/** @type {string} */ text) => text,
+    base64,
+    (/** @type {string} */ text) => `data:application/vnd.apple.mpegurl;base64,${base64(text)}`,
+    (/** @type {string} */ text) => `data:application/x-mpegurl,${encodeURIComponent(text)}`,
+  ];
+  for (const pack of packings) {
+    for (const read of ['text', 'json']) {
+      const text = freshPlaylist();
+      const answer = { data: [{ title: 'I0VYVE0z is no playlist' }, { sources: { hls: pack(text) } }] };
+      BODIES['/api'] = JSON.stringify(answer);
+      const response = await fetch(base + fresh('/api'));
+      const body = await /** @type {any} */ (response)[read]();
+      assert.deepEqual(read === 'json' ? body : JSON.parse(body), answer);
+      assert.deepEqual(await reports(), [['made', text]], `${pack} ${read}`);
+    }
+  }
+  XMLHttpRequest.answer = { url: `${base}/api`, body: { list: freshPlaylist() }, type: 'json' };
+  new XMLHttpRequest().send();
+  assert.equal((await reports()).length, 1);
+  // Broken JSON, and JSON in which nothing is a playlist.
+  for (const body of ['{"a":"#EXTM3U', '{"a":"say #EXTM3U","b":"I0VYVE0z???"}', '"#EXTM3"']) {
+    BODIES['/api'] = body;
+    assert.equal(await (await fetch(base + fresh('/api'))).text(), body);
+  }
+  assert.deepEqual(await reports(), []);
+});
+
+test('text that the page decodes, at once or in pieces, and blobs with an address', async () => {
+  const [whole, pieces, blob, nowhere] = [freshPlaylist(), freshPlaylist(), freshPlaylist(), freshPlaylist()];
+  const encoder = new TextEncoder();
+  assert.equal(new TextDecoder().decode(encoder.encode(whole)), whole);
+  assert.deepEqual(await reports(), [['made', whole]]);
+
+  const decoder = new TextDecoder();
+  const bytes = encoder.encode(pieces);
+  const [one, two] = [bytes.subarray(0, 12), bytes.subarray(12)];
+  assert.equal(decoder.decode(one, { stream: true }) + decoder.decode(two, { stream: true }), pieces);
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assert.deepEqual(await reports(), [['made', pieces]]);
+
+  URL.revokeObjectURL(URL.createObjectURL(new Blob([blob])));
+  assert.deepEqual(await reports(), [['made', blob]]);
+  await new Response(nowhere).text();
+  assert.deepEqual(await reports(), [['made', nowhere]]);
+});
+
+test('what was read from an address is not reported again as made', async () => {
+  const text = freshPlaylist();
+  BODIES['/once.m3u8'] = text;
+  const address = fresh('/once.m3u8');
+  const bytes = await (await fetch(base + address)).arrayBuffer();
+  new TextDecoder().decode(bytes);
+  URL.createObjectURL(new Blob([bytes]));
+  assert.deepEqual(await reports({ all: true }), [[address, text]]);
+});
+
+test('a worker that is made of a blob runs the hook, then its own script, on its own lines', async () => {
+  const Page = globalThis;
+  const text = freshPlaylist();
+  const script = `new TextDecoder().decode(new TextEncoder().encode(${JSON.stringify(text)}));\nthrow new Error(JSON.stringify(posted))`;
+  const address = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  const worker = /** @type {any} */ (new Page.Worker(address, { name: 'own' }));
+  assert.deepEqual([worker.script.type, worker.options], ['text/javascript', { name: 'own' }]);
+  const code = await worker.script.text();
+  assert.ok(code.endsWith(script) && !code.slice(0, -script.length).includes('\n'));
+  const surroundings = `class BroadcastChannel { postMessage(report) { posted.push(report) } }
+    Object.assign(globalThis, { posted: [], BroadcastChannel, XMLHttpRequest: class { send() {} } });`;
+  const thread = new Thread(`${surroundings.replaceAll('\n', ' ')} ${code}`, { eval: true });
+  const error = await new Promise((resolve) => thread.once('error', resolve));
+  assert.deepEqual(JSON.parse(error.message), [{ url: '', status: null, contentType: null, text }]);
+  assert.match(error.stack, /\[worker eval\]:2:/);
+
+  assert.equal(/** @type {any} */ (new Page.Worker(`${base}/worker.js`)).script, `${base}/worker.js`, 'of any other it keeps the address');
+  assert.equal(Worker.prototype.constructor, Page.Worker);
+  assert.ok(worker instanceof Page.Worker && String(Page.Worker) === workerText);
 });
 
 test('XMLHttpRequest: every kind of answer, and a request that is used twice is heard once each', async () => {
@@ -138,7 +254,7 @@ test('XMLHttpRequest: every kind of answer, and a request that is used twice is 
     assert.deepEqual(await reports(), [[address, PLAYLIST]], type);
   }
   for (const [type, body] of [
-    ['json', PLAYLIST],
+    ['document', PLAYLIST],
     ['', 'other'],
     ['arraybuffer', null],
   ]) {

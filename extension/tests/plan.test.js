@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { captureRequest } from '../plan/capture.js';
-import { cookiesFor, hostsOf } from '../plan/cookies.js';
+import { cookieHeader, cookiesFor, hostsOf } from '../plan/cookies.js';
 import { fetchHeaders, repeatedHeaders } from '../plan/headers.js';
 import { OwnRequests, requestRule } from '../plan/own_requests.js';
+import { blankPlaylist } from '../state/tabs.js';
 
 /** @import { CapturePlan, Header, Playlist } from '../types' */
 
@@ -117,16 +118,25 @@ test('the hosts of a plan are those of playlists, segments, keys and maps', () =
   assert.deepEqual([...hostsOf(/** @type {CapturePlan} */ (plan))].sort(), ['a', 'b', 'c', 'd', 'keys']);
 });
 
-/** @param {string} url @param {any} summary @returns {Playlist} */
-const playlist = (url, summary) => ({
-  url,
-  summary,
-  signature: '',
-  headers: [],
-  frame: null,
-  seenAt: 0,
-  failure: null,
+test('the Cookie header has what belongs to the address, the longest path first', () => {
+  const cookie = (/** @type {string} */ name, /** @type {object} */ more) =>
+    /** @type {any} */ ({ name, value: '1', domain: 'cdn.a', hostOnly: true, path: '/', secure: false, ...more });
+  const cookies = [
+    cookie('root', {}),
+    cookie('deep', { path: '/hls' }),
+    cookie('other', { path: '/hlsx' }),
+    cookie('parent', { domain: 'a', hostOnly: false }),
+    cookie('stranger', { domain: 'b' }),
+    cookie('secure', { secure: true }),
+  ];
+  const clear = cookieHeader(['http://cdn.a/hls/x.m3u8'], cookies);
+  assert.equal(clear, 'deep=1; root=1; parent=1');
+  assert.equal(cookieHeader(['https://cdn.a/'], cookies), 'root=1; parent=1; secure=1');
+  assert.equal(cookieHeader(['https://c/'], cookies), null);
 });
+
+/** @param {string} url @param {any} summary @returns {Playlist} */
+const playlist = (url, summary) => ({ ...blankPlaylist(url), summary });
 
 test('what the page has read is not asked again, unless it is live', () => {
   const source = playlist('https://a/m.m3u8?s=1', {
@@ -139,15 +149,15 @@ test('what the page has read is not asked again, unless it is live', () => {
     playlist('https://a/vod.m3u8?token=1', { kind: 'media', live: false }),
     playlist('https://b/live.m3u8', { kind: 'media', live: true }),
   ];
-  const { plan, hosts } = captureRequest(source, all, 'https://a/vod.m3u8', 'T', (url) => `text of ${url}`);
+  const { plan, urls } = captureRequest(source, all, 'https://a/vod.m3u8', 'T', (url) => `text of ${url}`);
   assert.deepEqual(plan.source, { url: source.url, text: `text of ${source.url}` });
   assert.deepEqual(plan.known, [{ url: 'https://a/vod.m3u8', text: 'text of https://a/vod.m3u8?token=1' }]);
   assert.deepEqual(plan.selection?.quality, { variant: 'https://a/vod.m3u8' });
-  assert.deepEqual(hosts, ['a', 'b']);
+  assert.deepEqual(urls, [source.url, 'https://a/vod.m3u8', 'https://b/live.m3u8']);
 });
 
 test("the rule is for this extension's own requests alone", () => {
-  const rule = requestRule(4, ['a'], [header('Referer', 'https://page/'), header('X-Token', '1')], 'weir');
+  const rule = requestRule(4, 'a', [header('Referer', 'https://page/'), header('X-Token', '1')], 'weir');
   assert.deepEqual(rule.condition, {
     requestDomains: ['a'],
     initiatorDomains: ['weir'],
@@ -161,6 +171,9 @@ test("the rule is for this extension's own requests alone", () => {
   ]);
 });
 
+/** @param {...string} names @returns {Map<string, Header[]>} */
+const hosts = (...names) => new Map(names.map((name) => [name, []]));
+
 test('requests to one host take turns, each under its own rule, and no rule stays', async () => {
   /** @type {Map<number, any>} */
   const active = new Map([[9, 'left by a worker that died']]);
@@ -169,7 +182,7 @@ test('requests to one host take turns, each under its own rule, and no rule stay
       list: async () => [...active.keys()].map((id) => ({ id })),
       change: async (add, remove) => {
         for (const id of remove) active.delete(id);
-        for (const rule of add) active.set(rule.id, rule.condition.requestDomains);
+        for (const rule of add) active.set(rule.id, rule.condition.requestDomains?.[0]);
       },
     },
     'weir',
@@ -177,21 +190,21 @@ test('requests to one host take turns, each under its own rule, and no rule stay
   /** @type {string[]} */
   const order = [];
   const task = (/** @type {string} */ name) => async () => {
-    order.push(`${name} under ${[...active.values()].filter((hosts) => hosts.includes('b')).join(' and ')}`);
+    order.push(`${name} under ${[...active.values()].filter((host) => host !== 'c').join(' and ')}`);
     await new Promise((resolve) => setImmediate(resolve));
     if (name === 'second') throw new Error('refused');
   };
   const runs = [
-    own.as(['a', 'b'], [], task('first')),
-    own.as(['b'], [], task('second')),
-    own.as(['c'], [], task('third')),
+    own.as(hosts('a', 'b'), task('first')),
+    own.as(hosts('b'), task('second')),
+    own.as(hosts('c'), task('third')),
   ];
   const ends = await Promise.allSettled(runs);
   assert.deepEqual(
     ends.map(({ status }) => status),
     ['fulfilled', 'rejected', 'fulfilled'],
   );
-  assert.deepEqual(order, ['first under a,b', 'third under a,b', 'second under b']);
+  assert.deepEqual(order, ['first under a and b', 'third under a and b', 'second under b']);
   assert.equal(active.size, 0);
 });
 
@@ -207,6 +220,6 @@ test('a rule that the browser refuses does not keep the playlist from being aske
   );
   const warn = console.warn;
   console.warn = () => {};
-  assert.equal(await own.as(['[::1]'], [], async () => 'asked'), 'asked');
+  assert.equal(await own.as(hosts('[::1]'), async () => 'asked'), 'asked');
   console.warn = warn;
 });

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ReportQueue, cleanUrl, readReport, senderKind } from '../observe/reports.js';
+import {
+  ReportQueue,
+  cleanUrl,
+  frameOf,
+  readEarlier,
+  readReport,
+  sameOrigin,
+  senderKind,
+} from '../observe/reports.js';
 
 const SELF = { id: 'weir', base: 'chrome-extension://weir/' };
 const PLAYLIST = '#EXTM3U\n#EXTINF:1,\na.ts\n';
@@ -20,13 +28,12 @@ test('only content scripts in a tab and pages of this extension are listened to'
 
 test('a report is an address and the text of a playlist', () => {
   const report = { url: 'https://a/x.m3u8#t', status: 200, contentType: 'text/plain', text: PLAYLIST };
-  assert.deepEqual(readReport({ type: 'report', report }), { ...report, url: 'https://a/x.m3u8' });
-  assert.deepEqual(readReport({ type: 'report', report: { ...report, status: '200', contentType: {} } }), {
-    ...report,
-    url: 'https://a/x.m3u8',
-    status: null,
-    contentType: null,
-  });
+  const whole = { ...report, url: 'https://a/x.m3u8', frame: 'https://page/', time: 5 };
+  const read = (/** @type {object} */ change) =>
+    readReport({ type: 'report', time: 5, report: { ...report, ...change } }, 'https://page/');
+  assert.deepEqual(read({}), whole);
+  assert.deepEqual(read({ status: '200', contentType: {} }), { ...whole, status: null, contentType: null });
+  assert.deepEqual(read({ url: '' }), { ...whole, url: null }, 'a text that the page made');
 });
 
 test('anything else is none', () => {
@@ -43,12 +50,38 @@ test('anything else is none', () => {
     { type: 'report', report: { ...report, text: `${PLAYLIST}${'x'.repeat(16 * 1024 * 1024)}` } },
     { type: 'report', report: { ...report, text: ['#EXTM3U'] } },
   ];
-  for (const message of bad) assert.equal(readReport(message), null, JSON.stringify(message)?.slice(0, 80));
+  for (const message of bad) assert.equal(readReport(message, null), null, JSON.stringify(message)?.slice(0, 80));
   assert.equal(cleanUrl('not a url'), null);
 });
 
+test('what was asked for earlier is a few web addresses', () => {
+  const urls = ['https://a/x.m3u8#t', 'https://a/x.m3u8', 'file:///etc/passwd', 5, 'x'.repeat(40_000)];
+  assert.deepEqual(readEarlier({ type: 'earlier', urls }), ['https://a/x.m3u8']);
+  assert.deepEqual(readEarlier({ type: 'earlier', urls: 'https://a/' }), []);
+  assert.deepEqual(readEarlier({ type: 'report', urls }), []);
+  const many = Array.from({ length: 1_000 }, (_, index) => `https://a/${index}.m3u8`);
+  assert.equal(readEarlier({ type: 'earlier', urls: many }).length, 32);
+});
+
+test('a report is of its own frame: the address, else the origin, else the tab', () => {
+  assert.equal(frameOf({ url: 'https://a/x', origin: 'https://a' }), 'https://a/x');
+  assert.equal(frameOf({ url: 'about:blank', origin: 'https://a' }), 'https://a/');
+  assert.equal(frameOf({ url: 'about:srcdoc', origin: 'null', tab: { url: 'https://b/' } }), 'https://b/');
+  assert.equal(frameOf({ url: 'about:blank' }), null);
+  assert.equal(sameOrigin('https://a/x', 'https://a'), true);
+  assert.equal(sameOrigin('https://a/x', 'https://evil.a/x'), false);
+  assert.equal(sameOrigin('https://a/x', null), true, 'the browser does not say who asked');
+});
+
 /** @param {number} status @param {string} text */
-const numbered = (status, text) => ({ url: 'https://a/', status, contentType: null, text });
+const numbered = (status, text) => ({
+  url: 'https://a/',
+  status,
+  contentType: null,
+  text,
+  frame: null,
+  time: 0,
+});
 
 test('a few huge reports do not fill the memory either', () => {
   const queue = new ReportQueue(() => new Promise(() => {}));

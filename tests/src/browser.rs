@@ -27,7 +27,7 @@ use self::process::Process;
 pub const HOST_NAME: &str = "io.github.weir_hls.weir";
 
 /// How long a page may take to show what it should, on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long the extension may take to answer after a start.
 const START_PATIENCE: Duration = Duration::from_secs(10);

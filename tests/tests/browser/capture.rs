@@ -13,6 +13,7 @@ use crate::harness::{Harness, Host, in_both};
 in_both! {
     a_click_makes_a_file_with_the_frames_of_the_source,
     a_player_that_asks_by_fetch_is_seen_too,
+    the_lower_quality_is_captured_when_it_is_chosen,
     a_hostile_title_is_text_in_the_popup_and_harmless_in_the_file_name,
 }
 
@@ -75,12 +76,11 @@ async fn a_player_that_asks_by_fetch_is_seen_too(kind: Kind) {
     harness.close().await;
 }
 
-#[tokio::test]
-async fn the_lower_quality_is_captured_when_it_is_chosen() {
+async fn the_lower_quality_is_captured_when_it_is_chosen(kind: Kind) {
     if media::skip_without_ffmpeg("the lower quality") {
         return;
     }
-    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
         return;
     };
     harness.stream_of(Page::Xhr).await;
