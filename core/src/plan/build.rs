@@ -65,12 +65,12 @@ fn track(chosen: &ChosenTrack, media: &Media) -> Result<PlannedTrack, PlanError>
 }
 
 /// What the messages of a track name.
-struct Context<'a> {
-    playlist: &'a AbsoluteUrl,
+pub(super) struct Context<'a> {
+    pub(super) playlist: &'a AbsoluteUrl,
 }
 
 impl Context<'_> {
-    fn segment(&self, segment: &Segment) -> Result<PlannedSegment, PlanError> {
+    pub(super) fn segment(&self, segment: &Segment) -> Result<PlannedSegment, PlanError> {
         let key = self.key(&segment.keys)?;
         Ok(PlannedSegment {
             sequence: segment.sequence,

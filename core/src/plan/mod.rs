@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod choose;
 mod error;
+pub mod live;
 
 use crate::protocol::TrackKind;
 use crate::url::AbsoluteUrl;

@@ -10,6 +10,7 @@ mod bad_inputs;
 mod check;
 mod corpus;
 mod detect;
+mod live;
 mod plan;
 mod probe;
 mod properties;
