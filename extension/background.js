@@ -350,6 +350,7 @@ async function settleJobs() {
 const COMMANDS = {
   capture: ({ tab, stream, quality }) => capture(Number(tab), String(stream), String(quality)),
   cancel: ({ job }) => host.request(frames.cancel(String(job))),
+  finish: ({ job }) => host.request(frames.finish(String(job))),
   reveal: ({ job }) => host.request(frames.reveal(String(job))),
   clear: () => store.changeJobs(jobs.cleared),
   connect: async () => {

@@ -109,6 +109,8 @@ export interface Job {
   bytes: number;
   bytesPerSecond: number;
   etaSeconds: number | null;
+  /** How much of a live stream is recorded; null for a stream that has an end. */
+  recordedSeconds: number | null;
   verdict: Verdict | null;
   output: string | null;
   durationSeconds: number | null;
@@ -139,6 +141,7 @@ export interface View {
 export type Command =
   | { type: 'capture'; tab: number; stream: string; quality: string }
   | { type: 'cancel'; job: string }
+  | { type: 'finish'; job: string }
   | { type: 'reveal'; job: string }
   | { type: 'clear' }
   | { type: 'connect' }

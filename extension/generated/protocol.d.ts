@@ -47,7 +47,7 @@ secure: boolean,
 expiresEpochSeconds: number | null, };
 
 /** What went wrong. Append-only: a code keeps its meaning for ever. */
-export type ErrorCode = "not-a-playlist" | "bad-playlist" | "bad-url" | "nothing-to-capture" | "drm" | "scheme-refused" | "private-address" | "insecure-downgrade" | "http-status" | "link-expired" | "dns" | "tls" | "network" | "redirect" | "bad-response" | "bad-key" | "decrypt" | "bad-media" | "unsupported" | "disk-full" | "output-folder" | "file" | "symlink-refused" | "bad-settings" | "usage" | "bad-frame" | "unknown-command" | "bad-field" | "hello-first" | "update-host" | "update-extension" | "duplicate-job" | "unknown-job" | "busy" | "bad-header" | "unauthorised-caller" | "gaps" | "live-window" | "cancelled" | "browser-gone" | "internal";
+export type ErrorCode = "not-a-playlist" | "bad-playlist" | "bad-url" | "nothing-to-capture" | "drm" | "scheme-refused" | "private-address" | "insecure-downgrade" | "http-status" | "link-expired" | "dns" | "tls" | "network" | "redirect" | "bad-response" | "bad-key" | "decrypt" | "bad-media" | "unsupported" | "disk-full" | "output-folder" | "file" | "symlink-refused" | "bad-settings" | "usage" | "bad-frame" | "unknown-command" | "bad-field" | "hello-first" | "update-host" | "update-extension" | "duplicate-job" | "unknown-job" | "busy" | "bad-header" | "unauthorised-caller" | "gaps" | "live-window" | "cancelled" | "browser-gone" | "stalled" | "internal";
 
 /** One frame from the host. */
 export type Event = { "type": "hello",
@@ -215,7 +215,9 @@ bytes: number,
 /** Recent speed. */
 bytesPerSecond: number,
 /** Seconds left at this speed, null when unknown. */
-etaSeconds: number | null, };
+etaSeconds: number | null,
+/** How much of a live stream is recorded; null for a stream that has an end. */
+recordedSeconds: number | null, };
 
 /** One frame from the extension. Every one has an `id`, which its answer repeats as `re`. */
 export type Request = { "type": "hello",
@@ -235,6 +237,10 @@ plan: CapturePlan,
 context: RequestContext,
 /** How to write it. */
 options: JobOptions, } | { "type": "cancel",
+/** Answer to this. */
+id: RequestId,
+/** Which one. */
+job: JobId, } | { "type": "finish",
 /** Answer to this. */
 id: RequestId,
 /** Which one. */
@@ -270,7 +276,7 @@ export type Secret = string;
 
 /** Segment counters. */
 export type SegmentCounts = {
-/** In the plan. */
+/** In the plan; of a live stream those that were listed so far. */
 total: number,
 /** Received and merged. */
 fetched: number,

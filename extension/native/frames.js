@@ -34,6 +34,9 @@ export const start = (job, plan, context, options) => (id) => ({
 /** @param {string} job @returns {Unnumbered} */
 export const cancel = (job) => (id) => ({ type: 'cancel', id, job });
 
+/** @param {string} job @returns {Unnumbered} */
+export const finish = (job) => (id) => ({ type: 'finish', id, job });
+
 /** @returns {Unnumbered} */
 export const jobs = () => (id) => ({ type: 'jobs', id });
 

@@ -26,6 +26,7 @@ export const progressed = (jobs, event) =>
           bytes: event.bytes,
           bytesPerSecond: event.bytesPerSecond,
           etaSeconds: event.etaSeconds,
+          recordedSeconds: event.recordedSeconds ?? null,
         },
   );
 
@@ -89,6 +90,7 @@ const blank = (job) => ({
   bytes: 0,
   bytesPerSecond: 0,
   etaSeconds: null,
+  recordedSeconds: null,
   verdict: null,
   output: null,
   durationSeconds: null,

@@ -17,6 +17,7 @@ test('builds the requests as they are recorded', () => {
     'request-hello': frames.hello('0.1.0')(1),
     'request-start': frames.start(start.job, start.plan, start.context, start.options)(2),
     'request-cancel': frames.cancel('job-1')(3),
+    'request-finish': frames.finish('job-1')(7),
     'request-jobs': frames.jobs()(4),
     'request-reveal': frames.reveal('job-1')(5),
     'request-settings': frames.settings(settings.change)(6),

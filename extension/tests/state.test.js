@@ -162,6 +162,7 @@ const progress = (/** @type {string} */ job) => ({
   bytes: 9,
   bytesPerSecond: 3,
   etaSeconds: 2,
+  recordedSeconds: null,
 });
 const end = (/** @type {string} */ job) => ({
   job,
@@ -186,6 +187,14 @@ test('a job goes from prepared to finished, and a late progress does not wake it
     ['finished', 'complete', '/v/T.mp4', false],
   );
   assert.deepEqual(jobs.cleared(list), []);
+});
+
+test('a recording tells how much there is, and a host that does not know of recordings tells none', () => {
+  const told = (/** @type {any} */ event) =>
+    jobs.progressed(jobs.prepared([], start('j')), event)[0]?.recordedSeconds;
+  assert.equal(told({ ...progress('j'), recordedSeconds: 83.5 }), 83.5);
+  const { recordedSeconds: _, ...older } = progress('j');
+  assert.equal(told(older), null);
 });
 
 test('after a restart the host decides: known jobs go on, unknown ones are lost, new ones are shown', () => {

@@ -8,7 +8,7 @@ import { clock, failureWords, size, stateWords, words } from './words.js';
 /**
  * @param {Job} job
  * @param {HTMLElement | null} old the card so far
- * @param {{cancel: () => void, reveal: () => void}} actions
+ * @param {{cancel: () => void, finish: () => void, reveal: () => void}} actions
  */
 export function drawJob(job, old, actions) {
   // The progress bar of a running capture is changed in place: rebuilt, it would lose its motion and the button its
@@ -30,26 +30,38 @@ export function drawJob(job, old, actions) {
       'data-output': job.output ?? '',
     },
     element('h3', { title }, title),
-    ...(job.state === 'finished' ? ended(job, actions.reveal) : underway(job, actions.cancel)),
+    ...(job.state === 'finished' ? ended(job, actions.reveal) : underway(job, actions)),
   );
 }
 
-/** @param {Job} job @param {() => void} cancel */
-function underway(job, cancel) {
-  const button = element('button', { type: 'button', 'data-testid': 'cancel' }, words('cancel'));
-  button.addEventListener('click', () => {
-    button.disabled = true;
-    cancel();
-  });
+/** @param {Job} job @param {{cancel: () => void, finish: () => void}} actions */
+function underway(job, { cancel, finish }) {
+  const recording = isRecording(job);
+  const stop = recording && job.state === 'running' ? [once('finish', words('finish'), finish)] : [];
+  const end = once('cancel', words(recording ? 'discard' : 'cancel'), cancel);
   // The host knows a capture only once its plan is made.
-  button.disabled = job.state === 'preparing';
-  return [bar(job), element('div', { class: 'row' }, figures(job), button)];
+  end.disabled = job.state === 'preparing';
+  return [bar(job), element('div', { class: 'row' }, figures(job), ...stop, end)];
 }
 
+/** A button that is clicked once. @param {string} id @param {string} text @param {() => void} action */
+function once(id, text, action) {
+  const button = element('button', { type: 'button', 'data-testid': id }, text);
+  button.addEventListener('click', () => {
+    button.disabled = true;
+    action();
+  });
+  return button;
+}
+
+/** Of a live stream nobody knows how much there will be. @param {Job} job */
+const isRecording = (job) => job.recordedSeconds !== null;
+
 /** @param {Job} job */
-function bar({ segments, title }) {
+function bar(job) {
+  const { segments, title } = job;
   const { total, fetched } = segments;
-  const share = total > 0 ? Math.min(fetched / total, 1) : null;
+  const share = total > 0 && !isRecording(job) ? Math.min(fetched / total, 1) : null;
   const filled = element('span');
   if (share !== null) filled.style.width = `${(share * 100).toFixed(1)}%`;
   return element(
@@ -68,8 +80,10 @@ function bar({ segments, title }) {
 
 /** @param {Job} job */
 function figures(job) {
-  const { state, segments, bytes, bytesPerSecond, etaSeconds } = job;
-  const share = segments.total > 0 ? [`${Math.floor((segments.fetched / segments.total) * 100)}%`] : [];
+  const { state, segments, bytes, bytesPerSecond, etaSeconds, recordedSeconds } = job;
+  const percent = () => `${Math.floor((segments.fetched / segments.total) * 100)}%`;
+  const known = segments.total > 0 ? [percent()] : [];
+  const share = recordedSeconds === null ? known : [clock(recordedSeconds)];
   const moving = state === 'running' && bytesPerSecond > 0 ? [words('speed', size(bytesPerSecond))] : [];
   const left = moving.length > 0 && etaSeconds !== null ? [words('time_left', clock(etaSeconds))] : [];
   const parts = [stateWords(job), ...share, ...(bytes > 0 ? [size(bytes)] : []), ...moving, ...left];

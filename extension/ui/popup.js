@@ -49,6 +49,7 @@ function draw(view) {
     (job, old) =>
       drawJob(job, old, {
         cancel: () => void carryOut({ type: 'cancel', job: job.job }),
+        finish: () => void carryOut({ type: 'finish', job: job.job }),
         reveal: () => void carryOut({ type: 'reveal', job: job.job }),
       }),
   );

@@ -80,7 +80,9 @@ export function qualityWords(quality) {
 
 /** The state of a capture in one line. @param {Job} job */
 export function stateWords(job) {
+  if (job.state === 'running' && job.recordedSeconds !== null) return words('state_recording');
   if (job.state !== 'finished') return words(`state_${job.state}`);
+  if (job.verdict === 'incomplete' && job.gaps === 0) return words('verdict_cut_short');
   if (job.verdict === 'incomplete') return words('verdict_incomplete', job.gaps);
   return words(`verdict_${job.verdict ?? 'failed'}`);
 }

@@ -231,6 +231,7 @@ fn parse_command(head: &Head, text: &str) -> Result<Request, FrameError> {
             ),
             "cancel" => fields(text).map(|OfJob { id, job, .. }| Request::Cancel { id, job }),
             "jobs" => fields(text).map(|Bare { id, .. }| Request::Jobs { id }),
+            "finish" => fields(text).map(|OfJob { id, job, .. }| Request::Finish { id, job }),
             "reveal" => fields(text).map(|OfJob { id, job, .. }| Request::Reveal { id, job }),
             "settings" => {
                 fields(text).map(|ChangeSettings { id, change, .. }| Request::Settings { id, change })

@@ -6,7 +6,7 @@ use std::io::{IsTerminal as _, stderr, stdout};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use weir_core::protocol::{Event, Finished, Progress, Verdict};
+use weir_core::protocol::{Event, Finished, Progress, SegmentCounts, Verdict};
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,13 @@ impl Reporter {
     pub fn progress(&mut self, progress: &Progress) {
         match (self.style, &self.bar) {
             (Style::Json, _) => line(&mut stdout(), &json(&Event::Progress(progress.clone()))),
+            (Style::Human, Some(bar)) if progress.recorded_seconds.is_some() => {
+                if let Ok(shape) = ProgressStyle::with_template("{spinner} {msg}") {
+                    bar.set_style(shape);
+                }
+                bar.tick();
+                bar.set_message(format!("{} (Ctrl-C ends it)", way(progress)));
+            }
             (Style::Human, Some(bar)) => {
                 bar.set_length(progress.segments.total);
                 bar.set_position(progress.segments.fetched);
@@ -66,16 +73,7 @@ impl Reporter {
             }
             (Style::Human, None) if self.told.elapsed() >= self.interval() => {
                 self.told = Instant::now();
-                let counts = progress.segments;
-                line(
-                    &mut stderr(),
-                    &format!(
-                        "{}/{} segments, {}",
-                        counts.fetched,
-                        counts.total,
-                        rates(progress)
-                    ),
-                );
+                line(&mut stderr(), &way(progress));
             }
             _ => {}
         }
@@ -137,6 +135,19 @@ fn result(finished: &Finished) {
 
 fn json(event: &Event) -> String {
     serde_json::to_string(event).unwrap_or_default()
+}
+
+/// How far a job is, in words.
+fn way(progress: &Progress) -> String {
+    let SegmentCounts { total, fetched, .. } = progress.segments;
+    match progress.recorded_seconds {
+        Some(seconds) => format!(
+            "recording {}, {fetched} segments, {}",
+            Clock(seconds),
+            rates(progress)
+        ),
+        None => format!("{fetched}/{total} segments, {}", rates(progress)),
+    }
 }
 
 fn rates(progress: &Progress) -> String {

@@ -4,6 +4,7 @@
 pub mod binary;
 pub mod browser;
 pub mod demo;
+pub mod live;
 pub mod media;
 pub mod origin;
 pub mod program;

@@ -39,6 +39,8 @@ pub enum Kind {
     SeparateAudio,
     /// 600 segments of about 1 MB each, of noise that does not compress.
     Large,
+    /// An hour of small pictures in segments of a second.
+    Long,
 }
 
 /// A stream on disk.
@@ -192,6 +194,11 @@ impl Recipe {
                 finish: |folder| Ok(fs::remove_file(folder.join("base.ts"))?),
                 ..base
             },
+            Kind::Long => Self {
+                name: "long",
+                runs: vec![join(&[LONG_INPUT, LONG_CODEC, LONG_TS, INDEX])],
+                ..base
+            },
         }
     }
 
@@ -264,6 +271,11 @@ const NOISE_CODEC: &str = "-c:v libx264 -preset ultrafast -b:v 8000k -minrate 80
     -g 25 -keyint_min 25 -sc_threshold 0 -c:a aac -b:a 64k -shortest";
 const TS: &str = "-f hls -hls_time 2 -hls_playlist_type vod -hls_segment_filename seg%03d.ts";
 const LARGE_TS: &str = "-f hls -hls_playlist_type vod -hls_segment_filename seg%03d.ts";
+const LONG_INPUT: &str = "-f lavfi -i testsrc2=size=64x36:rate=25:duration=3600 \
+    -f lavfi -i sine=frequency=440:sample_rate=48000:duration=3600";
+const LONG_CODEC: &str =
+    "-c:v libx264 -preset ultrafast -crf 50 -g 25 -keyint_min 25 -sc_threshold 0 -c:a aac -b:a 16k -ac 1";
+const LONG_TS: &str = "-f hls -hls_time 1 -hls_playlist_type vod -hls_segment_filename seg%04d.ts";
 const FMP4: &str = "-f hls -hls_time 2 -hls_playlist_type vod -hls_segment_type fmp4 \
     -hls_fmp4_init_filename init.mp4 -hls_segment_filename seg%03d.m4s";
 const INDEX: &str = "index.m3u8";

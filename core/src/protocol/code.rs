@@ -130,12 +130,14 @@ codes! {
     // --- the end of a job
     /// Segments are missing: the output plays, and `gaps` lists them.
     Gaps = "gaps", Server;
-    /// A live stream: the output holds what its playlist listed.
+    /// A live stream whose playlist is a file: the output holds what it lists.
     LiveWindow = "live-window", Playlist;
     /// Cancelled by the user.
     Cancelled = "cancelled", User;
     /// The browser closed the port.
     BrowserGone = "browser-gone", Host;
+    /// A live stream brought nothing new for too long: the output holds what came until then.
+    Stalled = "stalled", Server;
     /// A state that should not exist.
     Internal = "internal", Bug;
 }

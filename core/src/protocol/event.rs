@@ -87,6 +87,9 @@ pub struct Progress {
     pub bytes_per_second: f64,
     /// Seconds left at this speed, null when unknown.
     pub eta_seconds: Option<f64>,
+    /// How much of a live stream is recorded; null for a stream that has an end.
+    #[serde(default)]
+    pub recorded_seconds: Option<f64>,
 }
 
 /// What a job is doing.
@@ -109,7 +112,7 @@ pub enum JobState {
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct SegmentCounts {
-    /// In the plan.
+    /// In the plan; of a live stream those that were listed so far.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub total: u64,
     /// Received and merged.

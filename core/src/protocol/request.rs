@@ -51,6 +51,14 @@ pub enum Request {
         /// Which one.
         job: JobId,
     },
+    /// Ends the recording of a live stream in order: what was recorded is finished and kept. Answered by `done`; the job's
+    /// `finished` follows.
+    Finish {
+        /// Answer to this.
+        id: RequestId,
+        /// Which one.
+        job: JobId,
+    },
     /// Asks for every job that this host knows. Answered by `jobs`.
     Jobs {
         /// Answer to this.

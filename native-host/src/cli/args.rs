@@ -3,15 +3,17 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use weir_core::plan::{Languages, Quality};
 use weir_core::protocol::{Container, Header, Iv, Secret};
 use weir_core::url::AbsoluteUrl;
 
+use super::time;
 use crate::fetch::BytesPerSecond;
 use crate::install::Choice;
-use crate::job::OnGap;
+use crate::job::{LiveFrom, LiveOptions, OnGap};
 use crate::report::Style;
 use crate::settings::Concurrency;
 
@@ -87,7 +89,23 @@ pub(super) struct Get {
     #[arg(long)]
     pub allow_downgrade: bool,
     #[command(flatten)]
+    pub live: Live,
+    #[command(flatten)]
     pub telling: Telling,
+}
+
+/// How a live stream is recorded. Ctrl-C ends a recording in order.
+#[derive(Debug, Args)]
+pub(super) struct Live {
+    /// Where the recording of a live stream begins: with the oldest segment that its playlist lists, or with the newest.
+    #[arg(long = "live-from", value_name = "start|now", default_value = "start")]
+    pub from: LiveFrom,
+    /// How much of a live stream is recorded, in seconds or as [HH:]MM:SS; by default until it ends.
+    #[arg(long = "live-duration", value_name = "TIME", value_parser = time::parse)]
+    pub duration: Option<Duration>,
+    /// How long is waited for a live stream that brings nothing; by default ten minutes.
+    #[arg(long = "live-outage", value_name = "TIME", value_parser = time::parse)]
+    pub outage: Option<Duration>,
 }
 
 /// How servers are asked.
@@ -148,6 +166,16 @@ pub(super) struct Registration {
 pub(super) enum Subtitles {
     /// No subtitles.
     None,
+}
+
+impl From<&Live> for LiveOptions {
+    fn from(live: &Live) -> Self {
+        Self {
+            from: live.from,
+            duration: live.duration,
+            outage: live.outage.unwrap_or(Self::DEFAULT_OUTAGE),
+        }
+    }
 }
 
 impl From<Registration> for Choice {

@@ -14,7 +14,7 @@ use super::args::Get;
 use super::source::{self, Source, SourceError};
 use crate::error::Coded;
 use crate::fetch::{Client, Permission};
-use crate::job::{self, Job, JobError, StopHandle, StopReason};
+use crate::job::{self, Job, JobError, LiveOptions, StopHandle, StopReason};
 use crate::output_path::{OutputError, Target};
 use crate::report::Reporter;
 
@@ -50,6 +50,8 @@ enum GetError {
     NeedsBase,
     #[error("--key: 32 hexadecimal digits or a file of 16 bytes")]
     Key,
+    #[error("--key and --iv are for streams that have an end; a live stream's own keys are used")]
+    KeyOfLive,
     #[error("--iv goes with --key or an encrypted stream; this stream is not encrypted")]
     IvOfClear,
 }
@@ -63,7 +65,7 @@ impl Coded for GetError {
             Self::Output(error) => error.code(),
             Self::PrivateAddress(_) => ErrorCode::PrivateAddress,
             Self::List(_) => ErrorCode::NotAPlaylist,
-            Self::NeedsBase | Self::Key | Self::IvOfClear => ErrorCode::Usage,
+            Self::NeedsBase | Self::Key | Self::KeyOfLive | Self::IvOfClear => ErrorCode::Usage,
         }
     }
 }
@@ -104,10 +106,11 @@ async fn watch_job(job: Job, stop: job::Stop, reporter: &mut Reporter) -> Finish
     }
 }
 
-/// The first Ctrl-C or SIGTERM ends the job in order; the second ends the process as it does elsewhere.
+/// The first Ctrl-C or SIGTERM ends the job in order, and a live recording keeps its file; the second ends the process as
+/// it does elsewhere.
 async fn stop_on_signals(stop: Arc<StopHandle>) {
     if signal().await.is_ok() {
-        stop.stop(StopReason::User);
+        stop.stop(StopReason::Enough);
         if signal().await.is_ok() {
             std::process::exit(130);
         }
@@ -139,6 +142,7 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
     let context = source::context(&arguments.asking)?;
     let mut plan = read_plan(arguments, &source).await?;
     replace_keys(&mut plan, key.as_ref(), arguments.iv)?;
+    let live = recording(arguments, &source, &plan)?;
     Ok(Job {
         id: None,
         plan,
@@ -147,11 +151,26 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
         concurrency: arguments.concurrency.unwrap_or_default(),
         target,
         on_gap: arguments.on_gap,
+        live,
         private_addresses: permission(arguments.allow_private),
         downgrades: permission(arguments.allow_downgrade),
         proxy: arguments.asking.proxy.clone(),
         limit_rate: arguments.limit_rate,
     })
+}
+
+/// How a live stream is recorded; None for a playlist that is a file and does not grow.
+fn recording(arguments: &Get, source: &Source, plan: &CapturePlan) -> Result<Option<LiveOptions>, GetError> {
+    let is_file = matches!(source, Source::File(..)) && plan.tracks.len() == 1;
+    let is_data = plan.tracks.iter().any(|track| track.playlist.is_data());
+    if is_file || is_data || !plan.live {
+        return Ok(None);
+    }
+    let replaces_keys = arguments.key.is_some() || arguments.iv.is_some();
+    if replaces_keys {
+        return Err(GetError::KeyOfLive);
+    }
+    Ok(Some(LiveOptions::from(&arguments.live)))
 }
 
 /// Reads the playlist, and those that the selection needs.
@@ -180,7 +199,12 @@ async fn read_plan(arguments: &Get, source: &Source) -> Result<CapturePlan, GetE
                 .clone()
                 .or_else(|| first_url(&media))
                 .ok_or(GetError::NeedsBase)?;
-            vec![(ChosenTrack::only(origin), media)]
+            // A live playlist is asked for again where it was asked for first: what that redirects to may be for one use.
+            let playlist = match source {
+                Source::Url(url) => url.clone(),
+                Source::File(..) => origin,
+            };
+            vec![(ChosenTrack::only(playlist), media)]
         }
         Playlist::Multivariant(multivariant) => {
             let selection = Selection {

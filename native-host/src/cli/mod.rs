@@ -5,6 +5,7 @@ mod cookies;
 mod get;
 mod probe;
 mod source;
+mod time;
 
 use std::io::{IsTerminal as _, stderr, stdin, stdout};
 use std::process::ExitCode;

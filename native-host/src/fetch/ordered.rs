@@ -42,6 +42,7 @@ impl Window {
 /// Resources on their way, in order. Dropping it aborts what is in flight.
 pub struct Ordered {
     client: Client,
+    /// May have nothing now and more later.
     resources: Box<dyn Iterator<Item = Resource> + Send>,
     /// The next of them, looked at and not started yet.
     next: Option<Resource>,
@@ -97,12 +98,13 @@ where
 }
 
 impl Ordered {
-    /// The next resource in order; None after the last. A resource that cannot be had is an error in its
+    /// The next resource in order; None when there is none, for now or for good: a source of resources may have more
+    /// later. A resource that cannot be had is an error in its
     /// place, and those after it still come. Must run on a Tokio runtime. Cancel safe: nothing is lost
     /// when the future is dropped.
     pub async fn next(&mut self) -> Option<Result<Fetched, FetchError>> {
         loop {
-            self.refill();
+            self.fill();
             let second_due = self.second_due();
             let front = self.queue.front_mut()?;
             let result = tokio::select! {
@@ -130,8 +132,9 @@ impl Ordered {
         due.filter(|_| slots.any(Slot::is_finished))
     }
 
-    /// Starts as many fetches as there is room for; one at least when none is under way.
-    fn refill(&mut self) {
+    /// Starts as many fetches as there is room for; one at least when none is under way. [`Ordered::next`] does so by
+    /// itself. Must run on a Tokio runtime.
+    pub fn fill(&mut self) {
         while let Some(resource) = self.next_startable() {
             let share = Arc::new(self.buffer.share(self.started));
             self.started = self.started.saturating_add(1);

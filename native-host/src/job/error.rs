@@ -4,6 +4,7 @@ use weir_core::plan::PlanError;
 use weir_core::protocol::{ErrorCode, KeyMethod, MediaSequence};
 
 use super::StopReason;
+use super::live::LoadError;
 use crate::decrypt::DecryptError;
 use crate::demux::DemuxError;
 use crate::error::{Coded, io_error_in};
@@ -84,11 +85,28 @@ pub enum JobError {
     /// The output's folder or name.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// A live playlist that leads where Weir does not go.
+    #[error(transparent)]
+    Playlist(Box<LoadError>),
+    /// A live stream that could not be reached for too long.
+    #[error("the stream was away for {seconds} s: {error}")]
+    Away {
+        /// How long nothing came.
+        seconds: u64,
+        /// Why its playlist could not be read the last time.
+        error: Box<LoadError>,
+    },
+    /// A live stream that is there and does not go on.
+    #[error("the stream has brought nothing new for {seconds} s: it may have ended without saying so")]
+    Stalled {
+        /// How long nothing came.
+        seconds: u64,
+    },
     /// Every segment is a gap.
     #[error("every segment is missing")]
     NothingLeft,
     /// Ended early.
-    #[error("{}", match .0 { StopReason::User => "cancelled", StopReason::BrowserGone => "the browser closed the port" })]
+    #[error("{}", match .0 { StopReason::User | StopReason::Enough => "cancelled", StopReason::BrowserGone => "the browser closed the port" })]
     Stopped(StopReason),
     /// A task or a thread died.
     #[error("internal error: {0}")]
@@ -110,7 +128,9 @@ impl Coded for JobError {
             Self::Media { code, .. } => *code,
             Self::Merge(error) => error.code(),
             Self::Output(error) => error.code(),
-            Self::Stopped(StopReason::User) => ErrorCode::Cancelled,
+            Self::Playlist(error) | Self::Away { error, .. } => error.code(),
+            Self::Stalled { .. } => ErrorCode::Stalled,
+            Self::Stopped(StopReason::User | StopReason::Enough) => ErrorCode::Cancelled,
             Self::Stopped(StopReason::BrowserGone) => ErrorCode::BrowserGone,
             Self::Internal(_) => ErrorCode::Internal,
         }

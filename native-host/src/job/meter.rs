@@ -67,13 +67,30 @@ impl Meter {
         });
     }
 
-    /// One more segment is in the output.
+    /// So many more segments of a live stream are known.
+    pub(super) fn listed(&self, count: u64) {
+        self.progress
+            .send_modify(|progress| progress.segments.total += count);
+    }
+
+    /// A segment of a live stream that was known is not recorded, and not missed either.
+    pub(super) fn unlisted(&self) {
+        self.progress
+            .send_modify(|progress| progress.segments.total = progress.segments.total.saturating_sub(1));
+    }
+
+    /// One more segment is in the output; it ends at this time of the recording.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    pub(super) fn merged(&self) {
+    pub(super) fn merged(&self, end_seconds: f64) {
         let elapsed = self.started.elapsed().as_secs_f64();
         self.progress.send_modify(|progress| {
             let segments = &mut progress.segments;
             segments.fetched += 1;
+            // Nobody knows how long a live stream goes on.
+            if let Some(recorded) = &mut progress.recorded_seconds {
+                *recorded = recorded.max(end_seconds);
+                return;
+            }
             let left = segments.total.saturating_sub(segments.fetched);
             progress.eta_seconds = Some(elapsed / segments.fetched as f64 * left as f64);
         });

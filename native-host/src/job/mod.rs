@@ -8,9 +8,13 @@
 //! | complete, incomplete | the file under its final name |
 //! | failed, browser gone | `NAME.part` when media was merged into it (`output` names it), else nothing |
 //! | cancelled | nothing |
+//!
+//! A live stream is recorded until it ends (`live`), and what ends it is no failure: the file is finished.
 
 mod check;
 mod error;
+mod gaps;
+mod live;
 mod merging;
 mod meter;
 mod order;
@@ -22,11 +26,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use weir_core::protocol::{
-    CapturePlan, Container, ErrorCode, Failure, Finished, Gap, JobId, JobState, Progress, RequestContext,
+    CapturePlan, Container, ErrorCode, Failure, Finished, JobId, JobState, Progress, RequestContext,
     SegmentCounts, Verdict,
 };
 
 pub use error::JobError;
+pub use live::{LiveFrom, LiveOptions, LoadError};
 pub use stop::{Stop, StopHandle, StopReason};
 
 use crate::error::Coded as _;
@@ -34,7 +39,9 @@ use crate::fetch::{BytesPerSecond, Client, ClientOptions, Permission};
 use crate::merge::{Merged, Merger, TrackHint};
 use crate::output_path::{Slot, Target};
 use crate::settings::Concurrency;
-use merging::MergeThread;
+use gaps::Gaps;
+use live::{End, Recorded};
+use merging::{Finish, MergeThread, OnBroken};
 use meter::Meter;
 
 /// What is to be captured, how, and where it goes.
@@ -52,8 +59,10 @@ pub struct Job {
     pub concurrency: Concurrency,
     /// The output.
     pub target: Target,
-    /// What a segment that is gone means.
+    /// What a segment that is gone means; in a live stream it is always only missing.
     pub on_gap: OnGap,
+    /// How a live stream is recorded; None: only what its playlist lists, which cannot be asked for again.
+    pub live: Option<LiveOptions>,
     /// `--allow-private`.
     pub private_addresses: Permission,
     /// `--allow-downgrade`.
@@ -86,20 +95,28 @@ impl Job {
         Ok(self.target.check()?)
     }
 
+    /// The recording that this job is, if it is one.
+    #[must_use]
+    pub fn recording(&self) -> Option<LiveOptions> {
+        self.live.filter(|_| self.plan.live)
+    }
+
     /// The progress of this job before it has begun.
     #[must_use]
     pub fn queued(&self) -> Progress {
+        let recording = self.recording();
         Progress {
             job: self.id.clone(),
             state: JobState::Queued,
             segments: SegmentCounts {
-                total: check::segment_count(&self.plan),
+                total: recording.map_or_else(|| check::segment_count(&self.plan), |_| 0),
                 fetched: 0,
                 retried: 0,
             },
             bytes: 0,
             bytes_per_second: 0.0,
             eta_seconds: None,
+            recorded_seconds: recording.map(|_| 0.0),
         }
     }
 
@@ -120,13 +137,12 @@ impl Job {
 pub async fn run(job: Job, progress: watch::Sender<Progress>, stop: Stop) -> Finished {
     let meter = Arc::new(Meter::new(progress));
     let id = job.id.clone();
-    let live = job.plan.live;
     let mut slot = None;
     let captured = capture(job, &meter, stop, &mut slot).await;
     let segments = meter.segments();
     meter.state(JobState::Finished);
     match captured {
-        Ok(captured) => succeeded(id, captured, segments, live),
+        Ok(captured) => succeeded(id, captured, segments),
         Err(error) => {
             tracing::info!(job = id.as_ref().map(JobId::as_str), code = %error.code(), "job ended: {error}");
             failed(id, &error, slot.as_ref(), segments)
@@ -155,15 +171,17 @@ pub fn refused(id: Option<JobId>, failure: Failure) -> Finished {
     }
 }
 
-/// What a run to the last segment has left.
+/// What a run to the end has left.
 struct Captured {
     output: std::path::PathBuf,
     merged: Merged,
-    gaps: Vec<(Gap, String)>,
+    gaps: Gaps,
+    /// Why it is not whole, gaps apart.
+    shortfall: Option<Failure>,
 }
 
 async fn capture(
-    job: Job,
+    mut job: Job,
     meter: &Arc<Meter>,
     mut stop: Stop,
     slot: &mut Option<Slot>,
@@ -173,25 +191,38 @@ async fn capture(
     let (free, output) = create_output(&job)?;
     let free = slot.insert(free).clone();
     meter.state(JobState::Running);
-    let mut thread = MergeThread::start(output, Arc::clone(meter));
-    let pumped = tokio::select! {
-        pumped = pump::run(&job, client, meter, &mut thread) => pumped,
-        reason = stop.stopped() => Err(JobError::Stopped(reason)),
+    let on_broken = match job.recording() {
+        Some(_) => OnBroken::Skip,
+        None => OnBroken::Fail,
     };
-    let gaps = match pumped {
-        Ok(gaps) => gaps,
+    let mut thread = MergeThread::start(output, job.plan.tracks.len(), on_broken, Arc::clone(meter));
+    let recorded = match job.recording() {
+        Some(options) => record(&mut job, options, client, meter, &mut thread, &mut stop).await,
+        None => pump_all(&job, client, meter, &mut thread, &mut stop).await,
+    };
+    let Recorded { mut gaps, end, .. } = match recorded {
+        Ok(recorded) if recorded.is_empty => {
+            thread.abandon().await?;
+            return Err(nothing_left(recorded.end));
+        }
+        Ok(recorded) => recorded,
         Err(error) => return Err(thread.abandon().await.err().unwrap_or(error)),
     };
-    if gaps.len() as u64 == check::segment_count(&job.plan) {
-        thread.abandon().await?;
-        return Err(JobError::NothingLeft);
-    }
     meter.state(JobState::Finishing);
+    let broken_off = async {
+        match job.recording() {
+            Some(_) => stop.broken_off().await,
+            None => stop.stopped().await,
+        }
+    };
     let finish = tokio::select! {
         finish = thread.finish() => finish,
-        reason = stop.stopped() => Err(JobError::Stopped(reason)),
+        reason = broken_off => Err(JobError::Stopped(reason)),
     };
-    let merged = finish?;
+    let Finish { merged, broken } = finish?;
+    for (gap, reason) in broken {
+        gaps.add_late(gap, reason);
+    }
     for warning in &merged.warnings {
         tracing::warn!("{warning}");
     }
@@ -202,7 +233,66 @@ async fn capture(
         output: path,
         merged,
         gaps,
+        shortfall: shortfall(&job, end),
     })
+}
+
+/// Captures all that the plan lists.
+async fn pump_all(
+    job: &Job,
+    client: Client,
+    meter: &Arc<Meter>,
+    thread: &mut MergeThread,
+    stop: &mut Stop,
+) -> Result<Recorded, JobError> {
+    let gaps = tokio::select! {
+        pumped = pump::run(job, client, meter, thread) => pumped?,
+        reason = stop.stopped() => return Err(JobError::Stopped(reason)),
+    };
+    Ok(Recorded {
+        is_empty: gaps.len() as u64 == check::segment_count(&job.plan),
+        gaps,
+        end: End::List,
+    })
+}
+
+/// Records a live stream. Only what breaks it off is an error: what ends it is not.
+async fn record(
+    job: &mut Job,
+    options: LiveOptions,
+    client: Client,
+    meter: &Arc<Meter>,
+    thread: &mut MergeThread,
+    stop: &mut Stop,
+) -> Result<Recorded, JobError> {
+    let mut broken_off = stop.clone();
+    tokio::select! {
+        biased;
+        reason = broken_off.broken_off() => Err(JobError::Stopped(reason)),
+        recorded = live::run(job, options, client, meter, thread, stop) => recorded,
+    }
+}
+
+/// Why a job that has come to its end has nothing to finish.
+fn nothing_left(end: End) -> JobError {
+    match end {
+        End::Lost(error) => error,
+        End::User => JobError::Stopped(StopReason::Enough),
+        End::List | End::Duration => JobError::NothingLeft,
+    }
+}
+
+/// Why a capture that has come to its end is not whole, gaps apart.
+fn shortfall(job: &Job, end: End) -> Option<Failure> {
+    match end {
+        End::Lost(error) => Some(error.failure()),
+        End::List if job.plan.live && job.live.is_none() => Some(Failure {
+            code: ErrorCode::LiveWindow,
+            message: "the stream is live and its playlist is a file: what the file lists was captured"
+                .to_owned(),
+        }),
+        End::List | End::Duration | End::User => None,
+    }
 }
 
 /// Takes the first free name and starts the file there.
@@ -215,7 +305,11 @@ fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
             kind: Some(track.kind),
             language: track.language.clone(),
             name: track.name.clone(),
-            duration_seconds: order::known_duration(track),
+            duration_seconds: match job.recording() {
+                // Nobody knows how long it will be, unless it was said.
+                Some(options) => options.duration.map(|duration| duration.as_secs_f64()),
+                None => order::known_duration(track),
+            },
         })
         .collect();
     for slot in job.target.slots()? {
@@ -228,26 +322,22 @@ fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
     Err(job.target.no_free_name().into())
 }
 
-fn succeeded(id: Option<JobId>, captured: Captured, segments: SegmentCounts, live: bool) -> Finished {
-    let Captured { output, merged, gaps } = captured;
-    let error = match gaps.first() {
-        Some((_, first)) => Some(Failure {
-            code: ErrorCode::Gaps,
-            message: format!(
-                "{} of {} segments are missing; the first: {}",
-                gaps.len(),
-                segments.total,
-                first
-            ),
-        }),
-        None if live => Some(Failure {
-            code: ErrorCode::LiveWindow,
-            message:
-                "the stream is live: what its playlist listed was captured, recording on is not supported yet"
-                    .to_owned(),
-        }),
-        None => None,
-    };
+fn succeeded(id: Option<JobId>, captured: Captured, segments: SegmentCounts) -> Finished {
+    let Captured {
+        output,
+        merged,
+        gaps,
+        shortfall,
+    } = captured;
+    let missing = gaps.first_reason().map(|first| Failure {
+        code: ErrorCode::Gaps,
+        message: format!(
+            "{} of {} segments are missing; the first: {first}",
+            gaps.len(),
+            segments.total
+        ),
+    });
+    let error = shortfall.or(missing);
     Finished {
         job: id,
         verdict: if error.is_none() {
@@ -260,13 +350,13 @@ fn succeeded(id: Option<JobId>, captured: Captured, segments: SegmentCounts, liv
         duration_seconds: merged.duration_seconds,
         tracks: merged.tracks,
         segments,
-        gaps: gaps.into_iter().map(|(gap, _)| gap).collect(),
+        gaps: gaps.into_list(),
         error,
     }
 }
 
 fn failed(id: Option<JobId>, error: &JobError, slot: Option<&Slot>, segments: SegmentCounts) -> Finished {
-    let cancelled = matches!(error, JobError::Stopped(StopReason::User));
+    let cancelled = error.code() == ErrorCode::Cancelled;
     let mut kept = None;
     if let Some(slot) = slot {
         let part = slot.part();

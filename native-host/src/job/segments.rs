@@ -6,6 +6,7 @@ use bytes::Bytes;
 use weir_core::protocol::{MediaSequence, PlannedMap, PlannedSegment, SegmentKey};
 
 use super::JobError;
+use super::gaps::OpenGap;
 use super::meter::Meter;
 use crate::decrypt;
 use crate::fetch::{Client, FetchError, Resource, ResourceKind};
@@ -20,15 +21,6 @@ const REMEMBERED_MAPS: usize = 16;
 pub(super) struct Prepared {
     map: Option<Bytes>,
     data: Bytes,
-}
-
-/// What was left out of a track since its last segment.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct OpenGap {
-    /// How long it plays.
-    pub seconds: f64,
-    /// EXT-X-DISCONTINUITY stood before one of its segments.
-    pub discontinuity: bool,
 }
 
 /// Makes segments ready, and remembers what several of them share.
@@ -96,6 +88,11 @@ impl Preparer {
             .clear(segment.sequence, &resource(segment), segment.key.as_ref(), bytes)
             .await?;
         Ok(Prepared { map, data })
+    }
+
+    /// Keys that could not be had are asked for again.
+    pub(super) fn forget_failures(&mut self) {
+        self.keys = KeyCache::new(self.client.clone());
     }
 
     /// The job's words for a fetch that failed.

@@ -5,8 +5,10 @@ use tokio::sync::watch;
 /// Why a job is ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// The user cancelled it.
+    /// The user cancelled it: nothing is kept.
     User,
+    /// The user has enough: a live recording ends in order and keeps its file, another job is cancelled.
+    Enough,
     /// The browser closed the port.
     BrowserGone,
 }
@@ -27,17 +29,35 @@ impl StopHandle {
         (Self(sender), Stop(receiver))
     }
 
-    /// Ends the job; the first reason stands.
+    /// Ends the job; the first reason stands, but a recording that ends in order can still be cancelled.
     pub fn stop(&self, reason: StopReason) {
-        self.0
-            .send_if_modified(|current| current.is_none() && current.replace(reason).is_none());
+        self.0.send_if_modified(|current| {
+            let stands = match current {
+                None => false,
+                Some(StopReason::Enough) => reason == StopReason::Enough,
+                Some(StopReason::User | StopReason::BrowserGone) => true,
+            };
+            if !stands {
+                *current = Some(reason);
+            }
+            !stands
+        });
     }
 }
 
 impl Stop {
     /// Waits until the job is to end, maybe for ever.
     pub async fn stopped(&mut self) -> StopReason {
-        if let Ok(reason) = self.0.wait_for(Option::is_some).await
+        self.stopped_for(|_| true).await
+    }
+
+    /// The same, but what ends a recording in order is not waited for.
+    pub(super) async fn broken_off(&mut self) -> StopReason {
+        self.stopped_for(|reason| reason != StopReason::Enough).await
+    }
+
+    async fn stopped_for(&mut self, counts: impl Fn(StopReason) -> bool) -> StopReason {
+        if let Ok(reason) = self.0.wait_for(|reason| reason.is_some_and(&counts)).await
             && let Some(reason) = *reason
         {
             return reason;

@@ -33,6 +33,8 @@ pub(super) struct Jobs {
 struct Running {
     number: u64,
     title: Option<String>,
+    /// It records a live stream.
+    records: bool,
     progress: watch::Receiver<Progress>,
     stop: StopHandle,
 }
@@ -61,7 +63,7 @@ impl Jobs {
         }
     }
 
-    /// Starts an admitted job, or lets it wait for its turn.
+    /// Starts an admitted job, or lets it wait for its turn. A live stream does not wait.
     pub(super) fn start(&mut self, job: Job) {
         let Some(id) = job.id.clone() else { return };
         let (sender, progress) = watch::channel(job.queued());
@@ -70,6 +72,7 @@ impl Jobs {
         let running = Running {
             number: self.started,
             title: job.plan.title.clone(),
+            records: job.recording().is_some(),
             progress,
             stop: handle,
         };
@@ -85,6 +88,18 @@ impl Jobs {
         match self.running.get(id) {
             Some(job) => job.stop.stop(StopReason::User),
             // Its `finished` is on the way or was sent: there is nothing left to cancel.
+            None if self.finished.iter().any(|status| status.job == *id) => {}
+            None => return Err(RequestError::UnknownJob(id.clone())),
+        }
+        Ok(())
+    }
+
+    /// Ends a recording in order.
+    pub(super) fn finish(&self, id: &JobId) -> Result<(), RequestError> {
+        match self.running.get(id) {
+            Some(job) if job.records => job.stop.stop(StopReason::Enough),
+            Some(_) => return Err(RequestError::NoRecording(id.clone())),
+            // It has ended by itself meanwhile.
             None if self.finished.iter().any(|status| status.job == *id) => {}
             None => return Err(RequestError::UnknownJob(id.clone())),
         }
@@ -156,6 +171,9 @@ impl Jobs {
 }
 
 async fn in_turn(job: Job, progress: watch::Sender<Progress>, mut stop: Stop, turns: &Semaphore) -> Finished {
+    if job.recording().is_some() {
+        return job::run(job, progress, stop).await;
+    }
     // Only the waiting is given up here: a job that runs ends itself, and cleans up.
     let _turn = tokio::select! {
         turn = turns.acquire() => turn,

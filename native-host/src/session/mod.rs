@@ -21,7 +21,7 @@ use weir_core::protocol::{
 
 use crate::error::Coded;
 use crate::fetch::Permission;
-use crate::job::{Job, JobError, OnGap, StopReason};
+use crate::job::{Job, JobError, LiveOptions, OnGap, StopReason};
 use crate::output_path::Target;
 use crate::port::{self, FrameError, PortError};
 use crate::settings::{Concurrency, SettingsError, SettingsFile};
@@ -222,6 +222,10 @@ impl Session {
                 self.jobs.cancel(&job)?;
                 Ok(Event::Done { re: id })
             }
+            Request::Finish { id, job } => {
+                self.jobs.finish(&job)?;
+                Ok(Event::Done { re: id })
+            }
             Request::Jobs { id } => Ok(Event::Jobs {
                 re: id,
                 jobs: self.jobs.list(),
@@ -271,6 +275,7 @@ impl Session {
             container: options.container,
             concurrency,
             on_gap: OnGap::default(),
+            live: Some(LiveOptions::default()),
             private_addresses: Permission::Refused,
             downgrades: Permission::Refused,
             proxy: None,
@@ -297,6 +302,8 @@ enum RequestError {
     DuplicateJob(JobId),
     #[error("no job {0}")]
     UnknownJob(JobId),
+    #[error("job {0} records no live stream: it ends by itself, or is cancelled")]
+    NoRecording(JobId),
     #[error("job {0} has left no file")]
     NoFile(JobId),
     #[error("busy: {MAX_JOBS} jobs are running or waiting; let one finish")]
@@ -317,6 +324,7 @@ impl Coded for RequestError {
             Self::UpdateExtension(_) => ErrorCode::UpdateExtension,
             Self::DuplicateJob(_) => ErrorCode::DuplicateJob,
             Self::UnknownJob(_) => ErrorCode::UnknownJob,
+            Self::NoRecording(_) => ErrorCode::Usage,
             Self::Busy => ErrorCode::Busy,
             Self::NoFile(_) | Self::Reveal(_) => ErrorCode::File,
             Self::Settings(error) => error.code(),
@@ -330,6 +338,7 @@ fn id_of(request: &Request) -> RequestId {
         Request::Hello { id, .. }
         | Request::Start { id, .. }
         | Request::Cancel { id, .. }
+        | Request::Finish { id, .. }
         | Request::Jobs { id }
         | Request::Reveal { id, .. }
         | Request::Settings { id, .. } => *id,

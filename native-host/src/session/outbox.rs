@@ -123,6 +123,7 @@ mod tests {
                 bytes: 0,
                 bytes_per_second: 0.0,
                 eta_seconds: None,
+                recorded_seconds: None,
             },
             finished: Some(with_gaps(500)),
         };

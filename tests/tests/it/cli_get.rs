@@ -212,19 +212,3 @@ fn gaps_are_kept_when_asked_for() {
     assert_eq!(finished["error"]["code"], "gaps");
     assert!(home.path().join("b.mp4").exists());
 }
-
-#[test]
-fn a_live_stream_is_incomplete() {
-    let (origin, home) = (origin(), Home::new().unwrap());
-    let text = fs::read_to_string(committed_stream().join("high/index.m3u8")).unwrap();
-    origin.reply("/high/live.m3u8", Reply::ok(text.replace("#EXT-X-ENDLIST", "")));
-    let output = get(&home, &origin.url("/high/live.m3u8"), &["-o", "live.mp4"]);
-    check_exit(&output, 3);
-    let finished = last_event(&output).unwrap();
-    assert_eq!(finished["error"]["code"], "live-window");
-    assert!(
-        finished["error"]["message"].as_str().unwrap().contains("live"),
-        "{finished}"
-    );
-    assert_eq!(finished["gaps"], json!([]));
-}

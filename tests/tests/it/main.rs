@@ -12,6 +12,7 @@ mod fetch_ordered;
 mod fetch_tls;
 mod host;
 mod host_frames;
+mod live;
 mod merge;
 mod origin;
 mod protocol;

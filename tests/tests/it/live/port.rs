@@ -1,0 +1,128 @@
+//! A live stream recorded by the native host, as a browser has it.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use weir_tests::binary::Host;
+use weir_tests::live::Options;
+use weir_tests::origin::Gate;
+
+use super::Stage;
+use crate::host::{check_error, greeted, origin_and_plan, start};
+
+/// The plan of a stage's first window, as the extension makes it.
+fn plan(stage: &Stage) -> Value {
+    let segments: Vec<Value> = (0..3)
+        .map(
+            |n| json!({"sequence": n, "url": stage.origin.url(&format!("/s{n}.ts")), "durationSeconds": 0.5}),
+        )
+        .collect();
+    let playlist = stage.origin.url("/live.m3u8");
+    let track = json!({"kind": "video", "playlist": playlist, "segments": segments});
+    json!({"source": playlist, "title": "News", "live": true, "tracks": [track]})
+}
+
+/// Starts a recording and waits until some of it is there.
+fn recording(stage: &Stage, host: &mut Host) {
+    assert_eq!(
+        host.ask(&start(1, "news", &plan(stage))).unwrap(),
+        json!({"type": "done", "re": 1})
+    );
+    let told = host.expect(|frame| {
+        frame["recordedSeconds"]
+            .as_f64()
+            .is_some_and(|seconds| seconds >= 2.0)
+    });
+    assert_eq!(told.unwrap()["etaSeconds"], Value::Null);
+}
+
+fn endless() -> Stage {
+    Stage::new(10_000, Options::default())
+}
+
+#[test]
+fn finish_ends_a_recording_and_keeps_the_file() {
+    let stage = endless();
+    let (home, mut host) = greeted();
+    recording(&stage, &mut host);
+    let finish = |id: u32| json!({"type": "finish", "id": id, "job": "news"});
+    assert_eq!(host.ask(&finish(2)).unwrap(), json!({"type": "done", "re": 2}));
+    let finished = host.finished("news").unwrap();
+    assert_eq!(finished["verdict"], "complete", "{finished}");
+    let output = Path::new(finished["output"].as_str().unwrap());
+    assert_eq!(output, home.downloads().join("News.mp4"));
+    assert_eq!(finished["bytes"], fs::metadata(output).unwrap().len());
+    assert!(finished["durationSeconds"].as_f64().unwrap() >= 2.0, "{finished}");
+    assert_eq!(home.files(&home.downloads()).unwrap(), ["News.mp4"]);
+    assert_eq!(
+        host.ask(&finish(3)).unwrap(),
+        json!({"type": "done", "re": 3}),
+        "it has ended already"
+    );
+}
+
+#[test]
+fn cancel_leaves_nothing_of_a_recording() {
+    let stage = endless();
+    let (home, mut host) = greeted();
+    recording(&stage, &mut host);
+    host.ask(&json!({"type": "cancel", "id": 2, "job": "news"}))
+        .unwrap();
+    let finished = host.finished("news").unwrap();
+    assert_eq!(
+        (&finished["verdict"], &finished["output"]),
+        (&json!("cancelled"), &Value::Null)
+    );
+    assert_eq!(home.files(&home.downloads()).unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_browser_that_goes_away_leaves_what_was_recorded() {
+    let stage = endless();
+    let (home, mut host) = greeted();
+    recording(&stage, &mut host);
+    host.close();
+    let (status, _) = host.wait().unwrap();
+    assert!(status.success());
+    assert_eq!(home.files(&home.downloads()).unwrap(), ["News.mp4.part"]);
+}
+
+#[test]
+fn only_a_recording_can_be_finished() {
+    let (origin, plan) = origin_and_plan("film");
+    let gate = Gate::new();
+    let held = gate.clone();
+    origin.route("/high/seg000.ts", move |_| {
+        weir_tests::origin::Reply::ok("").after(&held)
+    });
+    let (_home, mut host) = greeted();
+    host.ask(&start(1, "film", &plan)).unwrap();
+    let answer = host
+        .ask(&json!({"type": "finish", "id": 2, "job": "film"}))
+        .unwrap();
+    check_error(&answer, "usage", "records no live stream");
+    let answer = host
+        .ask(&json!({"type": "finish", "id": 3, "job": "news"}))
+        .unwrap();
+    check_error(&answer, "unknown-job", "no job news");
+    gate.open();
+}
+
+#[test]
+fn a_recording_does_not_wait_for_its_turn() {
+    let (origin, plan) = origin_and_plan("film");
+    let gate = Gate::new();
+    for n in 0..4 {
+        let held = gate.clone();
+        origin.route(&format!("/high/seg00{n}.ts"), move |_| {
+            weir_tests::origin::Reply::ok("").after(&held)
+        });
+    }
+    let (_home, mut host) = greeted();
+    for id in 2..8 {
+        host.ask(&start(id, &format!("film{id}"), &plan)).unwrap();
+    }
+    let stage = endless();
+    recording(&stage, &mut host);
+}
