@@ -27,7 +27,7 @@ live: boolean,
 tracks: Array<PlannedTrack>, };
 
 /** The kinds of output. */
-export type Container = "mp4" | "ts" | "segments";
+export type Container = "mp4" | "mkv" | "ts" | "segments";
 
 /** One cookie, with what RFC 6265 needs to know where it may go (the shape of `chrome.cookies.Cookie`). */
 export type Cookie = {
@@ -99,6 +99,8 @@ bytes: number,
 durationSeconds: number,
 /** What is in it. */
 tracks: Array<TrackSummary>,
+/** What a person should know though the output is whole, one sentence each, in English. */
+warnings: Array<string>,
 /** Segment counters. */
 segments: SegmentCounts,
 /** What is missing. */
@@ -315,7 +317,7 @@ export type TrackSummary = {
 kind: TrackKind,
 /** RFC 6381 codec string, such as `avc1.64001f`. */
 codec: string,
-/** Samples (access units) written. */
+/** Samples (access units) written; PES packets of a transport stream. */
 samples: number,
 /** BCP 47 tag, where known. */
 language: string | null, };

@@ -171,6 +171,7 @@ const end = (/** @type {string} */ job) => ({
   bytes: 20,
   durationSeconds: 8,
   tracks: [],
+  warnings: [],
   segments,
   gaps: [],
   error: null,

@@ -104,7 +104,7 @@ pub(crate) fn line(to: &mut impl std::io::Write, text: &str) {
     let _ = to.flush();
 }
 
-/// The gaps, and where the file is, for people.
+/// The gaps, what else there is to know, and where the file is, for people.
 fn result(finished: &Finished) {
     for gap in finished.gaps.iter().take(20) {
         let text = format!(
@@ -112,6 +112,9 @@ fn result(finished: &Finished) {
             gap.sequence.0, gap.track, gap.duration_seconds, gap.start_seconds
         );
         line(&mut stderr(), &text);
+    }
+    for warning in &finished.warnings {
+        line(&mut stderr(), &format!("note: {warning}"));
     }
     let Some(output) = &finished.output else { return };
     match finished.verdict {

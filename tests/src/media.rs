@@ -11,8 +11,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
-/// Presentation times may differ by this much: the audio time scales of two muxers round differently.
-pub const PTS_TOLERANCE_SECONDS: f64 = 0.001;
+/// Presentation times may differ by this much: the time scales of two muxers round differently. A millisecond, and half
+/// of the last digit that ffprobe prints.
+pub const PTS_TOLERANCE_SECONDS: f64 = 0.001_000_5;
 
 /// One stream of a file with all its packets, in decoding order.
 #[derive(Debug, Clone, PartialEq)]

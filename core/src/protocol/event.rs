@@ -156,6 +156,8 @@ pub struct Finished {
     pub duration_seconds: f64,
     /// What is in it.
     pub tracks: Vec<TrackSummary>,
+    /// What a person should know though the output is whole, one sentence each, in English.
+    pub warnings: Vec<String>,
     /// Segment counters.
     pub segments: SegmentCounts,
     /// What is missing.
@@ -173,7 +175,7 @@ pub struct TrackSummary {
     pub kind: TrackKind,
     /// RFC 6381 codec string, such as `avc1.64001f`.
     pub codec: String,
-    /// Samples (access units) written.
+    /// Samples (access units) written; PES packets of a transport stream.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub samples: u64,
     /// BCP 47 tag, where known.

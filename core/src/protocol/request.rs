@@ -102,7 +102,9 @@ pub enum Container {
     /// One MP4 file.
     #[default]
     Mp4,
-    /// One transport stream: the decrypted segments, one after the other.
+    /// One Matroska file.
+    Mkv,
+    /// One transport stream: the packets of the decrypted segments, with continuous time and counters.
     Ts,
     /// A folder of decrypted segments with a local playlist.
     Segments,

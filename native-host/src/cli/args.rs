@@ -63,7 +63,7 @@ pub(super) struct Get {
     #[arg(long, value_name = "none")]
     pub subs: Option<Subtitles>,
     /// The kind of output; by default what the output's name says, else mp4.
-    #[arg(long, value_name = "mp4|ts|segments", value_parser = container)]
+    #[arg(long, value_name = "mp4|mkv|ts|segments", value_parser = container)]
     pub container: Option<Container>,
     /// Segments fetched at a time, at most.
     #[arg(long, value_name = "1..64")]
@@ -233,9 +233,10 @@ fn languages(text: &str) -> Result<Languages, String> {
 fn container(text: &str) -> Result<Container, &'static str> {
     match text {
         "mp4" => Ok(Container::Mp4),
+        "mkv" => Ok(Container::Mkv),
         "ts" => Ok(Container::Ts),
         "segments" => Ok(Container::Segments),
-        _ => Err("mp4, ts or segments"),
+        _ => Err("mp4, mkv, ts or segments"),
     }
 }
 

@@ -253,19 +253,14 @@ fn permission(allowed: bool) -> Permission {
 /// `--container`, else what the output's name says, else MP4.
 fn container_of(arguments: &Get) -> Container {
     let named = || {
-        arguments
-            .output
-            .as_deref()?
-            .extension()
-            .filter(|e| e.eq_ignore_ascii_case("ts"))
-    };
-    arguments.container.unwrap_or_else(|| {
-        if named().is_some() {
-            Container::Ts
-        } else {
-            Container::Mp4
+        let extension = arguments.output.as_deref()?.extension()?;
+        match extension.to_str()?.to_ascii_lowercase().as_str() {
+            "mkv" | "mka" => Some(Container::Mkv),
+            "ts" => Some(Container::Ts),
+            _ => None,
         }
-    })
+    };
+    arguments.container.or_else(named).unwrap_or_default()
 }
 
 fn target(output: Option<&Path>, source: &Source, container: Container) -> Result<Target, OutputError> {

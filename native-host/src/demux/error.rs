@@ -27,6 +27,9 @@ pub enum DemuxError {
     /// A structure that contradicts itself.
     #[error("{0}")]
     Malformed(String),
+    /// A codec that Weir does not read itself.
+    #[error("{0} is not merged by Weir itself")]
+    ForeignCodec(String),
     /// A codec or a protection that this version does not merge.
     #[error("{0} is not supported yet")]
     Unsupported(String),

@@ -11,7 +11,7 @@ mod fmp4;
 mod packed;
 mod sniff;
 mod timeline;
-mod ts;
+pub(crate) mod ts;
 
 use bytes::Bytes;
 use weir_core::protocol::TrackKind;
@@ -20,7 +20,7 @@ pub use codec::Codec;
 pub use error::DemuxError;
 pub use sniff::{Kind as SegmentKind, sniff};
 pub use timeline::{CLOCK_HZ, Edge, Timeline, rescale, seconds};
-pub(crate) use ts::sync::PACKET_BYTES as TS_PACKET_BYTES;
+pub(crate) use timeline::{Epoch, SourceClock};
 
 /// An elementary stream within one playlist: the first video, the second audio ...
 ///

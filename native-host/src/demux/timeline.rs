@@ -28,11 +28,11 @@ pub struct Edge {
 
 /// A stretch of source time. A copy is used while a segment is read.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Epoch {
+pub(crate) struct Epoch {
     /// Its number on the timeline.
     index: usize,
     /// Output time minus source time.
-    pub(super) offset: i64,
+    pub(in crate::demux) offset: i64,
     /// The latest source time seen: what 33-bit times are nearest to.
     reference: Option<i64>,
 }
@@ -67,7 +67,7 @@ impl Timeline {
 
     /// Begins a segment of a playlist: finds, or opens, the epoch it belongs to. `firsts` are the source times at which
     /// its streams begin.
-    pub(super) fn enter(
+    pub(crate) fn enter(
         &mut self,
         playlist: usize,
         firsts: &[(StreamId, i64)],
@@ -97,7 +97,7 @@ impl Timeline {
     }
 
     /// Ends a segment: `ends` is where the next samples of its streams are expected, in output time.
-    pub(super) fn leave(
+    pub(crate) fn leave(
         &mut self,
         playlist: usize,
         epoch: Epoch,
@@ -120,7 +120,7 @@ impl Timeline {
 
 /// Which kind of clock the source has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SourceClock {
+pub(crate) enum SourceClock {
     /// 33 bits of 90 kHz, as in transport streams.
     Wrapping,
     /// 64 bits.
@@ -129,10 +129,20 @@ pub(super) enum SourceClock {
 
 impl Epoch {
     /// Output time of a source time.
-    pub(super) fn map(&mut self, source: i64, clock: SourceClock) -> i64 {
+    pub(crate) fn map(&mut self, source: i64, clock: SourceClock) -> i64 {
         let source = self.unwrap(source, clock);
         self.reference = Some(source);
         source.saturating_add(self.offset)
+    }
+
+    /// Output time of a source time that others are not to be near to.
+    pub(crate) fn peek(&self, source: i64, clock: SourceClock) -> i64 {
+        self.unwrap(source, clock).saturating_add(self.offset)
+    }
+
+    /// Whether both add the same to source times.
+    pub(crate) fn adds_the_same(&self, other: &Self) -> bool {
+        self.offset == other.offset
     }
 
     /// The source time nearest to the reference that has these 33 bits.

@@ -36,7 +36,7 @@ pub use stop::{Stop, StopHandle, StopReason};
 
 use crate::error::Coded as _;
 use crate::fetch::{BytesPerSecond, Client, ClientOptions, Permission};
-use crate::merge::{Merged, Merger, TrackHint};
+use crate::merge::{About, Merged, Merger, TrackHint};
 use crate::output_path::{Slot, Target};
 use crate::settings::Concurrency;
 use gaps::Gaps;
@@ -165,6 +165,7 @@ pub fn refused(id: Option<JobId>, failure: Failure) -> Finished {
         bytes: 0,
         duration_seconds: 0.0,
         tracks: Vec::new(),
+        warnings: Vec::new(),
         segments: SegmentCounts::default(),
         gaps: Vec::new(),
         error: Some(failure),
@@ -226,7 +227,12 @@ async fn capture(
     for warning in &merged.warnings {
         tracing::warn!("{warning}");
     }
-    let path = tokio::task::spawn_blocking(move || free.publish())
+    let merged_as = merged.instead;
+    let publish = move || match merged_as {
+        Some(container) => free.publish_as(container),
+        None => free.publish(),
+    };
+    let path = tokio::task::spawn_blocking(publish)
         .await
         .map_err(JobError::internal)??;
     Ok(Captured {
@@ -314,7 +320,14 @@ fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
         .collect();
     for slot in job.target.slots()? {
         match Merger::create(&slot.part(), job.container, &hints) {
-            Ok(merger) => return Ok((slot, merger)),
+            Ok(mut merger) => {
+                merger.describe(About {
+                    title: job.plan.title.clone(),
+                    // Shown as everywhere: without what may be a secret.
+                    source: Some(job.plan.source.to_string()),
+                });
+                return Ok((slot, merger));
+            }
             Err(error) if error::is_taken(&error) => {}
             Err(error) => return Err(error.into()),
         }
@@ -349,6 +362,7 @@ fn succeeded(id: Option<JobId>, captured: Captured, segments: SegmentCounts) -> 
         bytes: merged.bytes,
         duration_seconds: merged.duration_seconds,
         tracks: merged.tracks,
+        warnings: merged.warnings,
         segments,
         gaps: gaps.into_list(),
         error,

@@ -49,7 +49,7 @@ impl MergeError {
                 _ => ErrorCode::File,
             },
             Self::Segment {
-                source: DemuxError::Unsupported(_),
+                source: DemuxError::Unsupported(_) | DemuxError::ForeignCodec(_),
                 ..
             }
             | Self::Container(_) => ErrorCode::Unsupported,

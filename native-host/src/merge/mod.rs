@@ -1,16 +1,29 @@
 //! Samples -> one file.
+//!
+//! `inputs` demuxes the plan's tracks, `track` holds the samples of one until `interleave` says that they are due;
+//! `mp4` and `mkv` write them. `ts` and `segments` write what came as it came.
 
 mod error;
+mod external;
+mod inputs;
+mod interleave;
+mod language;
+mod mkv;
 mod mp4;
 mod segments;
+mod track;
 mod ts;
 
-use std::path::Path;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use weir_core::protocol::{Container, TrackKind, TrackSummary};
 
 pub use error::MergeError;
+use external::External;
+
+use crate::demux::DemuxError;
 
 /// What the plan knows of a track before its first byte.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,6 +56,15 @@ pub struct SegmentInput {
     pub data: Bytes,
 }
 
+/// What a file tells of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// For people.
+    pub title: Option<String>,
+    /// Where it comes from, without secrets.
+    pub source: Option<String>,
+}
+
 /// What was written.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Merged {
@@ -54,16 +76,39 @@ pub struct Merged {
     pub tracks: Vec<TrackSummary>,
     /// What a person should know though the output is whole, one sentence each.
     pub warnings: Vec<String>,
+    /// The kind of output, when it is not the one that was asked for; a warning says why.
+    pub instead: Option<Container>,
 }
 
 /// Takes segments in order and writes one output while they come.
+///
+/// A codec that Weir does not demux itself makes a transport stream of the output, which takes any; in the end an ffmpeg
+/// that is installed puts it into the container that was asked for, and without one it stays a transport stream. That is
+/// decided before anything is written: what came before is held until then. A codec that comes later is an error,
+/// because what is written cannot be read again; the part stays playable.
 #[derive(Debug)]
-pub struct Merger(Output);
+pub struct Merger {
+    output: Output,
+    asked: Asked,
+    /// What came before anything was written; None from then on.
+    held: Option<Vec<SegmentInput>>,
+    /// The codec that makes a transport stream of the output.
+    foreign_codec: Option<String>,
+}
+
+/// What a merger was asked for.
+#[derive(Debug)]
+struct Asked {
+    path: PathBuf,
+    container: Container,
+    tracks: Vec<TrackHint>,
+}
 
 #[derive(Debug)]
 enum Output {
     Mp4(Box<mp4::Mp4Merger>),
-    Ts(ts::TsMerger),
+    Mkv(Box<mkv::MkvMerger>),
+    Ts(Box<ts::TsMerger>),
     Segments(segments::SegmentsMerger),
 }
 
@@ -73,11 +118,32 @@ impl Merger {
     /// # Errors
     /// [`MergeError::Write`], or [`MergeError::Container`] when it cannot hold these tracks.
     pub fn create(path: &Path, container: Container, tracks: &[TrackHint]) -> Result<Self, MergeError> {
-        Ok(Self(match container {
+        let output = match container {
             Container::Mp4 => Output::Mp4(Box::new(mp4::Mp4Merger::create(path, tracks)?)),
-            Container::Ts => Output::Ts(ts::TsMerger::create(path, tracks)?),
+            Container::Mkv => Output::Mkv(Box::new(mkv::MkvMerger::create(path, tracks)?)),
+            Container::Ts => Output::Ts(Box::new(ts::TsMerger::create(path, tracks)?)),
             Container::Segments => Output::Segments(segments::SegmentsMerger::create(path, tracks)?),
-        }))
+        };
+        Ok(Self {
+            output,
+            asked: Asked {
+                path: path.to_owned(),
+                container,
+                tracks: tracks.to_vec(),
+            },
+            held: Some(Vec::new()),
+            foreign_codec: None,
+        })
+    }
+
+    /// What the file is to tell of itself, before its first segment. A transport stream and a folder of segments have
+    /// no place for it.
+    pub fn describe(&mut self, about: About) {
+        match &mut self.output {
+            Output::Mp4(merger) => merger.describe(about),
+            Output::Mkv(merger) => merger.describe(about),
+            Output::Ts(_) | Output::Segments(_) => {}
+        }
     }
 
     /// Takes the next segment of one track. Tracks may be pushed in any interleaving; near each other
@@ -85,13 +151,52 @@ impl Merger {
     ///
     /// # Errors
     /// [`MergeError`]: the bytes are no media that can be merged, or the output cannot be written.
-    #[expect(clippy::needless_pass_by_value, reason = "a segment is handed over, once")]
     pub fn push(&mut self, segment: SegmentInput) -> Result<(), MergeError> {
-        match &mut self.0 {
-            Output::Mp4(merger) => merger.push(&segment),
-            Output::Ts(merger) => merger.push(&segment),
-            Output::Segments(merger) => merger.push(&segment),
+        let pushed = self.output.push(&segment);
+        match pushed {
+            Err(MergeError::Segment {
+                source: DemuxError::ForeignCodec(name),
+                track,
+                segment: number,
+            }) => {
+                if let Some(held) = self.held.take() {
+                    return self.become_transport_stream(name, &held, &segment);
+                }
+                Err(MergeError::Segment {
+                    source: DemuxError::Unsupported(format!(
+                        "{name} that begins in the middle of the stream (choose ts)"
+                    )),
+                    track,
+                    segment: number,
+                })
+            }
+            Err(error) => Err(error),
+            Ok(()) => {
+                match &mut self.held {
+                    Some(held) if !self.output.has_begun() => held.push(segment),
+                    held => *held = None,
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// Begins again, as a transport stream.
+    fn become_transport_stream(
+        &mut self,
+        name: String,
+        held: &[SegmentInput],
+        segment: &SegmentInput,
+    ) -> Result<(), MergeError> {
+        tracing::info!("{name}: written as a transport stream first");
+        let file = OpenOptions::new().write(true).open(&self.asked.path);
+        let mut merger = ts::TsMerger::new(file.map_err(MergeError::Write)?, &self.asked.tracks);
+        for segment in held.iter().chain([segment]) {
+            merger.push(segment)?;
+        }
+        self.output = Output::Ts(Box::new(merger));
+        self.foreign_codec = Some(name);
+        Ok(())
     }
 
     /// Flushes what is held back, writes the index and checks the result.
@@ -99,10 +204,49 @@ impl Merger {
     /// # Errors
     /// [`MergeError`].
     pub fn finish(self) -> Result<Merged, MergeError> {
-        match self.0 {
-            Output::Mp4(merger) => merger.finish(),
-            Output::Ts(merger) => merger.finish(),
-            Output::Segments(merger) => merger.finish(),
+        let mut merged = self.output.finish()?;
+        if let Some(name) = self.foreign_codec {
+            let Asked { path, container, .. } = self.asked;
+            let converted = External::find().and_then(|tool| tool.convert(&path, container, &mut merged));
+            merged.warnings.push(match converted {
+                Ok(()) => format!("{name} is not merged by Weir itself: the ffmpeg that is installed did it"),
+                Err(error) => {
+                    merged.instead = Some(Container::Ts);
+                    format!(
+                        "{name} is not merged by Weir itself, and {error}: the stream is kept as a .ts file"
+                    )
+                }
+            });
+        }
+        Ok(merged)
+    }
+}
+
+impl Output {
+    fn push(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
+        match self {
+            Self::Mp4(merger) => merger.push(segment),
+            Self::Mkv(merger) => merger.push(segment),
+            Self::Ts(merger) => merger.push(segment),
+            Self::Segments(merger) => merger.push(segment),
+        }
+    }
+
+    /// Whether anything of the segments is in the file, or never has to be taken back.
+    fn has_begun(&self) -> bool {
+        match self {
+            Self::Mp4(merger) => merger.has_begun(),
+            Self::Mkv(merger) => merger.has_begun(),
+            Self::Ts(_) | Self::Segments(_) => true,
+        }
+    }
+
+    fn finish(self) -> Result<Merged, MergeError> {
+        match self {
+            Self::Mp4(merger) => merger.finish(),
+            Self::Mkv(merger) => merger.finish(),
+            Self::Ts(merger) => merger.finish(),
+            Self::Segments(merger) => merger.finish(),
         }
     }
 }

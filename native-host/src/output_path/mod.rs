@@ -145,6 +145,7 @@ impl Target {
             })?;
         let fitting: &[&str] = match container {
             Container::Mp4 => &[".mp4", ".m4v", ".m4a"],
+            Container::Mkv => &[".mkv", ".mka"],
             Container::Ts => &[".ts"],
             Container::Segments => &[],
         };
@@ -158,10 +159,10 @@ impl Target {
             }
         }
         if container != Container::Segments && Path::new(name).extension().is_some() {
-            let wanted = if container == Container::Mp4 {
-                ".mp4, .m4v or .m4a"
-            } else {
-                ".ts"
+            let wanted = match container {
+                Container::Mp4 => ".mp4, .m4v or .m4a",
+                Container::Mkv => ".mkv or .mka",
+                Container::Ts | Container::Segments => ".ts",
             };
             return Err(OutputError::Extension {
                 path: path.to_owned(),
@@ -266,11 +267,26 @@ impl Slot {
     /// # Errors
     /// [`OutputError`]; the file keeps its `.part` name then.
     pub fn publish(&self) -> Result<PathBuf, OutputError> {
+        self.publish_with(&self.target.extension)
+    }
+
+    /// [`Self::publish`] under the extension of another container than the one that was asked for.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub fn publish_as(&self, container: Container) -> Result<PathBuf, OutputError> {
+        self.publish_with(extension_of(container))
+    }
+
+    fn publish_with(&self, extension: &str) -> Result<PathBuf, OutputError> {
         let part = self.part();
         sync_tree(&part).map_err(|error| OutputError::at(&part, error))?;
         for counter in self.counter..=MAX_COUNTER {
             let whole = Self {
-                target: self.target.clone(),
+                target: Target {
+                    extension: extension.to_owned(),
+                    ..self.target.clone()
+                },
                 counter,
             }
             .whole();
@@ -318,6 +334,7 @@ impl Slot {
 fn extension_of(container: Container) -> &'static str {
     match container {
         Container::Mp4 => ".mp4",
+        Container::Mkv => ".mkv",
         Container::Ts => ".ts",
         Container::Segments => "",
     }
@@ -454,6 +471,9 @@ mod tests {
         assert_eq!(check("/tmp/-x.M4V", Container::Mp4), Ok("/tmp/-x.M4V".to_owned()));
         assert_eq!(check("x", Container::Mp4), Ok("./x.mp4".to_owned()));
         assert_eq!(check("/tmp/x", Container::Segments), Ok("/tmp/x".to_owned()));
+        assert_eq!(check("/tmp/x", Container::Mkv), Ok("/tmp/x.mkv".to_owned()));
+        assert_eq!(check("/tmp/x.mka", Container::Mkv), Ok("/tmp/x.mka".to_owned()));
+        assert_eq!(check("/tmp/x.mp4", Container::Mkv), Err(ErrorCode::Usage));
         assert_eq!(check("/tmp/x.avi", Container::Mp4), Err(ErrorCode::Usage));
         assert_eq!(check("/tmp/x.mp4", Container::Ts), Err(ErrorCode::Usage));
     }

@@ -3,10 +3,10 @@
 //! `sync` finds packets, [`packets`] cuts them out, [`psi`] says what they carry, [`pes`] gives payloads and times,
 //! [`streams`] knows the codecs; what is inside is the business of [`super::codec`].
 
-mod packets;
-mod pes;
-mod psi;
-mod streams;
+pub(crate) mod packets;
+pub(crate) mod pes;
+pub(crate) mod psi;
+pub(crate) mod streams;
 pub(super) mod sync;
 
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use super::{DemuxError, Demuxed, StreamId};
 const PIECE_BYTES: usize = 4 << 20;
 
 /// Segments are held back for at most this many bytes while no programme map has come.
-const MAX_HELD_MEGABYTES: usize = 32;
+pub(crate) const MAX_HELD_MEGABYTES: usize = 32;
 
 /// Reads the segments of one playlist.
 #[derive(Debug, Default)]
@@ -175,7 +175,7 @@ impl TsReader {
 
 /// The tables of a stream.
 #[derive(Debug, Default)]
-struct Tables {
+pub(crate) struct Tables {
     pat: SectionReader,
     /// In the order of the PAT.
     programs: Vec<Program>,
@@ -202,7 +202,7 @@ impl Program {
 impl Tables {
     /// Reads a packet, if it is one of a table. Returns the streams of the programme to read when its map comes:
     /// the first programme with audio or video.
-    fn feed(&mut self, packet: &Packet<'_>) -> Option<&[MappedStream]> {
+    pub(crate) fn feed(&mut self, packet: &Packet<'_>) -> Option<&[MappedStream]> {
         let mut new_map = false;
         if packet.pid == PAT_PID {
             let programs = &mut self.programs;
@@ -253,7 +253,7 @@ impl Tables {
     }
 
     /// Chooses among the maps that have come: the others are missing.
-    fn settle(&mut self) -> Option<&[MappedStream]> {
+    pub(crate) fn settle(&mut self) -> Option<&[MappedStream]> {
         self.selected = self
             .programs
             .iter()

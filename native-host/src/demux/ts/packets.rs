@@ -1,36 +1,35 @@
 //! Transport stream packets (ISO/IEC 13818-1, 2.4.3) out of bytes: finds the sync again after junk, joins packets that
 //! are cut at a border, drops duplicates.
 
-use std::collections::HashMap;
-
 use super::sync::{self, PACKET_BYTES, SYNC_BYTE};
 
 /// What the other layers need of a packet that has a payload.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Packet<'a> {
-    pub(super) pid: u16,
+pub(crate) struct Packet<'a> {
+    pub(crate) pid: u16,
     /// A PES packet or a section begins in it (`payload_unit_start_indicator`).
-    pub(super) starts: bool,
+    pub(crate) starts: bool,
     /// `transport_scrambling_control` is not zero.
-    pub(super) scrambled: bool,
-    pub(super) payload: &'a [u8],
+    pub(crate) scrambled: bool,
+    pub(crate) payload: &'a [u8],
 }
 
 /// Cuts bytes into packets.
 #[derive(Debug, Default)]
-pub(super) struct PacketReader {
+pub(crate) struct PacketReader {
     /// Distance of the packets; 0 before the first.
     stride: usize,
     /// The beginning of a packet whose end has not come yet.
     partial: Vec<u8>,
     /// Bytes between packets that have not come yet.
     skip: usize,
-    last_of_pid: HashMap<u16, [u8; PACKET_BYTES]>,
+    /// The last packet of each PID. There are a few, and the next is mostly of the same: a list is the fastest.
+    last_of_pid: Vec<(u16, [u8; PACKET_BYTES])>,
 }
 
 impl PacketReader {
     /// Begins a segment: continuity counters and packet borders may start anew.
-    pub(super) fn begin_segment(&mut self, data: &[u8]) {
+    pub(crate) fn begin_segment(&mut self, data: &[u8]) {
         self.last_of_pid.clear();
         // A packet that was cut at the end of the last segment goes on only when the packets of this one say so.
         let missing = PACKET_BYTES.saturating_sub(self.partial.len());
@@ -44,8 +43,17 @@ impl PacketReader {
         }
     }
 
-    /// Reads the next bytes of the segment.
+    /// Reads the next bytes of the segment: its packets that have a payload.
     pub(super) fn feed(&mut self, data: &[u8], mut on_packet: impl FnMut(Packet<'_>)) {
+        self.feed_whole(data, |bytes| {
+            if let Some(packet) = Packet::parse(bytes) {
+                on_packet(packet);
+            }
+        });
+    }
+
+    /// Reads the next bytes of the segment: its packets as they are.
+    pub(crate) fn feed_whole(&mut self, data: &[u8], mut on_packet: impl FnMut(&[u8; PACKET_BYTES])) {
         let mut rest = data.get(self.skip..).unwrap_or_default();
         self.skip = self.skip.saturating_sub(data.len());
         if !self.partial.is_empty() {
@@ -93,34 +101,40 @@ impl PacketReader {
         rest.get(between..).unwrap_or_default()
     }
 
-    fn packet(&mut self, bytes: &[u8; PACKET_BYTES], on_packet: &mut impl FnMut(Packet<'_>)) {
-        let Some(packet) = parse(bytes) else { return };
+    fn packet(&mut self, bytes: &[u8; PACKET_BYTES], on_packet: &mut impl FnMut(&[u8; PACKET_BYTES])) {
+        const HAS_PAYLOAD: u8 = 0x10;
+        let [_, pid_high, pid_low, control, ..] = *bytes;
+        let pid = u16::from_be_bytes([pid_high & 0x1f, pid_low]);
         // A duplicate has the same counter and the same bytes (2.4.3.3); comparing bytes covers both.
-        match self.last_of_pid.get_mut(&packet.pid) {
-            Some(last) if last == bytes => return,
-            Some(last) => *last = *bytes,
-            None => _ = self.last_of_pid.insert(packet.pid, *bytes),
+        if control & HAS_PAYLOAD != 0 {
+            match self.last_of_pid.iter_mut().find(|(known, _)| *known == pid) {
+                Some((_, last)) if last == bytes => return,
+                Some((_, last)) => *last = *bytes,
+                None => self.last_of_pid.push((pid, *bytes)),
+            }
         }
-        on_packet(packet);
+        on_packet(bytes);
     }
 }
 
-/// None for a packet without payload.
-fn parse(bytes: &[u8; PACKET_BYTES]) -> Option<Packet<'_>> {
-    let [_, pid_high, pid_low, control, rest @ ..] = bytes;
-    let payload = match control & 0x30 {
-        0x10 => &rest[..],
-        // An adaptation field stands first: its length, then as many bytes.
-        0x30 => {
-            let (&length, field) = rest.split_first()?;
-            field.get(usize::from(length)..)?
-        }
-        _ => return None,
-    };
-    Some(Packet {
-        pid: u16::from_be_bytes([pid_high & 0x1f, *pid_low]),
-        starts: pid_high & 0x40 != 0,
-        scrambled: control & 0xc0 != 0,
-        payload,
-    })
+impl<'a> Packet<'a> {
+    /// None for a packet without payload.
+    pub(crate) fn parse(bytes: &'a [u8; PACKET_BYTES]) -> Option<Self> {
+        let [_, pid_high, pid_low, control, rest @ ..] = bytes;
+        let payload = match control & 0x30 {
+            0x10 => &rest[..],
+            // An adaptation field stands first: its length, then as many bytes.
+            0x30 => {
+                let (&length, field) = rest.split_first()?;
+                field.get(usize::from(length)..)?
+            }
+            _ => return None,
+        };
+        Some(Self {
+            pid: u16::from_be_bytes([pid_high & 0x1f, *pid_low]),
+            starts: pid_high & 0x40 != 0,
+            scrambled: control & 0xc0 != 0,
+            payload,
+        })
+    }
 }

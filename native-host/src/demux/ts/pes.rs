@@ -4,10 +4,10 @@ use bytes::Buf;
 
 /// Timestamps of a PES header: 33 bits of 90 kHz.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RawTimestamps {
-    pub(super) pts: i64,
+pub(crate) struct RawTimestamps {
+    pub(crate) pts: i64,
     /// The PTS where the header has no DTS.
-    pub(super) dts: i64,
+    pub(crate) dts: i64,
 }
 
 /// What the payloads of one PID say, in order.
@@ -73,9 +73,17 @@ impl PesReader {
 }
 
 /// The timestamps of a PES packet that begins with these bytes, where they are whole.
-pub(super) fn peek_timestamps(bytes: &[u8]) -> Option<RawTimestamps> {
+pub(crate) fn peek_timestamps(bytes: &[u8]) -> Option<RawTimestamps> {
     match parse_header(bytes) {
         Header::Whole { timestamps, .. } => timestamps,
+        Header::Incomplete | Header::NotPes => None,
+    }
+}
+
+/// What of the payload is there of a PES packet that begins with these bytes.
+pub(super) fn peek_payload(bytes: &[u8]) -> Option<&[u8]> {
+    match parse_header(bytes) {
+        Header::Whole { payload, .. } => Some(payload),
         Header::Incomplete | Header::NotPes => None,
     }
 }

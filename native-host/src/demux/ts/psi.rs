@@ -3,7 +3,7 @@
 use bytes::Buf;
 
 /// PID of the programme association table.
-pub(super) const PAT_PID: u16 = 0;
+pub(crate) const PAT_PID: u16 = 0;
 
 const PAT_TABLE_ID: u8 = 0;
 const PMT_TABLE_ID: u8 = 2;
@@ -12,11 +12,11 @@ const MAX_SECTION_BYTES: usize = 3 + 0xfff;
 
 /// One stream of a programme map.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct MappedStream {
-    pub(super) pid: u16,
-    pub(super) stream_type: u8,
+pub(crate) struct MappedStream {
+    pub(crate) pid: u16,
+    pub(crate) stream_type: u8,
     /// Its descriptors: tag and content.
-    pub(super) descriptors: Vec<(u8, Vec<u8>)>,
+    pub(crate) descriptors: Vec<(u8, Vec<u8>)>,
 }
 
 impl MappedStream {
@@ -27,7 +27,7 @@ impl MappedStream {
     }
 
     /// The first descriptor with this tag.
-    pub(super) fn descriptor(&self, tag: u8) -> Option<&[u8]> {
+    pub(crate) fn descriptor(&self, tag: u8) -> Option<&[u8]> {
         self.descriptors
             .iter()
             .find(|(known, _)| *known == tag)
@@ -37,13 +37,13 @@ impl MappedStream {
 
 /// Puts the sections of one PID together.
 #[derive(Debug, Default)]
-pub(super) struct SectionReader {
+pub(crate) struct SectionReader {
     section: Vec<u8>,
 }
 
 impl SectionReader {
     /// Reads the payload of a packet; whole sections with a right checksum go to `on_section`, without the checksum.
-    pub(super) fn feed(&mut self, payload: &[u8], starts: bool, mut on_section: impl FnMut(&[u8])) {
+    pub(crate) fn feed(&mut self, payload: &[u8], starts: bool, mut on_section: impl FnMut(&[u8])) {
         if !starts {
             if !self.section.is_empty() {
                 self.append(payload, &mut on_section);
@@ -94,7 +94,7 @@ impl SectionReader {
 }
 
 /// PIDs of the programme maps that a PAT section names, in its order.
-pub(super) fn program_map_pids(section: &[u8]) -> Option<Vec<u16>> {
+pub(crate) fn program_map_pids(section: &[u8]) -> Option<Vec<u16>> {
     let mut entries = table_content(section, PAT_TABLE_ID)?;
     let mut pids = Vec::new();
     while let (Ok(program), Ok(pid)) = (entries.try_get_u16(), entries.try_get_u16()) {
@@ -107,7 +107,7 @@ pub(super) fn program_map_pids(section: &[u8]) -> Option<Vec<u16>> {
 }
 
 /// The streams that a PMT section names, in its order.
-pub(super) fn mapped_streams(section: &[u8]) -> Option<Vec<MappedStream>> {
+pub(crate) fn mapped_streams(section: &[u8]) -> Option<Vec<MappedStream>> {
     let mut content = table_content(section, PMT_TABLE_ID)?;
     content.try_get_u16().ok()?;
     let program_info = usize::from(content.try_get_u16().ok()? & 0x0fff);
@@ -151,7 +151,7 @@ fn checked(section: &[u8]) -> Option<&[u8]> {
 }
 
 /// CRC-32 of annex A: not reflected, no final inversion. Tables are a few dozen bytes: bit by bit is fast enough.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     const POLYNOMIAL: u32 = 0x04c1_1db7;
     bytes.iter().fold(u32::MAX, |crc, &byte| {
         (0..8).fold(crc ^ (u32::from(byte) << 24), |crc, _| {

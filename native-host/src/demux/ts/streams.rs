@@ -3,20 +3,22 @@
 use weir_core::protocol::TrackKind;
 
 use super::packets::Packet;
-use super::pes::{PesPart, PesReader};
+use super::pes::{self, PesPart, PesReader};
 use super::psi::MappedStream;
 use crate::demux::codec::{Codec, ElementaryStream, Timestamps, Unit};
 use crate::demux::timeline::{Epoch, SourceClock};
 use crate::demux::{DemuxError, Demuxed, StreamId};
 
 /// A stream that is nothing but scrambled for so many packets is no damaged one.
-const SCRAMBLED_PACKETS: u32 = 50;
+pub(crate) const SCRAMBLED_PACKETS: u32 = 50;
 
 /// What a stream of a programme map is to Weir.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Content {
+pub(crate) enum Content {
     Media(TrackKind, Codec),
-    /// Audio or video that is not read; its name.
+    /// Audio or video whose codec is not read; its name.
+    Foreign(TrackKind, &'static str),
+    /// Audio or video that is protected in a way that is not read; its name.
     Unsupported(&'static str),
     /// Timed metadata, cues, teletext and the like: left out.
     Other,
@@ -27,12 +29,13 @@ enum Content {
 pub(super) struct Streams {
     read: Vec<Stream>,
     /// Audio and video that is an error once it has data.
-    unsupported: Vec<(u16, &'static str)>,
+    unsupported: Vec<(u16, DemuxError)>,
     out: Vec<Demuxed>,
 }
 
+/// One of them.
 #[derive(Debug)]
-struct Stream {
+pub(crate) struct Stream {
     pid: u16,
     codec: Codec,
     id: StreamId,
@@ -82,7 +85,14 @@ impl Streams {
                         None => Stream::new(mapped.pid, codec, id),
                     });
                 }
-                Content::Unsupported(name) => self.unsupported.push((mapped.pid, name)),
+                Content::Foreign(_, name) => {
+                    self.unsupported
+                        .push((mapped.pid, DemuxError::ForeignCodec(name.to_owned())));
+                }
+                Content::Unsupported(name) => {
+                    self.unsupported
+                        .push((mapped.pid, DemuxError::Unsupported(name.to_owned())));
+                }
                 Content::Other => {}
             }
         }
@@ -95,7 +105,7 @@ impl Streams {
     pub(super) fn packet(&mut self, packet: &Packet<'_>, epoch: &mut Epoch) -> Result<(), DemuxError> {
         let Some(stream) = self.read.iter_mut().find(|stream| stream.pid == packet.pid) else {
             return match self.unsupported.iter().find(|(pid, _)| *pid == packet.pid) {
-                Some((_, name)) => Err(DemuxError::Unsupported((*name).to_owned())),
+                Some((_, error)) => Err(error.clone()),
                 None => Ok(()),
             };
         };
@@ -109,6 +119,9 @@ impl Streams {
             };
         }
         stream.scrambled = 0;
+        if packet.starts && stream.codec == Codec::Aac && is_latm(packet.payload) {
+            return Err(DemuxError::ForeignCodec("AAC-LATM audio".to_owned()));
+        }
         stream.packet(packet, epoch, &mut self.out);
         Ok(())
     }
@@ -116,7 +129,7 @@ impl Streams {
     /// Takes the samples that are complete.
     pub(super) fn drain(&mut self) -> Vec<Demuxed> {
         for stream in &mut self.read {
-            stream.hand_out(&mut self.out, |units, out| units.drain(out));
+            stream.drain(&mut self.out);
         }
         std::mem::take(&mut self.out)
     }
@@ -133,12 +146,12 @@ impl Streams {
     pub(super) fn ends(&self) -> impl Iterator<Item = (StreamId, i64)> {
         self.read
             .iter()
-            .filter_map(|stream| Some((stream.id, stream.units.end()?)))
+            .filter_map(|stream| Some((stream.id, stream.end()?)))
     }
 }
 
 impl Stream {
-    fn new(pid: u16, codec: Codec, id: StreamId) -> Self {
+    pub(crate) fn new(pid: u16, codec: Codec, id: StreamId) -> Self {
         Self {
             pid,
             codec,
@@ -149,9 +162,10 @@ impl Stream {
         }
     }
 
-    fn packet(&mut self, packet: &Packet<'_>, epoch: &mut Epoch, out: &mut Vec<Demuxed>) {
+    /// Reads a packet of its PID.
+    pub(crate) fn packet(&mut self, packet: &Packet<'_>, epoch: &mut Epoch, out: &mut Vec<Demuxed>) {
         if packet.starts {
-            self.hand_out(out, |units, out| units.drain(out));
+            self.drain(out);
         }
         let units = &mut self.units;
         self.pes
@@ -167,7 +181,18 @@ impl Stream {
             });
     }
 
-    fn flush(&mut self, out: &mut Vec<Demuxed>) {
+    /// Takes the units that are complete.
+    pub(crate) fn drain(&mut self, out: &mut Vec<Demuxed>) {
+        self.hand_out(out, |units, out| units.drain(out));
+    }
+
+    /// When its next unit is expected, in output time.
+    pub(crate) fn end(&self) -> Option<i64> {
+        self.units.end()
+    }
+
+    /// Takes all units: nothing goes on.
+    pub(crate) fn flush(&mut self, out: &mut Vec<Demuxed>) {
         self.hand_out(out, |units, out| units.flush(out));
         self.pes = PesReader::default();
     }
@@ -183,34 +208,46 @@ impl Stream {
     }
 }
 
+/// Whether a PES packet of AAC holds LATM frames behind LOAS headers (ISO/IEC 14496-3, 1.7.2): some programme maps say
+/// that they are ADTS frames.
+fn is_latm(pes: &[u8]) -> bool {
+    matches!(pes::peek_payload(pes), Some([0x56, second, ..]) if second & 0xe0 == 0xe0)
+}
+
 /// What a stream carries, by its `stream_type` (ISO/IEC 13818-1, table 2-34; ATSC A/53; "MPEG-2 Stream Encryption
 /// Format for HLS") and, where that is private, by its descriptors (ETSI EN 300 468).
-fn content(stream: &MappedStream) -> Content {
-    use Content::{Media, Other, Unsupported};
+pub(crate) fn content(stream: &MappedStream) -> Content {
+    use Content::{Foreign, Media, Other, Unsupported};
     const AC3_DESCRIPTOR: u8 = 0x6a;
     const ENHANCED_AC3_DESCRIPTOR: u8 = 0x7a;
     const DTS_DESCRIPTOR: u8 = 0x7b;
+    const EXTENSION_DESCRIPTOR: u8 = 0x7f;
     let has = |tag| stream.descriptor(tag).is_some();
     match (stream.stream_type, stream.registration()) {
         (0x1b, _) => Media(TrackKind::Video, Codec::H264),
         (0x0f, _) => Media(TrackKind::Audio, Codec::Aac),
-        (0x01 | 0x02, _) => Unsupported("MPEG-2 video"),
-        (0x10, _) => Unsupported("MPEG-4 part 2 video"),
+        (0x01, _) => Foreign(TrackKind::Video, "MPEG-1 video"),
+        (0x02, _) => Foreign(TrackKind::Video, "MPEG-2 video"),
+        (0x10, _) => Foreign(TrackKind::Video, "MPEG-4 part 2 video"),
         (0x24, _) | (0x06, Some(b"HEVC")) => Media(TrackKind::Video, Codec::Hevc),
-        (0x33, _) => Unsupported("VVC video"),
-        (0xea, _) => Unsupported("VC-1 video"),
-        (0x42 | 0xd2, _) => Unsupported("AVS video"),
+        (0x33, _) => Foreign(TrackKind::Video, "VVC video"),
+        (0xea, _) => Foreign(TrackKind::Video, "VC-1 video"),
+        (0x42 | 0xd2, _) => Foreign(TrackKind::Video, "AVS video"),
         (0x03 | 0x04, _) => Media(TrackKind::Audio, Codec::MpegAudio),
-        (0x11, _) => Unsupported("AAC-LATM audio"),
+        (0x11, _) => Foreign(TrackKind::Audio, "AAC-LATM audio"),
         (0x81, _) | (0x06, Some(b"AC-3")) => Media(TrackKind::Audio, Codec::Ac3),
         (0x87, _) | (0x06, Some(b"EAC3")) => Media(TrackKind::Audio, Codec::Eac3),
-        (0x82 | 0x85 | 0x8a, _) => Unsupported("DTS audio"),
-        (0x06, Some(b"Opus")) => Unsupported("Opus in a transport stream"),
-        (0x06, Some(b"AV01")) => Unsupported("AV1 in a transport stream"),
+        (0x82 | 0x85 | 0x8a, _) => Foreign(TrackKind::Audio, "DTS audio"),
+        (0x06, Some(b"Opus")) => Foreign(TrackKind::Audio, "Opus in a transport stream"),
+        (0x06, Some(b"AV01")) => Foreign(TrackKind::Video, "AV1 in a transport stream"),
+        // `descriptor_tag_extension` 0x15 (EN 300 468, 6.2.16).
+        (0x06, _) if matches!(stream.descriptor(EXTENSION_DESCRIPTOR), Some([0x15, ..])) => {
+            Foreign(TrackKind::Audio, "AC-4 audio")
+        }
         (0x06, _) if has(AC3_DESCRIPTOR) => Media(TrackKind::Audio, Codec::Ac3),
         (0x06, _) if has(ENHANCED_AC3_DESCRIPTOR) => Media(TrackKind::Audio, Codec::Eac3),
-        (0x06, _) if has(DTS_DESCRIPTOR) => Unsupported("DTS audio"),
-        (0x2d | 0x2e, _) => Unsupported("MPEG-H audio"),
+        (0x06, _) if has(DTS_DESCRIPTOR) => Foreign(TrackKind::Audio, "DTS audio"),
+        (0x2d | 0x2e, _) => Foreign(TrackKind::Audio, "MPEG-H audio"),
         (0xdb, _) => Unsupported("SAMPLE-AES encrypted H.264"),
         (0xcf | 0xd3, _) => Unsupported("SAMPLE-AES encrypted AAC"),
         (0xc1 | 0xc2, _) => Unsupported("SAMPLE-AES encrypted AC-3"),

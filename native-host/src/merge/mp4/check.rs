@@ -2,11 +2,15 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 
 use bytes::Buf;
+use weir_core::protocol::TrackKind;
 
 use crate::demux::bmff::{self, FourCc, find, find_path, full_box};
+use crate::demux::seconds;
 use crate::merge::MergeError;
+use crate::merge::external::Contents;
 
 /// Checks that the file is a chain of whole boxes and that its tables account for every sample and every byte of them,
 /// all within the `mdat`.
@@ -38,6 +42,39 @@ pub(super) fn check(file: &File, length: u64, samples: u64, sample_bytes: u64) -
             "its tables list {listed} samples of {bytes} bytes instead of {samples} of {sample_bytes}"
         )))
     }
+}
+
+/// What is in a file that another program wrote; None when it cannot be read.
+pub(in crate::merge) fn contents(path: &Path) -> Option<Contents> {
+    let file = File::open(path).ok()?;
+    let top = top_level_boxes(&file, file.metadata().ok()?.len()).ok()?;
+    let place = top.iter().find(|found| found.kind == *b"moov")?;
+    let moov = read_at(&file, place.offset, place.size).ok()?;
+    let moov = find(&moov, b"moov")?;
+    let (version, _, mut header) = full_box(find(moov, b"mvhd")?)?;
+    header.split_off(..if version == 1 { 16 } else { 8 })?;
+    let timescale = header.try_get_u32().ok()?;
+    let duration = match version {
+        1 => header.try_get_i64().ok()?,
+        _ => i64::from(header.try_get_u32().ok()?),
+    };
+    let mut contents = Contents {
+        seconds: seconds(duration, timescale),
+        ..Contents::default()
+    };
+    for trak in bmff::boxes(moov).filter(|found| found.kind == *b"trak") {
+        let (_, _, handler) = full_box(find_path(trak.content, &[b"mdia", b"hdlr"])?)?;
+        let kind = match handler.get(4..8)? {
+            b"vide" => TrackKind::Video,
+            b"soun" => TrackKind::Audio,
+            _ => continue,
+        };
+        let (_, _, sizes) = full_box(find_path(trak.content, &[b"mdia", b"minf", b"stbl", b"stsz"])?)?;
+        if sizes.get(4..)?.try_get_u32().ok()? > 0 {
+            contents.kinds.push(kind);
+        }
+    }
+    Some(contents)
 }
 
 #[derive(Debug, Default)]

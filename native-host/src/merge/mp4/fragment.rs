@@ -2,8 +2,8 @@
 
 use bytes::BufMut;
 
-use super::tables::Entry;
 use crate::demux::bmff::{write_box, write_full_box};
+use crate::merge::track::Entry;
 
 /// Samples of one track, as a fragment describes them.
 #[derive(Debug)]

@@ -3,11 +3,11 @@
 use bytes::BufMut;
 use weir_core::protocol::TrackKind;
 
-use super::language;
 use super::tables::SampleTables;
-use super::track::Track;
-use crate::demux::bmff::{write_box, write_full_box};
+use crate::demux::bmff::{FourCc, write_box, write_full_box};
 use crate::demux::{CLOCK_HZ, seconds};
+use crate::merge::track::Track;
+use crate::merge::{About, language};
 
 /// Ticks a second of the movie: the transport stream's, so that its times are exact.
 const MOVIE_TIMESCALE: u32 = CLOCK_HZ;
@@ -16,12 +16,12 @@ const MOVIE_TIMESCALE: u32 = CLOCK_HZ;
 const ONE: u32 = 0x0001_0000;
 
 /// Which of the two it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stage<'a> {
     /// Fragments follow.
     Growing,
-    /// The tables have all samples.
-    Finished,
+    /// These tables, one a track, have all samples.
+    Finished(&'a [SampleTables]),
 }
 
 /// An entry of an edit list (8.6.6).
@@ -34,11 +34,11 @@ struct Edit {
 }
 
 /// The box; a track's id is its place in the list, from 1. Tracks without a sample are left out.
-pub(super) fn moov(tracks: &[Track], stage: Stage) -> Vec<u8> {
+pub(super) fn moov(tracks: &[Track], about: &About, stage: Stage<'_>) -> Vec<u8> {
     let edits = edit_lists(tracks);
     let duration = |edits: &[Edit]| match stage {
         Stage::Growing => 0,
-        Stage::Finished => edits.iter().map(|edit| edit.duration).sum::<u64>(),
+        Stage::Finished(_) => edits.iter().map(|edit| edit.duration).sum::<u64>(),
     };
     let present = || {
         (1u32..)
@@ -56,13 +56,17 @@ pub(super) fn moov(tracks: &[Track], stage: Stage) -> Vec<u8> {
             enabled_kinds.push(track.stream.kind);
             write_box(out, *b"trak", |out| {
                 write_track_header(out, id, track, duration(edits), first_of_kind);
-                if stage == Stage::Finished {
+                let tables = match stage {
+                    Stage::Growing => None,
+                    Stage::Finished(tables) => tables.get(index(id)),
+                };
+                if tables.is_some() {
                     write_edits(out, edits);
                 }
-                write_media(out, track, stage);
+                write_media(out, track, tables);
             });
         }
-        if stage == Stage::Growing {
+        if matches!(stage, Stage::Growing) {
             write_box(out, *b"mvex", |out| {
                 for ((id, _), _) in present() {
                     write_full_box(out, *b"trex", 0, 0, |out| {
@@ -73,8 +77,47 @@ pub(super) fn moov(tracks: &[Track], stage: Stage) -> Vec<u8> {
                 }
             });
         }
+        out.extend_from_slice(&user_data(about));
     });
     out
+}
+
+/// The `udta` box, with what the file tells of itself the way that players look for it (iTunes' `ilst`); nothing where
+/// there is nothing to tell.
+pub(super) fn user_data(about: &About) -> Vec<u8> {
+    const TITLE: FourCc = *b"\xa9nam";
+    const COMMENT: FourCc = *b"\xa9cmt";
+    const UTF_8: u32 = 1;
+    let mut out = Vec::new();
+    let mut items = Vec::new();
+    for (kind, value) in [(TITLE, &about.title), (COMMENT, &about.source)] {
+        if let Some(value) = value {
+            write_box(&mut items, kind, |out| {
+                write_box(out, *b"data", |out| {
+                    out.put_u32(UTF_8);
+                    out.put_u32(0);
+                    out.put_slice(value.as_bytes());
+                });
+            });
+        }
+    }
+    if !items.is_empty() {
+        write_box(&mut out, *b"udta", |out| {
+            write_full_box(out, *b"meta", 0, 0, |out| {
+                write_full_box(out, *b"hdlr", 0, 0, |out| {
+                    out.put_slice(b"\0\0\0\0mdirappl");
+                    out.put_bytes(0, 9);
+                });
+                write_box(out, *b"ilst", |out| out.put_slice(&items));
+            });
+        });
+    }
+    out
+}
+
+/// The place in the list of the track with this id.
+fn index(id: u32) -> usize {
+    usize::try_from(id).map_or(usize::MAX, |id| id.wrapping_sub(1))
 }
 
 /// How long the longest track is presented, in seconds.
@@ -192,7 +235,8 @@ fn write_edits(out: &mut Vec<u8>, edits: &[Edit]) {
     });
 }
 
-fn write_media(out: &mut Vec<u8>, track: &Track, stage: Stage) {
+/// `tables` is None while fragments describe the samples.
+fn write_media(out: &mut Vec<u8>, track: &Track, tables: Option<&SampleTables>) {
     let (handler, media_header): (_, fn(&mut Vec<u8>)) = match track.stream.kind {
         TrackKind::Video => (b"vide", |out| {
             write_full_box(out, *b"vmhd", 0, 1, |out| out.put_bytes(0, 8));
@@ -207,11 +251,7 @@ fn write_media(out: &mut Vec<u8>, track: &Track, stage: Stage) {
             out.put_u64(0);
             out.put_u64(0);
             out.put_u32(track.timescale);
-            out.put_u64(if stage == Stage::Finished {
-                track.tables.duration()
-            } else {
-                0
-            });
+            out.put_u64(tables.map_or(0, SampleTables::duration));
             out.put_u16(language::packed(track.language.as_deref()));
             out.put_u16(0);
         });
@@ -244,12 +284,12 @@ fn write_media(out: &mut Vec<u8>, track: &Track, stage: Stage) {
                     write_full_box(out, *b"url ", 0, 1, |_| {});
                 });
             });
-            write_sample_table(out, track, stage);
+            write_sample_table(out, track, tables);
         });
     });
 }
 
-fn write_sample_table(out: &mut Vec<u8>, track: &Track, stage: Stage) {
+fn write_sample_table(out: &mut Vec<u8>, track: &Track, tables: Option<&SampleTables>) {
     let write_stsd = |out: &mut Vec<u8>| {
         write_full_box(out, *b"stsd", 0, 0, |out| {
             out.put_u32(u32::try_from(track.entries.len()).unwrap_or(0));
@@ -258,8 +298,8 @@ fn write_sample_table(out: &mut Vec<u8>, track: &Track, stage: Stage) {
             }
         });
     };
-    match stage {
-        Stage::Growing => SampleTables::default().write(out, write_stsd),
-        Stage::Finished => track.tables.write(out, write_stsd),
+    match tables {
+        Some(tables) => tables.write(out, write_stsd),
+        None => SampleTables::default().write(out, write_stsd),
     }
 }

@@ -4,16 +4,7 @@
 use bytes::BufMut;
 
 use crate::demux::bmff::{write_box, write_full_box};
-
-/// What the tables need to know of a sample.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
-    pub(super) size: u32,
-    pub(super) duration: u32,
-    /// Presentation time minus decoding time.
-    pub(super) composition_offset: i32,
-    pub(super) sync: bool,
-}
+use crate::merge::track::Entry;
 
 /// The tables of a track.
 #[derive(Debug, Default)]
@@ -79,11 +70,6 @@ impl SampleTables {
             self.chunk_runs
                 .push((number(self.chunk_offsets.len()), count, description));
         }
-    }
-
-    /// How many samples there are.
-    pub(super) fn samples(&self) -> u64 {
-        self.sizes.len() as u64
     }
 
     /// Sum of the durations, in ticks.

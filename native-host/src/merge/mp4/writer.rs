@@ -15,15 +15,12 @@ use bytes::{BufMut, Bytes};
 
 use super::fragment::{self, TrackFragment};
 use super::moov::{self, Stage};
-use super::track::{Run, Track, Until};
+use super::tables::SampleTables;
 use crate::demux::bmff::write_box;
 use crate::demux::{CLOCK_HZ, rescale};
-
-/// Fragments last this long, in timeline ticks: what a crash costs, and how finely tracks interleave.
-const FRAGMENT_TICKS: i64 = CLOCK_HZ as i64;
-
-/// Samples are held back for at most this many bytes while a track is waited for.
-const MAX_PENDING_BYTES: usize = 16 << 20;
+use crate::merge::About;
+use crate::merge::interleave::{self, Expectation};
+use crate::merge::track::{Run, Track, Until};
 
 /// An `mdat` header with a 64-bit size.
 const LARGE_MDAT_HEADER_BYTES: usize = 16;
@@ -48,15 +45,9 @@ pub(super) struct Writer {
     stale: bool,
     /// How many sample descriptions of each track the growing file's `moov` has: fragments can name these only.
     declared: Vec<usize>,
-}
-
-/// What is known of the samples to come of one input.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Expectation {
-    /// How long it lasts.
-    pub(super) seconds: Option<f64>,
-    /// All of it has come.
-    pub(super) ended: bool,
+    /// Of what is written; one a track.
+    tables: Vec<SampleTables>,
+    pub(super) about: About,
 }
 
 /// Where things are, from the first fragment on.
@@ -85,6 +76,8 @@ impl Writer {
             layout: None,
             stale: false,
             declared: Vec::new(),
+            tables: Vec::new(),
+            about: About::default(),
         })
     }
 
@@ -93,9 +86,14 @@ impl Writer {
         self.stale = true;
     }
 
+    /// Whether anything is in the file.
+    pub(super) fn has_begun(&self) -> bool {
+        self.layout.is_some()
+    }
+
     /// Writes the fragments that are due.
     pub(super) fn advance(&mut self, tracks: &mut [Track], inputs: &[Expectation]) -> io::Result<()> {
-        while let Some(boundary) = due(tracks, inputs) {
+        while let Some(boundary) = interleave::due(tracks, inputs) {
             if !self.write_fragment(tracks, Until::Time(boundary), inputs)? {
                 break;
             }
@@ -153,9 +151,10 @@ impl Writer {
         self.out.write_all(&mdat_bytes.to_be_bytes())?;
         self.out.write_all(b"mdat")?;
         let mut offset = self.end + (moof.len() + fragment::MDAT_HEADER_BYTES) as u64;
+        self.tables.resize_with(tracks.len(), SampleTables::default);
         for (index, run) in runs {
-            if let Some(track) = tracks.get_mut(index) {
-                track.tables.add_chunk(offset, run.description, run.entries);
+            if let Some(tables) = self.tables.get_mut(index) {
+                tables.add_chunk(offset, run.description, run.entries);
             }
             for data in run.data {
                 self.out.write_all(&data)?;
@@ -176,12 +175,14 @@ impl Writer {
             out.put_u32(0x200);
             out.put_slice(b"isomiso6mp41");
         });
-        let reserved = reserved_bytes(tracks, inputs).max(2 * moov::moov(tracks, Stage::Growing).len());
+        let growing = moov::moov(tracks, &self.about, Stage::Growing).len();
+        let user_data = moov::user_data(&self.about).len();
+        let reserved = (reserved_bytes(tracks, inputs) + user_data).max(2 * growing);
         let moov = ftyp.len() as u64;
         let layout = Layout {
             moov,
             fragments: moov + reserved as u64,
-            time: first_time(tracks),
+            time: interleave::first_time(tracks),
         };
         self.layout = Some(layout);
         self.out.write_all(&ftyp)?;
@@ -193,7 +194,7 @@ impl Writer {
     /// Writes the index of the growing file, and `free` up to the first fragment. When the room is too small for a
     /// late track, the growing file goes on without it; the finished one has it.
     fn write_growing_moov(&mut self, tracks: &[Track], layout: Layout) -> io::Result<()> {
-        let mut out = moov::moov(tracks, Stage::Growing);
+        let mut out = moov::moov(tracks, &self.about, Stage::Growing);
         if fill_with_free(&mut out, layout.room()) {
             self.write_at(layout.moov, &out)?;
             self.declared = tracks
@@ -218,7 +219,7 @@ impl Writer {
         let Some(layout) = self.layout else {
             return Ok((self.out.into_inner()?, 0));
         };
-        let mut head = moov::moov(tracks, Stage::Finished);
+        let mut head = moov::moov(tracks, &self.about, Stage::Finished(&self.tables));
         let mut length = self.end;
         if !fill_with_free(&mut head, layout.room() - LARGE_MDAT_HEADER_BYTES) {
             self.write_at(self.end, &head)?;
@@ -260,27 +261,6 @@ fn fill_with_free(out: &mut Vec<u8>, length: usize) -> bool {
     }
 }
 
-/// The timeline time up to which a fragment is due now.
-fn due(tracks: &[Track], inputs: &[Expectation]) -> Option<i64> {
-    let queued = || tracks.iter().filter_map(Track::queued);
-    let begin = queued().map(|(first, _)| first).min()?;
-    let latest = queued().map(|(_, last)| last).max()?;
-    let pending: usize = tracks.iter().map(Track::pending_bytes).sum();
-    if pending >= MAX_PENDING_BYTES {
-        return Some(latest.saturating_add(1));
-    }
-    // All that go on must have come past the boundary, so that what belongs together lies together.
-    let mut reached = latest;
-    for (index, _) in inputs.iter().enumerate().filter(|(_, input)| !input.ended) {
-        let of_input = tracks
-            .iter()
-            .filter(|track| track.input == index && track.has_samples());
-        reached = reached.min(of_input.map(Track::reached).min()?);
-    }
-    let boundary = begin.saturating_add(FRAGMENT_TICKS);
-    (reached >= boundary).then_some(boundary)
-}
-
 /// Room for the index: tables of all samples that are expected, and for what does not grow with them.
 fn reserved_bytes(tracks: &[Track], inputs: &[Expectation]) -> usize {
     const FIXED_BYTES: usize = 512;
@@ -300,13 +280,4 @@ fn reserved_bytes(tracks: &[Track], inputs: &[Expectation]) -> usize {
     (FIXED_BYTES + TRACK_BYTES * tracks.len() + LARGE_MDAT_HEADER_BYTES)
         .saturating_add(tables)
         .min(MAX_RESERVED_BYTES)
-}
-
-/// The earliest decode time of all tracks, on the timeline.
-fn first_time(tracks: &[Track]) -> i64 {
-    let present = tracks.iter().filter(|track| track.has_samples());
-    present
-        .map(|track| track.to_timeline(track.first_dts()))
-        .min()
-        .unwrap_or(0)
 }

@@ -128,13 +128,11 @@ fn discontinuity_goes_on_without_a_hole() {
 }
 
 #[test]
-fn codecs_that_are_not_merged_are_named() {
-    let Some(corpus) = corpus("codecs_that_are_not_merged_are_named") else {
+fn protections_that_are_not_merged_are_named() {
+    let Some(corpus) = corpus("protections_that_are_not_merged_are_named") else {
         return;
     };
     for (path, name) in [
-        ("media/ts/sample_with_junk", "MPEG-2 video"),
-        ("media/ts/sample_latm.ts", "AAC-LATM audio"),
         ("iori/ac3/segment-0.ts", "SAMPLE-AES encrypted H.264"),
         ("mp4ff/testdata/cbcs.mp4", "encrypted (cbcs) fragmented MP4"),
     ] {

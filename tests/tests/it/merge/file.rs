@@ -247,30 +247,6 @@ fn merge_600_megabytes() {
 }
 
 #[test]
-fn transport_stream_output_is_the_segments_without_disguise() {
-    let folder = folder();
-    let path = folder.path().join("out.ts");
-    let packets = [&[0x47][..], &[0xff; 187]].concat().repeat(4);
-    let mut merger = Merger::create(&path, Container::Ts, &[TrackHint::default()]).unwrap();
-    for head in [&b""[..], b"\x89PNG\r\n\x1a\n"] {
-        let data = [head, &packets].concat().into();
-        merger
-            .push(SegmentInput {
-                duration_seconds: Some(2.0),
-                data,
-                ..SegmentInput::default()
-            })
-            .unwrap();
-    }
-    let outcome = merger.finish().unwrap();
-    assert_eq!(fs::read(&path).unwrap(), packets.repeat(2));
-    assert_eq!(
-        (outcome.bytes, outcome.duration_seconds),
-        (packets.len() as u64 * 2, 4.0)
-    );
-}
-
-#[test]
 fn segments_output_plays_like_the_source() {
     if media::skip_without_ffmpeg("segments_output_plays_like_the_source") {
         return;

@@ -3,15 +3,15 @@
 use super::*;
 
 /// Encodes a test picture and tone with B-frames and a key frame every two seconds, as an HLS playlist `index.m3u8`.
-struct Encode {
-    size: &'static str,
-    rate: &'static str,
-    sample_rate: &'static str,
-    seconds: &'static str,
-    more: &'static [&'static str],
+pub(super) struct Encode {
+    pub(super) size: &'static str,
+    pub(super) rate: &'static str,
+    pub(super) sample_rate: &'static str,
+    pub(super) seconds: &'static str,
+    pub(super) more: &'static [&'static str],
 }
 
-const PLAIN: Encode = Encode {
+pub(super) const PLAIN: Encode = Encode {
     size: "320x180",
     rate: "25",
     sample_rate: "44100",
@@ -20,7 +20,7 @@ const PLAIN: Encode = Encode {
 };
 
 impl Encode {
-    fn options(&self) -> Vec<String> {
+    pub(super) fn options(&self) -> Vec<String> {
         let video = format!("testsrc2=size={}:rate={}", self.size, self.rate);
         let audio = format!("sine=frequency=440:sample_rate={}", self.sample_rate);
         let mut options = vec![
@@ -54,7 +54,7 @@ impl Encode {
     }
 
     /// The playlist, in a folder of its own.
-    fn make(&self, folder: &Path) -> Playlist {
+    pub(super) fn make(&self, folder: &Path) -> Playlist {
         fs::create_dir_all(folder).unwrap();
         let output = folder.join("index.m3u8");
         let mut options = self.options();
@@ -334,7 +334,7 @@ fn id3_timestamp(timestamp: i64) -> Vec<u8> {
 }
 
 /// Two encodes of different size behind each other, as an advertisement is spliced in.
-fn splice(folder: &Path, more: &'static [&'static str]) -> Playlist {
+pub(super) fn splice(folder: &Path, more: &'static [&'static str]) -> Playlist {
     let mut spliced = Encode { more, ..PLAIN }.make(&folder.join("one"));
     let two = Encode {
         size: "426x240",

@@ -9,8 +9,11 @@
 
 mod corpus;
 mod damage;
+mod external;
 mod file;
 mod generated;
+mod mkv;
+mod ts;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -93,8 +96,13 @@ impl Playlist {
 
 /// Merges playlists into an MP4, their segments in turn.
 fn merge(playlists: &[Playlist], output: &Path) -> Merged {
+    merge_as(Container::Mp4, playlists, output)
+}
+
+/// Merges playlists, their segments in turn.
+fn merge_as(container: Container, playlists: &[Playlist], output: &Path) -> Merged {
     let hints: Vec<TrackHint> = playlists.iter().map(Playlist::hint).collect();
-    let mut merger = Merger::create(output, Container::Mp4, &hints).unwrap();
+    let mut merger = Merger::create(output, container, &hints).unwrap();
     for segment in in_turn(playlists) {
         merger.push(segment).unwrap();
     }

@@ -1,13 +1,12 @@
-//! One output track: what is known of it, its samples that are not written yet, its tables.
+//! One output track: what is known of it, and its samples that are not written yet.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 use weir_core::protocol::TrackSummary;
 
-use super::tables::{Entry, SampleTables};
+use super::TrackHint;
 use crate::demux::{CLOCK_HZ, Format, Sample, StreamId, rescale, seconds};
-use crate::merge::TrackHint;
 
 /// A track of the output.
 #[derive(Debug)]
@@ -21,8 +20,11 @@ pub(super) struct Track {
     pub(super) display: (u32, u32),
     /// Sample entries, in the order of their description indices.
     pub(super) entries: Vec<Bytes>,
-    pub(super) tables: SampleTables,
     codec: String,
+    /// Samples that have come.
+    samples: u64,
+    /// No further sample comes.
+    ended: bool,
     /// Of the samples that come in now.
     description: u32,
     source_timescale: u32,
@@ -33,6 +35,16 @@ pub(super) struct Track {
     first_dts: Option<i64>,
     earliest_pts: i64,
     end_pts: i64,
+}
+
+/// What a container needs to know of a sample.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) size: u32,
+    pub(super) duration: u32,
+    /// Presentation time minus decoding time.
+    pub(super) composition_offset: i32,
+    pub(super) sync: bool,
 }
 
 /// A sample that is not written yet; times in the track's ticks.
@@ -75,8 +87,9 @@ impl Track {
             name: hint.name.clone(),
             display: format.display,
             entries: Vec::new(),
-            tables: SampleTables::default(),
             codec: format.codec.clone(),
+            samples: 0,
+            ended: false,
             description: 0,
             source_timescale: format.timescale.max(1),
             presentation_start: format.presentation_start,
@@ -118,6 +131,7 @@ impl Track {
         let offset = pts
             .saturating_sub(dts)
             .clamp(i64::from(i32::MIN), i64::from(i32::MAX));
+        self.samples += 1;
         self.pending_bytes += sample.data.len();
         self.queue.push_back(Pending {
             dts,
@@ -127,6 +141,16 @@ impl Track {
             description: self.description,
             data: sample.data,
         });
+    }
+
+    /// No further sample comes: the stream goes on in another track.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Whether samples may still come.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.ended
     }
 
     /// Takes the samples to write out of the queue, as runs of the same description.
@@ -162,7 +186,7 @@ impl Track {
         let first = self.queue.front()?;
         let following = self.queue.get(1).map(|next| next.dts);
         if let Until::Time(time) = until
-            && (following.is_none() || self.to_timeline(first.dts) >= time)
+            && (following.is_none() && !self.ended || self.to_timeline(first.dts) >= time)
         {
             return None;
         }
@@ -209,6 +233,11 @@ impl Track {
         self.first_dts.unwrap_or(0)
     }
 
+    /// The earliest presentation time of all samples so far, in ticks, presented or not.
+    pub(super) fn earliest_presentation(&self) -> i64 {
+        if self.has_samples() { self.earliest_pts } else { 0 }
+    }
+
     /// When presentation begins and ends, in ticks.
     pub(super) fn presentation(&self) -> (i64, i64) {
         let start = self
@@ -233,7 +262,7 @@ impl Track {
         TrackSummary {
             kind: self.stream.kind,
             codec: self.codec.clone(),
-            samples: self.tables.samples(),
+            samples: self.samples,
             language: self.language.clone(),
         }
     }

@@ -1,0 +1,166 @@
+//! The plan's tracks as samples on one timeline: what every container begins with that is made of samples.
+
+use super::interleave::Expectation;
+use super::track::Track;
+use super::{MergeError, SegmentInput, TrackHint};
+use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, Timeline};
+
+/// Takes what comes out of the demuxers.
+pub(super) trait Sink {
+    /// `input` is the index of the plan's track.
+    fn take(
+        &mut self,
+        input: usize,
+        hint: &TrackHint,
+        batch: Vec<Demuxed>,
+        expectations: &[Expectation],
+    ) -> Result<(), MergeError>;
+}
+
+/// Demuxes the segments of the plan's tracks.
+#[derive(Debug)]
+pub(super) struct Inputs {
+    inputs: Vec<Input>,
+    timeline: Timeline,
+}
+
+/// One of the plan's tracks.
+#[derive(Debug)]
+struct Input {
+    demuxer: Demuxer,
+    hint: TrackHint,
+    segments: u64,
+    /// Of all segments that came, and of those left out.
+    seconds: f64,
+}
+
+/// Why demuxing a segment stops.
+enum Stop {
+    Demux(DemuxError),
+    Merge(MergeError),
+}
+
+impl From<DemuxError> for Stop {
+    fn from(error: DemuxError) -> Self {
+        Self::Demux(error)
+    }
+}
+
+impl Stop {
+    fn at(self, track: usize, segment: u64) -> MergeError {
+        match self {
+            Self::Demux(source) => MergeError::Segment {
+                track,
+                segment,
+                source,
+            },
+            Self::Merge(error) => error,
+        }
+    }
+}
+
+impl Inputs {
+    pub(super) fn new(hints: &[TrackHint]) -> Self {
+        let input = |(playlist, hint): (usize, &TrackHint)| Input {
+            demuxer: Demuxer::new(playlist),
+            hint: hint.clone(),
+            segments: 0,
+            seconds: 0.0,
+        };
+        Self {
+            inputs: hints.iter().enumerate().map(input).collect(),
+            timeline: Timeline::new(hints.len()),
+        }
+    }
+
+    /// Demuxes a segment into `sink`.
+    pub(super) fn push(&mut self, segment: &SegmentInput, sink: &mut impl Sink) -> Result<(), MergeError> {
+        let Self { inputs, timeline } = self;
+        let track = segment.track;
+        let expectations = {
+            let input = inputs.get_mut(track).ok_or(MergeError::NoSuchTrack(track))?;
+            input.segments += 1;
+            input.seconds +=
+                segment.duration_seconds.unwrap_or(0.0).max(0.0) + segment.missing_seconds.max(0.0);
+            inputs.iter().map(Input::expectation).collect::<Vec<_>>()
+        };
+        let input = inputs.get_mut(track).ok_or(MergeError::NoSuchTrack(track))?;
+        let edge = Edge {
+            discontinuity: segment.discontinuity,
+            missing: ticks(segment.missing_seconds),
+        };
+        let Input {
+            demuxer,
+            hint,
+            segments,
+            ..
+        } = input;
+        let mut hand_on = |batch| sink.take(track, hint, batch, &expectations).map_err(Stop::Merge);
+        demuxer
+            .push(&segment.data, segment.map.as_ref(), edge, timeline, &mut hand_on)
+            .map_err(|stop| stop.at(track, *segments))
+    }
+
+    /// Demuxes what is held back: there is no further segment. What is expected now is what has come.
+    pub(super) fn finish(&mut self, sink: &mut impl Sink) -> Result<Vec<Expectation>, MergeError> {
+        let expectations: Vec<_> = self.inputs.iter().map(Input::expectation).collect();
+        for (track, input) in self.inputs.iter_mut().enumerate() {
+            let Input {
+                demuxer,
+                hint,
+                segments,
+                ..
+            } = input;
+            let mut hand_on = |batch| sink.take(track, hint, batch, &expectations).map_err(Stop::Merge);
+            demuxer
+                .flush(&mut hand_on)
+                .map_err(|stop| stop.at(track, *segments))?;
+        }
+        Ok(expectations)
+    }
+
+    /// A sentence for each of the plan's tracks whose media is clearly longer or shorter than its playlist said.
+    pub(super) fn duration_warnings(&self, tracks: &[Track]) -> Vec<String> {
+        let warning = |(index, input): (usize, &Input)| input.duration_warning(index, tracks);
+        self.inputs.iter().enumerate().filter_map(warning).collect()
+    }
+}
+
+impl Input {
+    fn expectation(&self) -> Expectation {
+        /// Sums of the same durations may differ by rounding.
+        const ROUNDING_SECONDS: f64 = 0.001;
+        let seconds = self.hint.duration_seconds;
+        Expectation {
+            seconds,
+            ended: seconds.is_some_and(|seconds| self.seconds + ROUNDING_SECONDS >= seconds),
+        }
+    }
+
+    fn duration_warning(&self, index: usize, tracks: &[Track]) -> Option<String> {
+        const TOLERANCE_SECONDS: f64 = 1.0;
+        const TOLERANCE_RATIO: f64 = 0.02;
+        let of_input = tracks
+            .iter()
+            .filter(|track| track.input == index && track.has_samples());
+        let seconds = of_input.map(Track::seconds).fold(0.0, f64::max);
+        let difference = (seconds - self.seconds).abs();
+        let wrong = self.seconds > 0.0 && difference > TOLERANCE_SECONDS.max(self.seconds * TOLERANCE_RATIO);
+        wrong.then(|| {
+            format!(
+                "track {index} plays for {seconds:.1} s, its playlist says {:.1} s",
+                self.seconds
+            )
+        })
+    }
+}
+
+/// Seconds as timeline ticks.
+pub(super) fn ticks(seconds: f64) -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a cast of a float saturates, and NaN becomes 0"
+    )]
+    let ticks = (seconds.max(0.0) * f64::from(CLOCK_HZ)).round() as i64;
+    ticks
+}
