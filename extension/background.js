@@ -11,7 +11,15 @@ import { Engine } from './detect/engine.js';
 import { bounded, isStream, placeOf, signature, streams } from './detect/group.js';
 import * as frames from './native/frames.js';
 import { Host } from './native/host.js';
-import { frameOf, readEarlier, readReport, ReportQueue, sameOrigin, senderKind } from './observe/reports.js';
+import {
+  frameOf,
+  readEarlier,
+  readReport,
+  readSharedWorker,
+  ReportQueue,
+  sameOrigin,
+  senderKind,
+} from './observe/reports.js';
 import { NO_TAB, Requests } from './observe/requests.js';
 import { captureRequest } from './plan/capture.js';
 import { cookieHeader, cookiesFor, hostsOf } from './plan/cookies.js';
@@ -22,7 +30,7 @@ import { Failed, failureOf } from './report/failure.js';
 import * as jobs from './report/jobs.js';
 import { Views } from './report/views.js';
 import { Store } from './state/store.js';
-import { blankPlaylist, navigated, withPlaylist } from './state/tabs.js';
+import { blankPlaylist, navigated, withPlaylist, withSharedWorker } from './state/tabs.js';
 
 /** @import { Answer, Command, Header, Playlist, Report, SeenRequest, Stream, View } from './types' */
 
@@ -97,7 +105,7 @@ async function observe(seen) {
   const candidate = await engine.observe({ url, status, ...(contentType === null ? {} : { contentType }) });
   if (!candidate) return;
   await store.ready;
-  for (const tab of await tabsOf(seen)) {
+  for (const tab of tabsOf(seen)) {
     store.changeTab(tab, (state) => withPlaylist(state, sighting(seen)));
     // What the page read by script comes with the hook's report, and nothing is asked twice. A request with a body
     // cannot be made again.
@@ -106,10 +114,11 @@ async function observe(seen) {
 }
 
 /** The tabs that a request belongs to. @param {SeenRequest} seen */
-async function tabsOf({ tab, frame }) {
+function tabsOf({ tab, frame }) {
   if (tab !== NO_TAB) return [tab];
-  // A shared or service worker works for all pages of its site.
-  return frame === null ? [] : platform.tabsOf(new URL(frame).origin);
+  if (frame === null) return [];
+  const { origin } = new URL(frame);
+  return store.tabs.filter((one) => store.tab(one).sharedWorkers.some((worker) => worker.origin === origin));
 }
 
 /** @param {number} tab @param {string} url */
@@ -121,11 +130,23 @@ async function readUnread(tab, url) {
 /** A content script of a tab has something to say. @param {unknown} message @param {number} tab @param {string | null} frame */
 function hear(message, tab, frame) {
   for (const url of readEarlier(message)) void recall(tab, url, frame);
+  const since = readSharedWorker(message);
+  if (since !== null && frame !== null) void share(tab, new URL(frame).origin, since);
   const report = readReport(message, frame);
   if (!report) return;
   const queue = reports.get(tab) ?? new ReportQueue((one) => verify(tab, one));
   reports.set(tab, queue);
   queue.push(report);
+}
+
+/**
+ * A page has started a shared worker, which may have asked for something already.
+ * @param {number} tab @param {string} origin @param {number} since
+ */
+async function share(tab, origin, since) {
+  await store.ready;
+  store.changeTab(tab, (state) => withSharedWorker(state, origin, since));
+  for (const seen of requests.ofWorkers(origin)) void observe(seen);
 }
 
 /** A page asked for this before the extension was there. @param {number} tab @param {string} url @param {string | null} frame */
@@ -149,7 +170,7 @@ async function verify(tab, report) {
     await readMade(tab, text, frame, time);
     return;
   }
-  const seen = requests.find(tab, url);
+  const seen = await requests.find(tab, url);
   const known = store.tab(tab).playlists.find((one) => one.url === url);
   if (seen && sameOrigin(frame, seen.frame)) {
     store.changeTab(tab, (state) => withPlaylist(state, sighting(seen)));

@@ -157,14 +157,6 @@ export async function describeTab(tab) {
   }
 }
 
-/** The tabs that show a page of this origin. @param {string} origin */
-export async function tabsOf(origin) {
-  const tabs = await chrome.tabs.query({ url: ['http://*/*', 'https://*/*'] });
-  return tabs.flatMap(({ id, url }) =>
-    id !== undefined && url !== undefined && new URL(url).origin === origin ? [id] : [],
-  );
-}
-
 /** The tab that the popup was opened over. */
 export async function activeTab() {
   const [tab] = await chrome.tabs.query({ active: true, currentWindow: true });

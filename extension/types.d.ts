@@ -47,6 +47,8 @@ export interface TabState {
   /** When its page was committed, in milliseconds since 1970; requests before that belong to the last page. */
   committedAt: number;
   playlists: Playlist[];
+  /** The origins of the frames that use a shared worker, and since when. */
+  sharedWorkers: { origin: string; since: number }[];
 }
 
 /** One quality that can be chosen. */

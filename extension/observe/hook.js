@@ -14,7 +14,7 @@
   /**
    * Wraps what pages and workers read with. It stands alone: its own text goes into workers.
    * @param {(report: {url: string, status: number | null, contentType: string | null, text: string}) => void} send
-   * an empty `url` is a text that came from no address of its own
+   * an empty `url` is a text that came from no address of its own, an empty `text` the start of a shared worker
    * @param {() => string} line the name of the channel on which workers report
    */
   const watch = function watch(send, line) {
@@ -383,30 +383,40 @@
       return apply(createObjectURL, URL, [new Blob([preludeOf(), blob], { type: blobType(blob) })]);
     };
 
-    const worker = getOwnPropertyDescriptor(globalThis, 'Worker');
-    if (typeof worker?.value === 'function') {
-      const native = worker.value;
-      const proxy = new Proxy(native, {
-        construct(target, args, made) {
-          let address = null;
-          try {
-            address = withPrelude(args[0]);
-            if (address !== null) return construct(target, [address, args[1]], made);
-          } catch {
-            // A policy that knows the page's own blob and not ours.
-          } finally {
-            if (address !== null) apply(revokeObjectURL, URL, [address]);
-          }
-          return construct(target, args, made);
-        },
-      });
+    /**
+     * Puts a proxy in a constructor's place.
+     * @param {string} name @param {(native: Function, args: any[], made: Function) => object} wrapped
+     */
+    const wrapConstructor = (name, wrapped) => {
+      const descriptor = getOwnPropertyDescriptor(globalThis, name);
+      const native = descriptor?.value;
+      if (typeof native !== 'function') return;
+      const proxy = new Proxy(native, { construct: wrapped });
       apply(mapSet, natives, [proxy, native]);
-      defineProperty(globalThis, 'Worker', { ...worker, value: proxy });
-      defineProperty(native.prototype, 'constructor', {
-        ...getOwnPropertyDescriptor(native.prototype, 'constructor'),
-        value: proxy,
-      });
-    }
+      defineProperty(globalThis, name, { ...descriptor, value: proxy });
+      const back = getOwnPropertyDescriptor(native.prototype, 'constructor');
+      defineProperty(native.prototype, 'constructor', { ...back, value: proxy });
+    };
+
+    wrapConstructor('Worker', (native, args, made) => {
+      let address = null;
+      try {
+        address = withPrelude(args[0]);
+        if (address !== null) return construct(native, [address, args[1]], made);
+      } catch {
+        // A policy that knows the page's own blob and not ours.
+      } finally {
+        if (address !== null) apply(revokeObjectURL, URL, [address]);
+      }
+      return construct(native, args, made);
+    });
+
+    // It belongs to no tab, and its requests tell of none: this page uses it.
+    wrapConstructor('SharedWorker', (native, args, made) => {
+      const worker = construct(native, args, made);
+      quietly(() => send({ url: '', status: null, contentType: null, text: '' }))(undefined);
+      return worker;
+    });
 
     wrapMethod(Function.prototype, 'toString', (native, self, args) =>
       apply(native, apply(mapGet, natives, [self]) ?? self, args),

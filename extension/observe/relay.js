@@ -30,6 +30,10 @@
       if (typeof detail !== 'string') return;
       const { url, status, contentType, text } = JSON.parse(detail);
       const time = Date.now();
+      if (text === '') {
+        tell({ type: 'shared-worker', time });
+        return;
+      }
       // A page may read one playlist in several ways: from the network, then from a blob that it made of it.
       const print = `${text.length} ${text.slice(0, 400)} ${text.slice(-200)}`;
       if (time - (sent.get(url === '' ? print : url) ?? 0) < REPEAT_AFTER) return;

@@ -53,6 +53,15 @@ export function readEarlier(message) {
   return [...new Set(urls.flatMap((url) => cleanUrl(url) ?? []))].slice(0, MAX_EARLIER);
 }
 
+/**
+ * When a page started a shared worker, by the relay's word; null for any other message.
+ * @param {unknown} message
+ */
+export const readSharedWorker = (message) =>
+  isObject(message) && message.type === 'shared-worker' && typeof message.time === 'number'
+    ? message.time
+    : null;
+
 /** Most requests of a page that was there before this extension that are looked at. */
 const MAX_EARLIER = 32;
 

@@ -8,6 +8,9 @@ import { cleanUrl } from './reports.js';
 /** Requests under way that are remembered. */
 const MAX_OPEN = 2_000;
 
+/** How long the browser's word of a request is waited for, in milliseconds. */
+const WORD_GRACE = 1_500;
+
 /** The browser's name for "no tab": where shared and service workers ask from, and this extension too. */
 export const NO_TAB = -1;
 
@@ -19,6 +22,9 @@ export class Requests {
   #open = new Map();
   /** Answered requests, by tab and address. @type {Map<number, Map<string, SeenRequest>>} */
   #seen = new Map();
+
+  /** Questions that wait for an answer. @type {Set<() => void>} */
+  #waiting = new Set();
 
   /** @param {chrome.webRequest.OnSendHeadersDetails} details */
   sent(details) {
@@ -61,12 +67,34 @@ export class Requests {
     ofTab.set(url, seen);
     dropOldest(ofTab, MAX_SEEN);
     this.#seen.set(seen.tab, ofTab);
+    for (const wake of this.#waiting) wake();
     return seen;
   }
 
-  /** Did this tab, or a worker of no tab, really ask for that address? @param {number} tab @param {string} url */
-  find(tab, url) {
-    return this.#seen.get(tab)?.get(url) ?? this.#seen.get(NO_TAB)?.get(url) ?? null;
+  /**
+   * Did this tab, or a worker of no tab, really ask for that address? What a page says of an answer may be here before
+   * the browser's own word of it.
+   * @param {number} tab @param {string} url @returns {Promise<SeenRequest | null>}
+   */
+  async find(tab, url) {
+    const find = () => this.#seen.get(tab)?.get(url) ?? this.#seen.get(NO_TAB)?.get(url) ?? null;
+    const found = find();
+    if (found) return found;
+    /** @type {() => void} */
+    let wake = () => {};
+    await new Promise((resolve) => {
+      wake = () => find() && resolve(undefined);
+      this.#waiting.add(wake);
+      setTimeout(resolve, WORD_GRACE);
+    });
+    this.#waiting.delete(wake);
+    return find();
+  }
+
+  /** What shared and service workers of an origin have asked for. @param {string} origin @returns {SeenRequest[]} */
+  ofWorkers(origin) {
+    const all = [...(this.#seen.get(NO_TAB)?.values() ?? [])];
+    return all.filter(({ frame }) => frame !== null && new URL(frame).origin === origin);
   }
 
   /** @param {number} tab */

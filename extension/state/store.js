@@ -46,6 +46,11 @@ export class Store {
     return this.#tabs.get(tab) ?? emptyTab();
   }
 
+  /** The numbers of the tabs of which something is known. */
+  get tabs() {
+    return [...this.#tabs.keys()];
+  }
+
   /** @param {number} tab @param {(state: TabState) => TabState} change */
   changeTab(tab, change) {
     const before = this.tab(tab);

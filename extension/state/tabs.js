@@ -5,8 +5,11 @@
 /** Most playlists that one tab keeps; a page that asks for more loses the oldest. */
 const MAX_PLAYLISTS = 200;
 
+/** Most origins of frames with shared workers that one tab keeps. */
+const MAX_SHARED_WORKERS = 20;
+
 /** A tab of which nothing is known. @returns {TabState} */
-export const emptyTab = () => ({ committedAt: 0, playlists: [] });
+export const emptyTab = () => ({ committedAt: 0, playlists: [], sharedWorkers: [] });
 
 /**
  * A playlist of which nothing is known.
@@ -43,6 +46,16 @@ export function withPlaylist(tab, news) {
 }
 
 /**
+ * A frame has started a shared worker.
+ * @param {TabState} tab @param {string} origin @param {number} since
+ * @returns {TabState}
+ */
+export const withSharedWorker = (tab, origin, since) =>
+  tab.sharedWorkers.some((one) => one.origin === origin) || since < tab.committedAt
+    ? tab
+    : { ...tab, sharedWorkers: [...tab.sharedWorkers, { origin, since }].slice(-MAX_SHARED_WORKERS) };
+
+/**
  * The tab shows another page: what belongs to the last one goes. A playlist that is itself the page stays.
  * @param {TabState} tab @param {string} url @param {number} time
  * @returns {TabState}
@@ -52,4 +65,5 @@ export const navigated = (tab, url, time) => ({
   playlists: tab.playlists
     .filter((playlist) => playlist.seenAt >= time || playlist.url === url)
     .map((playlist) => ({ ...playlist, seenAt: Math.max(playlist.seenAt, time) })),
+  sharedWorkers: tab.sharedWorkers.filter(({ since }) => since >= time),
 });

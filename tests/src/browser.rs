@@ -203,32 +203,50 @@ impl Browser {
         Ok(self.driver.switch_to_window(tab.clone()).await?)
     }
 
-    /// The browser's own number of the tab that shows `url`. Opens a page of the extension for it, where
+    /// The browser's own numbers of its tabs, and what they show. Opens a page of the extension for it, where
     /// `chrome.tabs` is, and leaves that the current tab.
     ///
     /// # Errors
-    /// No tab shows it.
-    pub async fn tab_number(&self, url: &str) -> anyhow::Result<i64> {
+    /// Those of the WebDriver session.
+    pub async fn tab_numbers(&self) -> anyhow::Result<Vec<(i64, String)>> {
         self.open(&self.page("ui/popup.html")).await?;
         let tabs = self
             .call("const tabs = await chrome.tabs.query({}); return tabs.map(({id, url}) => [id, url]);")
             .await?;
-        let found = tabs.as_array().into_iter().flatten().find(|tab| tab[1] == url);
-        found
-            .and_then(|tab| tab[0].as_i64())
-            .with_context(|| format!("no tab shows {url}: {tabs}"))
+        Ok(serde_json::from_value(tabs)?)
     }
 
-    /// Opens the popup as a page, for the tab that shows `url`, and makes it the current tab.
+    /// The browser's own number of the tab that shows `url`; the rest as in [`Browser::tab_numbers`].
+    ///
+    /// # Errors
+    /// No tab shows it.
+    pub async fn tab_number(&self, url: &str) -> anyhow::Result<i64> {
+        let tabs = self.tab_numbers().await?;
+        let found = tabs.iter().find(|(_, tab)| tab == url);
+        found
+            .map(|(number, _)| *number)
+            .with_context(|| format!("no tab shows {url}: {tabs:?}"))
+    }
+
+    /// Opens the popup as a page, for the tab that shows `url`, in a new tab, and makes that the current one.
     ///
     /// # Errors
     /// No tab shows `url`, or the extension is not there.
     pub async fn open_popup(&self, url: &str) -> anyhow::Result<WindowHandle> {
         let number = self.tab_number(url).await?;
+        self.open_popup_of(number).await?;
+        Ok(self.driver.window().await?)
+    }
+
+    /// Shows the popup as a page, for the tab of that number, in the current tab.
+    ///
+    /// # Errors
+    /// The extension is not there.
+    pub async fn open_popup_of(&self, number: i64) -> anyhow::Result<()> {
         self.driver
             .goto(self.page(&format!("ui/popup.html?tab={number}")))
             .await?;
-        Ok(self.driver.window().await?)
+        Ok(())
     }
 
     /// Runs the body of an async function in the current tab and returns its result.

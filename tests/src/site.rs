@@ -2,7 +2,9 @@
 //!
 //! Pages are on `http://localhost:A`, the stream on `http://127.0.0.1:B`: two sites to a browser, and both on
 //! this machine. The stream has two levels, AES-128 and root-relative addresses; whoever asks without the
-//! session's cookie, or with a Referer of another site, gets 403.
+//! session's cookie, or with a Referer of another site, gets 403. [`deliveries`] has more pages.
+
+pub mod deliveries;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -83,6 +85,7 @@ impl Site {
         site.serve_session();
         site.serve_stream()?;
         site.serve_decoys();
+        site.serve_deliveries()?;
         Ok(site)
     }
 

@@ -9,6 +9,7 @@
 )]
 
 mod capture;
+mod deliveries;
 mod detection;
 mod harness;
 mod interruptions;
