@@ -43,7 +43,8 @@ pub fn expect_media(reading: Reading, playlist: &AbsoluteUrl) -> Result<Media, P
 }
 
 fn track(chosen: &ChosenTrack, media: &Media) -> Result<PlannedTrack, PlanError> {
-    if media.segments.is_empty() {
+    // A live stream may be about to begin.
+    if media.segments.is_empty() && media.end_list {
         return Err(PlanError::NoSegments(chosen.playlist.clone()));
     }
     let context = Context {

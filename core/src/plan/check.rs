@@ -47,6 +47,9 @@ impl CapturePlan {
             return Err(invalid("title", "too long"));
         }
         for (index, track) in self.tracks.iter().enumerate() {
+            if track.segments.is_empty() && !self.live {
+                return Err(PlanError::NoSegments(track.playlist.clone()));
+            }
             check_order(index, track)?;
             check_url(&track.playlist, &[&self.source], policy)?;
             let above = [&self.source, &track.playlist];
@@ -61,9 +64,6 @@ impl CapturePlan {
 }
 
 fn check_order(index: usize, track: &PlannedTrack) -> Result<(), PlanError> {
-    if track.segments.is_empty() {
-        return Err(PlanError::NoSegments(track.playlist.clone()));
-    }
     if track.segments.len() > MAX_PLAYLIST_SEGMENTS {
         return Err(invalid(&format!("tracks[{index}].segments"), "too many segments"));
     }

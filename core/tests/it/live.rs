@@ -76,6 +76,24 @@ fn new_segments_are_those_behind_the_last() {
 }
 
 #[test]
+fn a_stream_that_begins_later_misses_nothing() {
+    let mut live = Live(Follower::new(&mut Vec::new()));
+    assert_eq!(live.read(0, ""), "Unchanged:");
+    assert_eq!(live.read(700, "a b"), "Changed: 700=a 701=b");
+    assert_eq!(live.read(702, ""), "Unchanged:", "an empty window says nothing");
+    assert_eq!(live.read(701, "b c"), "Changed: 702=c");
+}
+
+#[test]
+fn parts_are_not_waited_for() {
+    let mut live = Live::new(5, "a b");
+    let part = "#EXT-X-PART:DURATION=0.2,URI=\"c.0\"\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"c.1\"\n";
+    let shown_part = shown(&live.read_text(&playlist(5, "a b", part), 1.0));
+    assert_eq!(shown_part, "Unchanged:", "its segment is not there yet");
+    assert_eq!(live.read(5, "a b c"), "Changed: 7=c");
+}
+
+#[test]
 fn an_event_playlist_only_grows() {
     let mut live = Live::new(0, "a b");
     assert_eq!(live.read(0, "a b c"), "Changed: 2=c");

@@ -1,7 +1,7 @@
 //! What is captured for a selection, and what is refused.
 
 use crate::support::{BASE, media, multivariant, url};
-use weir_core::plan::{self, ChosenTrack, Languages, PlanError, Quality, Selection};
+use weir_core::plan::{self, CheckPolicy, ChosenTrack, Languages, PlanError, Quality, Selection};
 use weir_core::playlist::{self, Media};
 use weir_core::protocol::{CapturePlan, ErrorCode, KeyMethod, TrackKind};
 
@@ -390,7 +390,13 @@ fn nothing_to_capture() {
     let error = plan::build(
         &url(BASE),
         None,
-        &[(ChosenTrack::only(url(BASE)), Media::default())],
+        &[(
+            ChosenTrack::only(url(BASE)),
+            Media {
+                end_list: true,
+                ..Media::default()
+            },
+        )],
     )
     .unwrap_err();
     assert_eq!(
@@ -398,6 +404,9 @@ fn nothing_to_capture() {
         "no segments in https://cdn.example.com/live/main.m3u8?..."
     );
     assert_eq!(error.code(), ErrorCode::NothingToCapture);
+    let about_to_begin = built(HEAD).unwrap();
+    assert!(about_to_begin.live && about_to_begin.tracks[0].segments.is_empty());
+    assert_eq!(about_to_begin.check(CheckPolicy::default()), Ok(()));
 }
 
 #[test]

@@ -79,7 +79,7 @@ pub(super) struct Get {
     /// The initialisation vector of encrypted segments, instead of the playlist's.
     #[arg(long, value_name = "HEX")]
     pub iv: Option<Iv>,
-    /// What a segment means that the server does not have.
+    /// What a segment means that the server does not have; in a live stream it is always left out and told.
     #[arg(long, value_name = "fail|keep", default_value = "fail")]
     pub on_gap: OnGap,
     /// Follow a playlist into a private network, or from there.
@@ -100,7 +100,7 @@ pub(super) struct Live {
     /// Where the recording of a live stream begins: with the oldest segment that its playlist lists, or with the newest.
     #[arg(long = "live-from", value_name = "start|now", default_value = "start")]
     pub from: LiveFrom,
-    /// How much of a live stream is recorded, in seconds or as [HH:]MM:SS; by default until it ends.
+    /// How much of a live stream is recorded, in seconds or as HH:MM:SS; by default until it ends.
     #[arg(long = "live-duration", value_name = "TIME", value_parser = time::parse)]
     pub duration: Option<Duration>,
     /// How long is waited for a live stream that brings nothing; by default ten minutes.

@@ -166,9 +166,10 @@ impl Follower {
         };
         let mut missed = None;
         let expected = self.next;
+        let has_begun = !self.listing.is_empty();
         if let Some(first) = listing
             .get(from)
-            .filter(|first| !restarted && first.sequence > expected)
+            .filter(|first| has_begun && !restarted && first.sequence > expected)
         {
             let count = first.sequence - expected;
             let segment_seconds = mean_seconds(media);

@@ -57,8 +57,10 @@ pub(super) struct Health {
     pub(super) failing: bool,
     /// The oldest segment that it lists.
     pub(super) oldest: Option<MediaSequence>,
-    /// It is not read any more.
+    /// It is not read any more: it has ended.
     pub(super) ended: bool,
+    /// Nothing is to be hoped for any more.
+    pub(super) lost: bool,
 }
 
 /// One segment on its way.
@@ -178,6 +180,7 @@ impl Inbox {
         if is_lost {
             for other in &mut state.tracks {
                 other.health.ended = true;
+                other.health.lost = true;
                 other.end.get_or_insert(End::List);
             }
         }

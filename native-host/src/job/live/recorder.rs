@@ -215,7 +215,7 @@ impl<'a> Recorder<'a> {
         loop {
             let health = self.inbox.health(track);
             let waited = hope.since.elapsed();
-            if health.ended || waited >= self.options.outage {
+            if health.lost || waited >= self.options.outage {
                 return false;
             }
             hope.last_chance &= !health.failing;
@@ -224,11 +224,13 @@ impl<'a> Recorder<'a> {
                 Weight::Gone if hope.last_chance => return false,
                 // Its playlist tells when the server is back, or, if it has not been read since, whether it is away.
                 _ if health.failing => {}
-                Weight::Gone if health.readings == hope.reading && waited < READING_PATIENCE => {}
+                Weight::Gone
+                    if health.readings == hope.reading && !health.ended && waited < READING_PATIENCE => {}
                 Weight::Gone => {
                     hope.last_chance = true;
                     return true;
                 }
+                // What the last reading lists stays.
                 Weight::Passing => {
                     let is_listed = health.oldest.is_none_or(|oldest| oldest <= sequence);
                     if is_listed {

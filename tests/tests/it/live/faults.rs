@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -154,6 +155,23 @@ fn check_outage(status: u16) {
 fn row_48_what_an_outage_left_out_is_filled_in_from_the_window() {
     check_outage(404);
     check_outage(503);
+}
+
+#[test]
+fn row_48_an_outage_after_the_end_of_the_list_is_waited_for() {
+    let options = Options {
+        begin: 6,
+        window: 6,
+        ..Options::default()
+    };
+    let stage = Stage::new(8, options);
+    let failures = AtomicUsize::new(0);
+    // More than the tries for one segment.
+    stage.origin.guard("/s7.ts", move |_| {
+        (failures.fetch_add(1, Ordering::Relaxed) < 8).then(|| Reply::status(503))
+    });
+    check_exit(&stage.record(&[]), 0);
+    stage.check_file(0..8);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use weir_tests::binary::{Home, last_event};
 use weir_tests::live::{Live, Options};
@@ -74,6 +75,37 @@ fn from_now_on() {
     let rest = aired.stream.folder.join("from-now.m3u8");
     fs::write(&rest, aired.live.vod(2, aired.live.len())).unwrap();
     aired.check(&ours, &rest);
+}
+
+#[test]
+fn ctrl_c_leaves_a_file_that_plays() {
+    let options = Options {
+        window: usize::MAX,
+        begin: 2,
+        step: 0,
+        ends: false,
+        ..Options::default()
+    };
+    let Some(aired) = air(Kind::TsClear, options) else {
+        return;
+    };
+    let mut command = aired.home.weir();
+    let url = aired.origin.url("/live.m3u8");
+    command
+        .args(["get", &url, "--allow-private", "--json", "-o", "out.mp4"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let (child, events) = super::started(command, 3.9);
+    super::interrupt(&child);
+    let (code, finished) = super::ended(child, events);
+    assert_eq!(
+        (code, &finished["verdict"]),
+        (Some(0), &"complete".into()),
+        "{finished}"
+    );
+    let two = aired.stream.folder.join("two.m3u8");
+    fs::write(&two, aired.live.vod(0, 2)).unwrap();
+    aired.check(&aired.home.path().join("out.mp4"), &two);
 }
 
 #[test]

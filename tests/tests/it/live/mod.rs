@@ -179,6 +179,21 @@ fn an_event_playlist_is_recorded_from_its_beginning() {
 }
 
 #[test]
+fn a_stream_that_has_not_begun_is_waited_for() {
+    let options = Options {
+        begin: 0,
+        window: 4,
+        first_sequence: 9_000,
+        ..Options::default()
+    };
+    let stage = Stage::new(3, options);
+    let output = stage.record(&[]);
+    check_exit(&output, 0);
+    stage.check_file(0..3);
+    assert_eq!(last_event(&output).unwrap()["gaps"], json!([]));
+}
+
+#[test]
 fn a_duration_ends_a_recording() {
     let stage = Stage::new(100, Options::default());
     let output = stage.record(&["--live-duration", "2.2"]);
