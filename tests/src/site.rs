@@ -5,6 +5,7 @@
 //! session's cookie, or with a Referer of another site, gets 403. [`deliveries`] has more pages.
 
 pub mod deliveries;
+pub mod players;
 
 use std::path::PathBuf;
 use std::sync::Arc;

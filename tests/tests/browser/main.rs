@@ -14,3 +14,4 @@ mod detection;
 mod harness;
 mod interruptions;
 mod pages;
+mod players;

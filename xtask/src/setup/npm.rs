@@ -1,4 +1,4 @@
-//! The npm packages that check the extension's JavaScript; nothing of them is shipped.
+//! The npm packages that check the extension: nothing of them is shipped.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,36 +9,44 @@ use crate::command;
 use crate::say;
 use crate::workspace::Workspace;
 
-/// Installs what `extension/package-lock.json` pins into `extension/node_modules`, once per lock file.
+/// Folders with a `package-lock.json`, and what it pins.
+const FOLDERS: &[(&str, &str)] = &[
+    ("extension", "TypeScript and the browser API's types"),
+    ("tests/tests/browser/players", "players for the browser tests"),
+];
+
+/// Installs what each lock file pins into `node_modules` beside it, once per lock file.
 ///
 /// # Errors
 /// When npm fails.
 pub(super) fn ensure(workspace: &Workspace) -> Result<()> {
-    let folder = workspace.root().join("extension");
+    FOLDERS
+        .iter()
+        .try_for_each(|(folder, what)| install(&workspace.root().join(folder), folder, what))
+}
+
+fn install(folder: &Path, name: &str, what: &str) -> Result<()> {
     let lock = read(&folder.join("package-lock.json"))?;
     let stamp = folder.join("node_modules/.weir-lock.json");
     if std::fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
     }
-    say::timed(
-        "TypeScript and the browser API's types: npm ci in extension/",
-        || {
-            let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
-            let mut command = Command::new(npm);
-            command::run(
-                command
-                    .args([
-                        "ci",
-                        "--ignore-scripts",
-                        "--no-audit",
-                        "--no-fund",
-                        "--loglevel=error",
-                    ])
-                    .current_dir(&folder),
-            )?;
-            std::fs::write(&stamp, &lock).with_context(|| stamp.display().to_string())
-        },
-    )
+    say::timed(&format!("{what}: npm ci in {name}"), || {
+        let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+        let mut command = Command::new(npm);
+        command::run(
+            command
+                .args([
+                    "ci",
+                    "--ignore-scripts",
+                    "--no-audit",
+                    "--no-fund",
+                    "--loglevel=error",
+                ])
+                .current_dir(folder),
+        )?;
+        std::fs::write(&stamp, &lock).with_context(|| stamp.display().to_string())
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
