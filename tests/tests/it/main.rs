@@ -10,6 +10,7 @@ mod fetch_hops;
 mod fetch_keys;
 mod fetch_ordered;
 mod fetch_tls;
+mod growing;
 mod host;
 mod host_frames;
 mod live;

@@ -47,6 +47,12 @@ pub(super) trait FrameSyntax: std::fmt::Debug + Send {
         next == known
     }
 
+    /// Samples at the beginning of a frame that is the first of its format which are not to be heard, where the stream
+    /// itself says so.
+    fn skipped(_config: Self::Config) -> Option<u32> {
+        None
+    }
+
     /// The format of frames with this configuration; its time scale is the sample rate.
     fn format(config: Self::Config) -> Format;
 }
@@ -161,15 +167,22 @@ impl<S: FrameSyntax> FrameStream<S> {
         data: Bytes,
         out: &mut Vec<Unit>,
     ) {
+        let mut new_format = None;
         if self.config.is_none_or(|known| !S::same_format(&config, &known)) {
             self.config = Some(config);
             let format = S::format(config);
             self.clock.set_rate(format.timescale);
-            out.push(Unit::Format(format));
+            new_format = Some(format);
         }
         let dts = self
             .clock
             .frame(timestamps.map(|timestamps| timestamps.pts), samples);
+        if let Some(format) = new_format {
+            out.push(Unit::Format(Format {
+                presentation_start: S::skipped(config).map(|skipped| dts.saturating_add(i64::from(skipped))),
+                ..format
+            }));
+        }
         out.push(Unit::Sample(Sample {
             dts,
             pts: dts,

@@ -11,6 +11,7 @@ mod frame_stream;
 mod h264;
 mod hevc;
 mod mpeg_audio;
+mod opus;
 mod parameter_sets;
 mod sample_entry;
 
@@ -76,6 +77,8 @@ pub enum Codec {
     Ac3,
     /// E-AC-3.
     Eac3,
+    /// Opus with this many channels, 1 to 8.
+    Opus(u8),
 }
 
 impl Codec {
@@ -103,6 +106,14 @@ impl Codec {
             Self::MpegAudio => Box::<FrameStream<mpeg_audio::MpegAudio>>::default(),
             Self::Ac3 => Box::<FrameStream<ac3::Ac3>>::default(),
             Self::Eac3 => Box::<FrameStream<ac3::Eac3>>::default(),
+            Self::Opus(1) => Box::<FrameStream<opus::Opus<1>>>::default(),
+            Self::Opus(3) => Box::<FrameStream<opus::Opus<3>>>::default(),
+            Self::Opus(4) => Box::<FrameStream<opus::Opus<4>>>::default(),
+            Self::Opus(5) => Box::<FrameStream<opus::Opus<5>>>::default(),
+            Self::Opus(6) => Box::<FrameStream<opus::Opus<6>>>::default(),
+            Self::Opus(7) => Box::<FrameStream<opus::Opus<7>>>::default(),
+            Self::Opus(8) => Box::<FrameStream<opus::Opus<8>>>::default(),
+            Self::Opus(_) => Box::<FrameStream<opus::Opus<2>>>::default(),
         }
     }
 }

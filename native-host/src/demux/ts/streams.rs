@@ -238,7 +238,12 @@ pub(crate) fn content(stream: &MappedStream) -> Content {
         (0x81, _) | (0x06, Some(b"AC-3")) => Media(TrackKind::Audio, Codec::Ac3),
         (0x87, _) | (0x06, Some(b"EAC3")) => Media(TrackKind::Audio, Codec::Eac3),
         (0x82 | 0x85 | 0x8a, _) => Foreign(TrackKind::Audio, "DTS audio"),
-        (0x06, Some(b"Opus")) => Foreign(TrackKind::Audio, "Opus in a transport stream"),
+        (0x06, Some(b"Opus")) => match stream.descriptor(EXTENSION_DESCRIPTOR) {
+            // `descriptor_tag_extension` 0x80, provisional: the channel configuration code.
+            Some([0x80, channels @ 1..=8, ..]) => Media(TrackKind::Audio, Codec::Opus(*channels)),
+            None => Media(TrackKind::Audio, Codec::Opus(2)),
+            Some(_) => Foreign(TrackKind::Audio, "Opus in an unusual channel layout"),
+        },
         (0x06, Some(b"AV01")) => Foreign(TrackKind::Video, "AV1 in a transport stream"),
         // `descriptor_tag_extension` 0x15 (EN 300 468, 6.2.16).
         (0x06, _) if matches!(stream.descriptor(EXTENSION_DESCRIPTOR), Some([0x15, ..])) => {

@@ -367,7 +367,7 @@ mod tests {
     #[test]
     fn descriptors_of_every_length_form() {
         let long = [
-            0, 0, 0, 0, 3, 0x80, 0x80, 0x80, 22, 0, 0, 0, 4, 0x80, 0x80, 0x80, 14,
+            0, 0, 0, 0, 3, 0x80, 0x80, 0x80, 25, 0, 0, 0, 4, 0x80, 0x80, 0x80, 17,
         ];
         let config = [0x40, 0x15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         let bytes = [&long[..], &config, &[5, 2, 0x12, 0x10]].concat();

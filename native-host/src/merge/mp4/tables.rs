@@ -154,3 +154,35 @@ fn number(count: usize) -> u32 {
 fn put_count(out: &mut Vec<u8>, count: usize) {
     out.put_u32(number(count));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At the worst moment, when all lists have just grown, for video with B-frames and a key frame every two seconds.
+    #[test]
+    fn a_sample_costs_32_bytes_at_most() {
+        let mut tables = SampleTables::default();
+        let samples: u32 = (1 << 20) + 1;
+        for first in (0..samples).step_by(25) {
+            let entry = |number: u32| Entry {
+                size: number,
+                duration: 3_600,
+                composition_offset: i32::try_from(number % 4).unwrap() * 3_600,
+                sync: number.is_multiple_of(50),
+            };
+            tables.add_chunk(u64::from(first), 1, (first..samples.min(first + 25)).map(entry));
+        }
+        let bytes = tables.sizes.capacity() * size_of::<u32>()
+            + tables.durations.0.capacity() * size_of::<(u32, u32)>()
+            + tables.composition_offsets.0.capacity() * size_of::<(u32, i32)>()
+            + tables.sync_samples.capacity() * size_of::<u32>()
+            + tables.chunk_offsets.capacity() * size_of::<u64>()
+            + tables.chunk_runs.capacity() * size_of::<(u32, u32, u32)>();
+        assert_eq!(tables.sizes.len(), samples as usize);
+        assert!(
+            bytes <= 32 * samples as usize,
+            "{bytes} bytes for {samples} samples"
+        );
+    }
+}

@@ -281,3 +281,101 @@ fn reserved_bytes(tracks: &[Track], inputs: &[Expectation]) -> usize {
         .saturating_add(tables)
         .min(MAX_RESERVED_BYTES)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use weir_core::protocol::TrackKind;
+
+    use super::*;
+    use crate::demux::bmff::find_path;
+    use crate::demux::{Format, Sample, StreamId};
+    use crate::merge::TrackHint;
+    use crate::merge::mp4::check;
+
+    const FRAME_TICKS: u32 = 3_600;
+
+    fn track() -> Track {
+        let stream = StreamId {
+            kind: TrackKind::Video,
+            ordinal: 0,
+        };
+        let format = Format {
+            codec: "test".to_owned(),
+            timescale: CLOCK_HZ,
+            sample_entry: Bytes::from_static(b"\0\0\0\x10test\0\0\0\0\0\0\0\x01"),
+            display: (16, 16),
+            presentation_start: None,
+        };
+        let mut track = Track::new(0, stream, &TrackHint::default(), &format);
+        track.set_format(format);
+        track
+    }
+
+    fn push(track: &mut Track, frames: std::ops::Range<u32>) {
+        for frame in frames {
+            let time = i64::from(frame * FRAME_TICKS);
+            track.push(Sample {
+                dts: time,
+                pts: time,
+                duration: FRAME_TICKS,
+                sync: true,
+                data: Bytes::copy_from_slice(&frame.to_be_bytes()),
+            });
+        }
+    }
+
+    /// A file of 5 GiB whose middle is a hole: nothing is written there.
+    #[test]
+    fn offsets_beyond_4_gib_have_64_bits() {
+        const HOLE_BYTES: u64 = 5 << 30;
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(&folder.path().join("film.mp4")).unwrap();
+        let mut tracks = [track()];
+        let inputs = [Expectation {
+            seconds: Some(8.0),
+            ended: false,
+        }];
+        push(&mut tracks[0], 0..100);
+        writer.advance(&mut tracks, &inputs).unwrap();
+        assert!(writer.has_begun());
+        writer.end += HOLE_BYTES;
+        writer.out.seek(SeekFrom::Start(writer.end)).unwrap();
+        push(&mut tracks[0], 100..200);
+        writer.advance(&mut tracks, &inputs).unwrap();
+        let (mut file, length) = writer.finish(&mut tracks, &inputs).unwrap();
+        assert!(length > HOLE_BYTES);
+
+        // The hole lies between two fragments, so the file is still a chain of whole boxes.
+        check::check(&file, length, 200, 800).unwrap();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        let mut head = vec![0; 64 << 10];
+        file.read_exact(&mut head).unwrap();
+        let table = find_path(&head, &[b"moov", b"trak", b"mdia", b"minf", b"stbl"]).unwrap();
+        assert!(crate::demux::bmff::find(table, b"stco").is_none());
+        let offsets = crate::demux::bmff::find(table, b"co64").unwrap();
+        let last = u64::from_be_bytes(*offsets.last_chunk().unwrap());
+        assert!(last > HOLE_BYTES);
+        let mut sample = [0; 4];
+        file.seek(SeekFrom::Start(last)).unwrap();
+        file.read_exact(&mut sample).unwrap();
+        assert!((100..200).contains(&u32::from_be_bytes(sample)), "{sample:?}");
+    }
+
+    /// 512 bytes, 1,024 for each track, 16 for each sample that is expected.
+    #[test]
+    fn the_index_has_room_in_front() {
+        let mut tracks = [track()];
+        push(&mut tracks[0], 0..51);
+        let inputs = [Expectation {
+            seconds: Some(1000.0),
+            ended: false,
+        }];
+        let samples = 25 * 1000;
+        assert_eq!(
+            reserved_bytes(&tracks, &inputs),
+            512 + 1024 + LARGE_MDAT_HEADER_BYTES + 16 * samples
+        );
+    }
+}

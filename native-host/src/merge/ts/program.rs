@@ -183,6 +183,7 @@ impl OutputStream {
                 Codec::MpegAudio => "mp4a.6b",
                 Codec::Ac3 => "ac-3",
                 Codec::Eac3 => "ec-3",
+                Codec::Opus(_) => "opus",
             },
             Content::Foreign(_, name) | Content::Unsupported(name) => name,
             Content::Other => "private data",

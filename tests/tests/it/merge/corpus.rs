@@ -65,6 +65,22 @@ equal_to_ffmpeg! {
 }
 
 #[test]
+fn opus_of_60_ms() {
+    let Some(corpus) = corpus("opus_of_60_ms") else {
+        return;
+    };
+    let folder = folder();
+    let source = corpus.join("shaka-player/hls-ts-muxed-opus-h264-2880/segment.ts");
+    for (container, name) in [(Container::Mp4, "ours.mp4"), (Container::Mkv, "ours.mkv")] {
+        let ours = folder.path().join(name);
+        let merged = merge_as(container, &[Playlist::of_files([&source])], &ours);
+        let expected = packets_of_transport_stream(&source, folder.path());
+        media::compare_streams(&media::packets(&ours).unwrap(), &expected).unwrap();
+        check_sound(&ours, &merged);
+    }
+}
+
+#[test]
 fn packed_aac_with_tags_between_frames() {
     let Some(corpus) = corpus("packed_aac_with_tags_between_frames") else {
         return;

@@ -195,6 +195,44 @@ fn fragmented_hevc_and_opus() {
     check_sound(&ours, &merged);
 }
 
+/// Opus behind its control headers, of one, two and six channels.
+#[test]
+fn ts_opus() {
+    if media::skip_without_ffmpeg("ts_opus") {
+        return;
+    }
+    let channels: [&'static [&'static str]; 3] = [
+        &["-c:a", "libopus", "-ac", "1"],
+        &["-c:a", "libopus", "-ac", "2", "-frame_duration", "60"],
+        &[
+            "-c:a",
+            "libopus",
+            "-ac",
+            "6",
+            "-b:a",
+            "256k",
+            "-mapping_family",
+            "1",
+        ],
+    ];
+    for more in channels {
+        let folder = folder();
+        let encode = Encode {
+            sample_rate: "48000",
+            more,
+            ..PLAIN
+        };
+        let playlist = encode.make(&folder.path().join("hls"));
+        let (ours, source, _) = in_folder(folder.path());
+        playlist.concatenate(&source);
+        let merged = merge(&[playlist], &ours);
+        let expected = packets_of_transport_stream(&source, folder.path());
+        media::compare_streams(&media::packets(&ours).unwrap(), &expected).unwrap();
+        check_sound(&ours, &merged);
+        assert_eq!(merged.tracks[1].codec, "opus");
+    }
+}
+
 fn separate_audio(test: &str, more: &'static [&'static str]) {
     if media::skip_without_ffmpeg(test) {
         return;

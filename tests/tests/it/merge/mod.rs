@@ -162,6 +162,23 @@ fn in_folder(folder: &Path) -> (PathBuf, PathBuf, PathBuf) {
     )
 }
 
+/// What a transport stream holds, with pictures as ffmpeg's copy stores them: behind lengths instead of start codes. For
+/// streams with Opus, of which its copies lose the last packet.
+fn packets_of_transport_stream(source: &Path, folder: &Path) -> Vec<media::Stream> {
+    let copy = folder.join("copy.mkv");
+    media::remux(source, &copy).unwrap();
+    let (mut streams, copied) = (media::packets(source).unwrap(), media::packets(&copy).unwrap());
+    let video = |stream: &&media::Stream| stream.kind == "video";
+    let copied = copied.iter().find(video).unwrap();
+    let stream = streams.iter_mut().find(|stream| stream.kind == "video").unwrap();
+    assert_eq!(stream.packets.len(), copied.packets.len());
+    for (packet, copied) in stream.packets.iter_mut().zip(&copied.packets) {
+        packet.hash.clone_from(&copied.hash);
+        packet.size = copied.size;
+    }
+    streams
+}
+
 /// Time goes on at a steady pace in every stream.
 fn check_no_jump(streams: &[media::Stream]) {
     for stream in streams {
