@@ -191,6 +191,8 @@ map: PlannedMap | null, };
 export type PlannedTrack = {
 /** What it carries. */
 kind: TrackKind,
+/** Streams of this kind alone go into the output: the others are had from elsewhere, or not wanted. Null: all. */
+only: TrackKind | null,
 /** The media playlist's own URL. */
 playlist: AbsoluteUrl,
 /** LANGUAGE of its EXT-X-MEDIA, a BCP 47 tag. */

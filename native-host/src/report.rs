@@ -114,7 +114,7 @@ fn result(finished: &Finished) {
         line(&mut stderr(), &text);
     }
     for warning in &finished.warnings {
-        line(&mut stderr(), &format!("note: {warning}"));
+        line(&mut stderr(), &format!("note: {}", printable(warning)));
     }
     let Some(output) = &finished.output else { return };
     match finished.verdict {
@@ -134,6 +134,19 @@ fn result(finished: &Finished) {
             line(&mut stderr(), &format!("kept what was written: {output}"));
         }
     }
+}
+
+/// Text from a server without what would steer a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            if c.is_control() {
+                c.escape_default().collect()
+            } else {
+                vec![c]
+            }
+        })
+        .collect()
 }
 
 fn json(event: &Event) -> String {

@@ -52,6 +52,7 @@ fn track(chosen: &ChosenTrack, media: &Media) -> Result<PlannedTrack, PlanError>
     };
     Ok(PlannedTrack {
         kind: chosen.kind,
+        only: chosen.only,
         playlist: chosen.playlist.clone(),
         language: chosen.language.clone(),
         name: chosen.name.clone(),

@@ -2,50 +2,106 @@
 
 use std::cmp::Ordering;
 
+use super::codecs::{are_audio, are_kept};
+use super::language::primary;
 use super::{ChosenTrack, Languages, PlanError, Quality, Selection};
 use crate::playlist::{Multivariant, Rendition, Variant};
 use crate::protocol::TrackKind;
-use crate::url::{AbsoluteUrl, UrlError};
+use crate::url::AbsoluteUrl;
 
-/// Beginnings of RFC 6381 codec strings that are audio (RFC 8216bis, 4.4.6.2; the MP4 registration authority).
-const AUDIO_CODECS: [&str; 14] = [
-    "mp4a", "ac-3", "ec-3", "ac-4", "opus", "flac", "alac", "mp3", "vorbis", "dtsc", "dtse", "dtsh", "dtsl",
-    "mhm1",
-];
+/// The pathway of a variant that names none (RFC 8216bis, 4.4.6.2).
+const DEFAULT_PATHWAY: &str = ".";
+
+/// The CHARACTERISTICS of sound that tells what is to be seen.
+const DESCRIPTION: &str = "public.accessibility.describes-video";
 
 /// Which media playlists `selection` needs, the main one first.
 ///
 /// # Errors
 /// [`PlanError`] when nothing fits.
 pub fn choose(playlist: &Multivariant, selection: &Selection) -> Result<Vec<ChosenTrack>, PlanError> {
-    let (variant, url) = choose_variant(&playlist.variants, &selection.quality)?;
-    let mut tracks = vec![ChosenTrack {
-        kind: if is_audio_only(variant) {
-            TrackKind::Audio
-        } else {
-            TrackKind::Video
-        },
-        playlist: url.clone(),
-        language: None,
-        name: None,
-        codecs: variant.codecs.clone(),
-        resolution: variant.resolution,
-    }];
-    let audio = renditions(playlist, "AUDIO", variant.audio.as_deref());
-    let subtitles = renditions(playlist, "SUBTITLES", variant.subtitles.as_deref());
-    let audio = choose_renditions(&audio, &selection.audio, TrackKind::Audio)?;
-    add(&mut tracks, TrackKind::Audio, &audio)?;
+    let (variant, url) = choose_variant(playlist, &selection.quality)?;
+    let group = |media_type, group: &Option<String>| renditions(playlist, media_type, group.as_deref());
+    let sounds = group("AUDIO", &variant.audio);
+    let chosen = choose_renditions(&sounds, &selection.audio, TrackKind::Audio)?;
+    let mut tracks = own_tracks(playlist, (variant, url), selection, &sounds, &chosen)?;
+    add(&mut tracks, TrackKind::Audio, &chosen)?;
+    let subtitles = match variant.subtitles {
+        Some(_) => group("SUBTITLES", &variant.subtitles),
+        // Nothing else can be meant.
+        None => of_type(playlist, "SUBTITLES").collect(),
+    };
     let subtitles = choose_renditions(&subtitles, &selection.subtitles, TrackKind::Subtitle)?;
     add(&mut tracks, TrackKind::Subtitle, &subtitles)?;
     Ok(tracks)
 }
 
+/// What is needed of the variant itself: its picture, and the sound that comes with it where that is wanted.
+/// `sounds` is its AUDIO group, `chosen` what is wanted of it.
+fn own_tracks(
+    playlist: &Multivariant,
+    (variant, url): Candidate<'_>,
+    selection: &Selection,
+    sounds: &[&Rendition],
+    chosen: &[&Rendition],
+) -> Result<Vec<ChosenTrack>, PlanError> {
+    let is_inside = |rendition: &&&Rendition| {
+        let uri = rendition.uri.as_ref();
+        uri.is_none_or(|uri| uri.resolved.as_ref() == Ok(url))
+    };
+    let inside = chosen.iter().find(is_inside).copied();
+    let wants_sound = match sounds {
+        [] => selection.audio != Languages::None,
+        _ => inside.is_some(),
+    };
+    let own = ChosenTrack {
+        language: inside.and_then(|rendition| rendition.language.clone()),
+        name: inside.and_then(|rendition| rendition.name.clone()),
+        codecs: variant.codecs.clone(),
+        resolution: variant.resolution,
+        ..ChosenTrack::only(url.clone())
+    };
+    if is_audio_only(variant) {
+        // Without a picture there is no doing without all sound.
+        let is_needed = wants_sound || chosen.is_empty();
+        let own = ChosenTrack {
+            kind: TrackKind::Audio,
+            ..own
+        };
+        return Ok(is_needed.then_some(own).into_iter().collect());
+    }
+    let views = renditions(playlist, "VIDEO", variant.video.as_deref());
+    let view = preferred(&views).map(own_playlist).transpose()?.flatten();
+    let picture = match view {
+        Some(view) if view != url => ChosenTrack {
+            playlist: view.clone(),
+            language: None,
+            name: None,
+            ..own.clone()
+        },
+        _ => own.clone(),
+    };
+    // The views of a variant without AUDIO group have their sound with them (RFC 8216bis, 8.7).
+    let has_sound = wants_sound && (picture.playlist == *url || sounds.is_empty());
+    let picture = ChosenTrack {
+        only: (!has_sound).then_some(TrackKind::Video),
+        ..picture
+    };
+    let sound = ChosenTrack {
+        kind: TrackKind::Audio,
+        only: Some(TrackKind::Audio),
+        ..own
+    };
+    let sound = (wants_sound && !has_sound).then_some(sound);
+    Ok(std::iter::once(picture).chain(sound).collect())
+}
+
+type Candidate<'a> = (&'a Variant, &'a AbsoluteUrl);
+
 /// The variant, and its URL.
-fn choose_variant<'a>(
-    variants: &'a [Variant],
-    quality: &Quality,
-) -> Result<(&'a Variant, &'a AbsoluteUrl), PlanError> {
-    let fetchable = variants
+fn choose_variant<'a>(playlist: &'a Multivariant, quality: &Quality) -> Result<Candidate<'a>, PlanError> {
+    let fetchable = playlist
+        .variants
         .iter()
         .filter_map(|variant| Some((variant, variant.uri.resolved.as_ref().ok()?)));
     let mut candidates: Vec<_> = fetchable.collect();
@@ -54,8 +110,13 @@ fn choose_variant<'a>(
         return best(&candidates).ok_or_else(|| PlanError::UnknownVariant(wanted.clone()));
     }
     // An audio-only variant is the last resort of a player on a bad line, not a low quality of the picture.
-    if candidates.iter().any(|(variant, _)| !is_audio_only(variant)) {
-        candidates.retain(|(variant, _)| !is_audio_only(variant));
+    prefer(&mut candidates, &|variant| !is_audio_only(variant));
+    prefer(&mut candidates, &|variant| are_kept(&variant.codecs));
+    let steering = playlist.content_steering.as_ref();
+    if let Some(pathway) = steering.and_then(|steering| steering.pathway_id.as_deref()) {
+        prefer(&mut candidates, &|variant| {
+            variant.pathway_id.as_deref().unwrap_or(DEFAULT_PATHWAY) == pathway
+        });
     }
     let fitting = |fits: &dyn Fn(&Variant) -> bool| {
         let fitting: Vec<_> = candidates
@@ -81,28 +142,30 @@ fn choose_variant<'a>(
     chosen.ok_or(PlanError::NoVariant)
 }
 
-type Candidate<'a> = (&'a Variant, &'a AbsoluteUrl);
+/// Keeps those that `is_better` says, where there are any.
+fn prefer(candidates: &mut Vec<Candidate<'_>>, is_better: &dyn Fn(&Variant) -> bool) {
+    if candidates.iter().any(|(variant, _)| is_better(variant)) {
+        candidates.retain(|(variant, _)| is_better(variant));
+    }
+}
 
 /// The best, the first of equals.
 fn best<'a>(candidates: &[Candidate<'a>]) -> Option<Candidate<'a>> {
-    let scored = all_scored(candidates);
-    candidates.iter().copied().reduce(|best, next| {
-        if compare(next.0, best.0, scored) == Ordering::Greater {
-            next
-        } else {
-            best
-        }
-    })
+    extreme(candidates, Ordering::Greater)
 }
 
 /// The worst, the first of equals.
 fn worst<'a>(candidates: &[Candidate<'a>]) -> Option<Candidate<'a>> {
+    extreme(candidates, Ordering::Less)
+}
+
+fn extreme<'a>(candidates: &[Candidate<'a>], wanted: Ordering) -> Option<Candidate<'a>> {
     let scored = all_scored(candidates);
-    candidates.iter().copied().reduce(|worst, next| {
-        if compare(next.0, worst.0, scored) == Ordering::Less {
+    candidates.iter().copied().reduce(|found, next| {
+        if compare(next.0, found.0, scored) == wanted {
             next
         } else {
-            worst
+            found
         }
     })
 }
@@ -136,20 +199,39 @@ fn compare(a: &Variant, b: &Variant, scored: bool) -> Ordering {
 
 /// True when everything that a variant declares is audio.
 fn is_audio_only(variant: &Variant) -> bool {
-    let is_audio = |codec: &String| {
-        let codec = codec.to_ascii_lowercase();
-        AUDIO_CODECS.iter().any(|known| codec.starts_with(known))
-    };
-    variant.resolution.is_none() && !variant.codecs.is_empty() && variant.codecs.iter().all(is_audio)
+    variant.resolution.is_none() && are_audio(&variant.codecs)
+}
+
+fn of_type<'a>(playlist: &'a Multivariant, media_type: &'a str) -> impl Iterator<Item = &'a Rendition> {
+    playlist
+        .renditions
+        .iter()
+        .filter(move |rendition| rendition.media_type == media_type)
 }
 
 /// The renditions of a group.
-fn renditions<'a>(playlist: &'a Multivariant, media_type: &str, group: Option<&str>) -> Vec<&'a Rendition> {
-    let Some(group) = group else { return Vec::new() };
-    let of_group = |rendition: &&Rendition| {
-        rendition.media_type.eq_ignore_ascii_case(media_type) && rendition.group_id == group
+fn renditions<'a>(
+    playlist: &'a Multivariant,
+    media_type: &'a str,
+    group: Option<&str>,
+) -> Vec<&'a Rendition> {
+    of_type(playlist, media_type)
+        .filter(|rendition| group == Some(&rendition.group_id))
+        .collect()
+}
+
+/// The one that a player takes by itself, the first of equals: subtitles of foreign words only and descriptions of the
+/// picture are for those who ask for them.
+fn preferred<'a>(among: &[&'a Rendition]) -> Option<&'a Rendition> {
+    let is_special = |rendition: &Rendition| {
+        let characteristics = rendition.characteristics.as_deref().unwrap_or_default();
+        rendition.forced
+            || characteristics
+                .split(',')
+                .any(|known| known.trim() == DESCRIPTION)
     };
-    playlist.renditions.iter().filter(of_group).collect()
+    let rank = |rendition: &&Rendition| (!is_special(rendition), rendition.default, rendition.autoselect);
+    among.iter().rev().copied().max_by_key(rank)
 }
 
 fn choose_renditions<'a>(
@@ -157,13 +239,6 @@ fn choose_renditions<'a>(
     wanted: &Languages,
     kind: TrackKind,
 ) -> Result<Vec<&'a Rendition>, PlanError> {
-    let preferred = |among: &[&'a Rendition]| {
-        let by_default = among.iter().find(|rendition| rendition.default);
-        by_default
-            .or_else(|| among.iter().find(|rendition| rendition.autoselect))
-            .or(among.first())
-            .copied()
-    };
     Ok(match wanted {
         Languages::None => Vec::new(),
         Languages::All => group.to_vec(),
@@ -176,35 +251,45 @@ fn choose_renditions<'a>(
             .collect(),
         Languages::Default => preferred(group).into_iter().collect(),
         // One stream for everyone, in a language that the playlist does not tell.
-        Languages::Language(_) if group.is_empty() => Vec::new(),
+        Languages::Language(_) if group.is_empty() && kind == TrackKind::Audio => Vec::new(),
         Languages::Language(wanted) => {
-            let spoken = |matches: fn(&str, &str) -> bool| {
-                let of_language = |rendition: &&&Rendition| {
-                    rendition
-                        .language
-                        .as_deref()
-                        .is_some_and(|language| matches(language, wanted))
-                };
-                preferred(&group.iter().filter(of_language).copied().collect::<Vec<_>>())
+            let of = |matches: &dyn Fn(&Rendition) -> bool| {
+                let matching = group.iter().copied().filter(|rendition| matches(rendition));
+                preferred(&matching.collect::<Vec<_>>())
             };
-            let exact = spoken(str::eq_ignore_ascii_case);
-            let chosen = exact.or_else(|| spoken(|language, wanted| primary(language) == primary(wanted)));
+            let is_wanted = |text: &Option<String>| {
+                text.as_deref()
+                    .is_some_and(|text| text.eq_ignore_ascii_case(wanted))
+            };
+            let is_spoken = |rendition: &Rendition| {
+                let language = rendition.language.as_deref();
+                language.is_some_and(|language| primary(language) == primary(wanted))
+            };
+            let chosen = of(&|rendition| is_wanted(&rendition.language))
+                .or_else(|| of(&is_spoken))
+                .or_else(|| of(&|rendition| is_wanted(&rendition.name)));
             vec![chosen.ok_or_else(|| no_language(group, wanted, kind))?]
         }
     })
 }
 
 fn no_language(group: &[&Rendition], wanted: &str, kind: TrackKind) -> PlanError {
-    let mut available: Vec<&str> = group
-        .iter()
-        .filter_map(|rendition| rendition.language.as_deref())
-        .collect();
-    available.dedup();
-    let available = if available.is_empty() {
-        "none with a language".to_owned()
-    } else {
-        available.join(", ")
-    };
+    let mut known: Vec<&str> = Vec::new();
+    let mut available = String::new();
+    for language in group.iter().filter_map(|rendition| rendition.language.as_deref()) {
+        if !known.contains(&language) {
+            if !known.is_empty() {
+                available.push_str(", ");
+            }
+            available.push_str(language);
+            known.push(language);
+        }
+    }
+    if group.is_empty() {
+        available.push_str("none at all");
+    } else if known.is_empty() {
+        available.push_str("none with a language");
+    }
     PlanError::NoLanguage {
         kind,
         wanted: wanted.to_owned(),
@@ -212,66 +297,34 @@ fn no_language(group: &[&Rendition], wanted: &str, kind: TrackKind) -> PlanError
     }
 }
 
-/// The primary language subtag in its shortest form, as BCP 47 wants it and packagers often do not: `eng` is `en`.
-fn primary(tag: &str) -> String {
-    const SHORT: [(&str, &str); 30] = [
-        ("ara", "ar"),
-        ("ces", "cs"),
-        ("cze", "cs"),
-        ("chi", "zh"),
-        ("zho", "zh"),
-        ("dan", "da"),
-        ("deu", "de"),
-        ("ger", "de"),
-        ("dut", "nl"),
-        ("nld", "nl"),
-        ("eng", "en"),
-        ("fin", "fi"),
-        ("fra", "fr"),
-        ("fre", "fr"),
-        ("gre", "el"),
-        ("ell", "el"),
-        ("heb", "he"),
-        ("hin", "hi"),
-        ("ind", "id"),
-        ("ita", "it"),
-        ("jpn", "ja"),
-        ("kor", "ko"),
-        ("nor", "no"),
-        ("pol", "pl"),
-        ("por", "pt"),
-        ("rus", "ru"),
-        ("spa", "es"),
-        ("swe", "sv"),
-        ("tur", "tr"),
-        ("vie", "vi"),
-    ];
-    let subtag = tag.split(['-', '_']).next().unwrap_or(tag).to_ascii_lowercase();
-    SHORT
-        .iter()
-        .find(|(long, _)| *long == subtag)
-        .map_or(subtag, |(_, short)| (*short).to_owned())
+/// The playlist of a rendition; None when it is in the variant's own segments.
+fn own_playlist(rendition: &Rendition) -> Result<Option<&AbsoluteUrl>, PlanError> {
+    let Some(uri) = &rendition.uri else {
+        return Ok(None);
+    };
+    let refused = |error: &crate::url::UrlError| PlanError::Rendition {
+        line: rendition.line,
+        error: error.clone(),
+    };
+    uri.resolved.as_ref().map(Some).map_err(refused)
 }
 
 /// Adds a track for each rendition that has a playlist of its own, each playlist once.
 fn add(tracks: &mut Vec<ChosenTrack>, kind: TrackKind, renditions: &[&Rendition]) -> Result<(), PlanError> {
     for rendition in renditions {
-        let Some(uri) = &rendition.uri else { continue };
-        let refused = |error: &UrlError| PlanError::Rendition {
-            line: rendition.line,
-            error: error.clone(),
+        let Some(url) = own_playlist(rendition)? else {
+            continue;
         };
-        let url = uri.resolved.as_ref().map_err(refused)?;
         if tracks.iter().any(|track| track.playlist == *url) {
             continue;
         }
         tracks.push(ChosenTrack {
             kind,
-            playlist: url.clone(),
+            // Some packagers give a whole stream as the rendition of its sound.
+            only: (kind == TrackKind::Audio).then_some(kind),
             language: rendition.language.clone(),
             name: rendition.name.clone(),
-            codecs: Vec::new(),
-            resolution: None,
+            ..ChosenTrack::only(url.clone())
         });
     }
     Ok(())

@@ -3,18 +3,24 @@
 //!
 //! The host checks a plan that came over the wire again: [`crate::protocol::CapturePlan::check`].
 
+mod ads;
 mod build;
 mod check;
 mod choose;
+mod codecs;
+mod cut;
 mod error;
+mod language;
 pub mod live;
 
 use crate::protocol::TrackKind;
 use crate::url::AbsoluteUrl;
 
+pub use ads::{AdBreak, AdReason, AdSegments, AdsError, Advertising, find_advertising};
 pub use build::{build, expect_media};
 pub use check::{CheckPolicy, Rule};
 pub use choose::choose;
+pub use cut::{Cut, CutError, Span, cut};
 pub use error::PlanError;
 
 /// What the user wants of a multivariant playlist.
@@ -31,7 +37,8 @@ pub struct Selection {
 /// Which variant.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Quality {
-    /// The highest SCORE where every variant has one, then the highest resolution, then the highest bandwidth.
+    /// Of those whose codecs a file keeps, where there are any: the highest SCORE where every variant has one, then the
+    /// highest resolution, then the highest bandwidth.
     #[default]
     Best,
     /// The lowest.
@@ -52,8 +59,8 @@ pub enum Languages {
     Default,
     /// None.
     None,
-    /// The one of this language, a BCP 47 tag: exactly, else by its primary subtag. A stream without renditions
-    /// has what it has.
+    /// The one of this language, a BCP 47 tag: exactly, else by its primary subtag; else the one of this NAME. A stream
+    /// without audio renditions has what it has.
     Language(String),
     /// Every one.
     All,
@@ -64,6 +71,8 @@ pub enum Languages {
 pub struct ChosenTrack {
     /// What it carries.
     pub kind: TrackKind,
+    /// Streams of this kind alone are kept of it: the others are had from elsewhere, or not wanted. None: all.
+    pub only: Option<TrackKind>,
     /// Where the media playlist is.
     pub playlist: AbsoluteUrl,
     /// LANGUAGE.
@@ -82,6 +91,7 @@ impl ChosenTrack {
     pub fn only(playlist: AbsoluteUrl) -> Self {
         Self {
             kind: TrackKind::Video,
+            only: None,
             playlist,
             language: None,
             name: None,

@@ -12,10 +12,10 @@ use super::number::seconds;
 use super::range::{WrittenRange, attribute_range, effective_range, written_range};
 use super::scope::{Scope, tag_integer};
 use super::tag::Tag;
-use super::tags::{MAX_DATE_RANGES, date_range, preload_hint, rendition_report, server_control};
+use super::tags::{MAX_DATE_RANGES, cue, date_range, preload_hint, rendition_report, server_control};
 use super::update::{keep_date_ranges, skipped_segments};
 use super::warning::{Shown, WarningCode};
-use super::{Key, Map, Media, Part, PlaylistError, PlaylistErrorKind, Segment};
+use super::{Cue, Key, Map, Media, Part, PlaylistError, PlaylistErrorKind, Segment};
 
 /// Most keys in force at a time, each of another KEYFORMAT; real streams have up to four.
 const MAX_KEYS: usize = 16;
@@ -49,6 +49,7 @@ struct Pending {
     range: Option<WrittenRange>,
     discontinuity: bool,
     gap: bool,
+    cue: Option<Cue>,
     program_date_time: Option<String>,
     parts: Vec<Part>,
 }
@@ -106,6 +107,9 @@ impl MediaReader {
             Tag::ByteRange => self.next.range = written_range(name, value, line, scope)?,
             Tag::Discontinuity => self.next.discontinuity = true,
             Tag::Gap => self.next.gap = true,
+            Tag::CueOut | Tag::CueContinued | Tag::CueIn | Tag::Scte35 => {
+                self.next.cue = cue(tag, value).or(self.next.cue);
+            }
             Tag::ProgramDateTime => self.next.program_date_time = Some(value.to_owned()),
             Tag::Bitrate => self.bitrate_kbps = tag_integer(name, value, line, scope),
             Tag::EndList => {
@@ -131,7 +135,12 @@ impl MediaReader {
                 }
                 scope.once(&mut media.target_duration_seconds, target, name, line);
             }
-            Tag::PlaylistType => scope.once(&mut media.playlist_type, Some(value.to_owned()), name, line),
+            Tag::PlaylistType => scope.once(
+                &mut media.playlist_type,
+                Some(value.to_ascii_uppercase()),
+                name,
+                line,
+            ),
             Tag::AllowCache => media.allow_cache = Some(value.eq_ignore_ascii_case("YES")),
             Tag::IFramesOnly => media.i_frames_only = true,
             Tag::IndependentSegments => media.independent_segments = true,
@@ -216,6 +225,7 @@ impl MediaReader {
             discontinuity: next.discontinuity,
             // A range of no bytes: there is nothing to ask for.
             gap: next.gap || range == Some(None),
+            cue: next.cue,
             program_date_time: next.program_date_time,
             bitrate_kbps: self.bitrate_kbps.filter(|_| next.range.is_none()),
             keys: Arc::clone(&self.keys),

@@ -184,7 +184,7 @@ pub struct Media {
     pub media_sequence: MediaSequence,
     /// EXT-X-DISCONTINUITY-SEQUENCE.
     pub discontinuity_sequence: u64,
-    /// EXT-X-PLAYLIST-TYPE: VOD or EVENT, as written.
+    /// EXT-X-PLAYLIST-TYPE: VOD or EVENT.
     pub playlist_type: Option<String>,
     /// EXT-X-ENDLIST.
     pub end_list: bool,
@@ -231,6 +231,8 @@ pub struct Segment {
     pub discontinuity: bool,
     /// EXT-X-GAP.
     pub gap: bool,
+    /// What packagers' own tags before it say of advertising.
+    pub cue: Option<Cue>,
     /// EXT-X-PROGRAM-DATE-TIME, as written; only on the segment it stands before.
     pub program_date_time: Option<String>,
     /// EXT-X-BITRATE in kilobits per second.
@@ -243,6 +245,21 @@ pub struct Segment {
     pub parts: Vec<Part>,
     /// 1-based line of its URI.
     pub line: usize,
+}
+
+/// Where advertising begins and ends, in tags that are not of the specification but that many packagers write:
+/// EXT-X-CUE-OUT, EXT-X-CUE-OUT-CONT, EXT-X-CUE-IN, EXT-X-SCTE35.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cue {
+    /// It begins here, and is to last so long.
+    Out {
+        /// In seconds, where the tag says.
+        seconds: Option<f64>,
+    },
+    /// It has begun before.
+    Continued,
+    /// It is over.
+    In,
 }
 
 /// One EXT-X-PART.
@@ -333,7 +350,7 @@ pub struct RenditionReport {
 /// One EXT-X-KEY or EXT-X-SESSION-KEY with another METHOD than NONE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// METHOD as written.
+    /// METHOD, in capitals.
     pub method: String,
     /// URI.
     pub uri: Reference,

@@ -160,8 +160,8 @@ fn variant(
         resolution: resolution(attributes, scope),
         frame_rate: scope.number(attributes, "FRAME-RATE"),
         score: scope.number(attributes, "SCORE"),
-        hdcp_level: scope.text(attributes, "HDCP-LEVEL")?,
-        video_range: scope.text(attributes, "VIDEO-RANGE")?,
+        hdcp_level: scope.word(attributes, "HDCP-LEVEL")?,
+        video_range: scope.word(attributes, "VIDEO-RANGE")?,
         req_video_layout: scope.text(attributes, "REQ-VIDEO-LAYOUT")?,
         stable_variant_id: scope.text(attributes, "STABLE-VARIANT-ID")?,
         pathway_id: scope.text(attributes, "PATHWAY-ID")?,
@@ -198,7 +198,8 @@ fn rendition(
     attributes: &Attributes<'_>,
     scope: &mut Scope<'_>,
 ) -> Result<Option<Rendition>, Box<PlaylistError>> {
-    let media_type = scope.required(attributes, "TYPE")?;
+    scope.required(attributes, "TYPE")?;
+    let media_type = scope.word(attributes, "TYPE")?.filter(|word| !word.is_empty());
     let group_id = scope.required(attributes, "GROUP-ID")?;
     let name = scope.required(attributes, "NAME")?;
     let (Some(media_type), Some(group_id)) = (media_type, group_id) else {

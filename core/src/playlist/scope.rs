@@ -137,6 +137,19 @@ impl<'a> Scope<'a> {
             .transpose()
     }
 
+    /// An attribute whose value is a word of the specification, in its capitals.
+    pub(super) fn word(
+        &mut self,
+        attributes: &Attributes<'_>,
+        name: &str,
+    ) -> Result<Option<String>, Box<PlaylistError>> {
+        let mut word = self.text(attributes, name)?;
+        if let Some(word) = &mut word {
+            word.make_ascii_uppercase();
+        }
+        Ok(word)
+    }
+
     /// An attribute as text; a warning when it is missing or empty.
     pub(super) fn required(
         &mut self,
@@ -232,10 +245,10 @@ impl<'a> Scope<'a> {
         let line = attributes.line;
         let fail = |kind| PlaylistError::at(line, kind);
         let method = self
-            .text(attributes, "METHOD")?
+            .word(attributes, "METHOD")?
             .filter(|method| !method.is_empty());
         let method = method.ok_or_else(|| fail(PlaylistErrorKind::KeyMethodMissing))?;
-        if method.eq_ignore_ascii_case("NONE") {
+        if method == "NONE" {
             return Ok(None);
         }
         if KeyMethod::parse(&method).is_none() {
@@ -243,7 +256,12 @@ impl<'a> Scope<'a> {
             self.warnings
                 .push(Some(line), WarningCode::UnknownMethod, message);
         }
-        let uri = self.reference(attributes, "URI")?;
+        let uri = attributes.raw("URI").unwrap_or_default();
+        let uri = match uri.strip_prefix("base64:") {
+            // The key itself, as some packagers write what a `data:` URL is for.
+            Some(key) => Some(self.resolve(&format!("data:;base64,{key}"), line)?),
+            None => self.reference(attributes, "URI")?,
+        };
         let uri = uri.ok_or_else(|| fail(PlaylistErrorKind::KeyUriMissing(Shown(&method).to_string())))?;
         let iv = self.text(attributes, "IV")?;
         let iv = iv.map(|iv| {

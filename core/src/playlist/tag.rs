@@ -46,6 +46,11 @@ tags! {
     Skip = "EXT-X-SKIP", Media;
     PreloadHint = "EXT-X-PRELOAD-HINT", Media;
     RenditionReport = "EXT-X-RENDITION-REPORT", Media;
+    // Of no specification; what they stand in says nothing of its kind.
+    CueOut = "EXT-X-CUE-OUT", Any;
+    CueContinued = "EXT-X-CUE-OUT-CONT", Any;
+    CueIn = "EXT-X-CUE-IN", Any;
+    Scte35 = "EXT-X-SCTE35", Any;
     // Removed from the specification; some multivariant playlists have it too.
     AllowCache = "EXT-X-ALLOW-CACHE", Any;
     Version = "EXT-X-VERSION", Any;

@@ -1,8 +1,11 @@
 //! Tags of a media playlist that hold nothing but their attributes.
 
 use super::attributes::Attributes;
+use super::lines::trim;
+use super::number::seconds;
 use super::scope::Scope;
-use super::{DateRange, PlaylistError, PreloadHint, RenditionReport, ServerControl};
+use super::tag::Tag;
+use super::{Cue, DateRange, PlaylistError, PreloadHint, RenditionReport, ServerControl};
 
 /// Most date ranges of one playlist; a day of advertisements has some thousands. An update compares each
 /// with each.
@@ -16,6 +19,29 @@ pub(super) fn server_control(attributes: &Attributes<'_>, scope: &mut Scope<'_>)
         can_skip_date_ranges: scope.yes(attributes, "CAN-SKIP-DATERANGES"),
         hold_back_seconds: scope.seconds(attributes, "HOLD-BACK"),
         part_hold_back_seconds: scope.seconds(attributes, "PART-HOLD-BACK"),
+    }
+}
+
+/// EXT-X-CUE-OUT and its like. The forms are many (`30`, `DURATION=30`, `10.5/30`), so what is no length is no mistake.
+pub(super) fn cue(tag: Tag, value: &str) -> Option<Cue> {
+    let mut parts = value.split(',').map(trim);
+    let out = || {
+        // Whatever stands before it, the last value is the length.
+        let last = value.rsplit('=').next().unwrap_or(value);
+        Some(Cue::Out {
+            seconds: seconds(last.trim_matches('"')),
+        })
+    };
+    match tag {
+        Tag::CueOut => out(),
+        Tag::CueContinued => Some(Cue::Continued),
+        Tag::CueIn => Some(Cue::In),
+        _ => parts.find_map(|part| match part {
+            "CUE-OUT=YES" => out(),
+            "CUE-OUT=CONT" => Some(Cue::Continued),
+            "CUE-IN=YES" => Some(Cue::In),
+            _ => None,
+        }),
     }
 }
 
@@ -57,7 +83,8 @@ pub(super) fn preload_hint(
     attributes: &Attributes<'_>,
     scope: &mut Scope<'_>,
 ) -> Result<Option<PreloadHint>, Box<PlaylistError>> {
-    let hint_type = scope.required(attributes, "TYPE")?;
+    scope.required(attributes, "TYPE")?;
+    let hint_type = scope.word(attributes, "TYPE")?.filter(|word| !word.is_empty());
     let uri = scope.required_reference(attributes, "URI")?;
     let (Some(hint_type), Some(uri)) = (hint_type, uri) else {
         return Ok(None);

@@ -28,6 +28,9 @@ pub struct CapturePlan {
 pub struct PlannedTrack {
     /// What it carries.
     pub kind: TrackKind,
+    /// Streams of this kind alone go into the output: the others are had from elsewhere, or not wanted. Null: all.
+    #[serde(default)]
+    pub only: Option<TrackKind>,
     /// The media playlist's own URL.
     pub playlist: AbsoluteUrl,
     /// LANGUAGE of its EXT-X-MEDIA, a BCP 47 tag.

@@ -1,7 +1,7 @@
 //! The JSON of `weir probe`: what the tags' own tests do not show.
 
 use crate::support::{probe, url};
-use serde_json::json;
+use serde_json::{Value, json};
 use weir_core::playlist;
 use weir_core::protocol::probe::{Probe, ProbeFailure};
 
@@ -95,4 +95,87 @@ fn one_object() {
         text.starts_with("{\"kind\":\"media\",\"version\":null,\"targetDuration\":4,\"mediaSequence\":0,"),
         "{text}"
     );
+}
+
+/// The names of an object, sorted.
+fn names(object: &Value) -> Vec<&str> {
+    let mut names: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+/// The contract, as the design document lists it: every name, and no other.
+#[test]
+fn every_field_of_the_contract() {
+    let check = |object: &Value, contract: &str| {
+        let mut wanted: Vec<_> = contract.split(' ').collect();
+        wanted.sort_unstable();
+        assert_eq!(names(object), wanted);
+    };
+    let multivariant = probe(
+        "#EXTM3U\n#EXT-X-SESSION-KEY:METHOD=AES-128,URI=\"k\"\n#EXT-X-SESSION-DATA:DATA-ID=\"d\"\n\
+         #EXT-X-CONTENT-STEERING:SERVER-URI=\"s\"\n#EXT-X-START:TIME-OFFSET=1\n\
+         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"n\"\n#EXT-X-STREAM-INF:BANDWIDTH=x\nv\n",
+    );
+    check(
+        &multivariant,
+        "kind variants iFrameVariants renditions sessionKeys sessionData contentSteering start independentSegments \
+         warnings",
+    );
+    check(
+        &multivariant["variants"][0],
+        "url bandwidth averageBandwidth codecs width height frameRate audio subtitles score pathwayId video \
+         closedCaptions videoRange supplementalCodecs reqVideoLayout stableVariantId hdcpLevel",
+    );
+    check(
+        &multivariant["renditions"][0],
+        "type groupId name language default autoselect forced channels url instreamId characteristics \
+         stableRenditionId assocLanguage bitDepth sampleRate",
+    );
+    check(&multivariant["sessionKeys"][0], "method url iv keyFormat");
+    check(&multivariant["sessionData"][0], "dataId value url language");
+    check(&multivariant["contentSteering"], "serverUrl pathwayId");
+    check(&multivariant["start"], "timeOffsetSeconds precise");
+    check(&multivariant["warnings"][0], "line code message");
+
+    let media = probe(
+        "#EXTM3U\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n#EXT-X-DATERANGE:ID=\"r\"\n\
+         #EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXT-X-MAP:URI=\"m\",BYTERANGE=\"1@0\"\n#EXT-X-PART:URI=\"p\",DURATION=1\n\
+         #EXTINF:1,\ns\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"h\",BYTERANGE-START=1\n\
+         #EXT-X-RENDITION-REPORT:URI=\"r\"\n",
+    );
+    check(
+        &media,
+        "kind version targetDuration mediaSequence discontinuitySequence playlistType endList iFramesOnly \
+         durationSeconds segments warnings partTargetSeconds serverControl preloadHints renditionReports \
+         skippedSegments start independentSegments dateRanges trailingParts",
+    );
+    check(
+        &media["serverControl"],
+        "canBlockReload canSkipUntilSeconds canSkipDateRanges holdBackSeconds partHoldBackSeconds",
+    );
+    check(
+        &media["dateRanges"][0],
+        "id class startDate endDate durationSeconds plannedDurationSeconds scte35Cmd scte35Out scte35In endOnNext \
+         attributes",
+    );
+    check(&media["preloadHints"][0], "type url byteRange");
+    check(&media["preloadHints"][0]["byteRange"], "offset length");
+    check(&media["renditionReports"][0], "url lastMsn lastPart");
+    let segment = &media["segments"][0];
+    check(
+        segment,
+        "sequence url durationSeconds title byteRange discontinuity gap programDateTime key map parts bitrateKbps",
+    );
+    check(&segment["key"], "method url iv keyFormat");
+    check(&segment["map"], "url byteRange key");
+    check(&segment["map"]["byteRange"], "offset length");
+    check(
+        &segment["parts"][0],
+        "url durationSeconds independent gap byteRange",
+    );
+
+    let list = probe("#EXTM3U\n#EXTINF:-1,One\nhttp://tv.example/1\n");
+    check(&list, "kind entries warnings");
+    check(&list["entries"][0], "url title");
 }

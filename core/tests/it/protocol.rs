@@ -106,7 +106,7 @@ fn plans_round_trip() {
         "title": "A lecture",
         "live": true,
         "tracks": [{
-            "kind": "audio", "playlist": "https://example.com/a.m3u8", "language": "en", "name": "English",
+            "kind": "audio", "only": "audio", "playlist": "https://example.com/a.m3u8", "language": "en", "name": "English",
             "codecs": ["mp4a.40.2"], "resolution": [640, 360],
             "segments": [{
                 "sequence": "18446744073709551615", "url": "https://example.com/1.m4s",

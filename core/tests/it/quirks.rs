@@ -199,6 +199,41 @@ fn keys_in_data_urls() {
 }
 
 #[test]
+fn keys_in_base64() {
+    let text = head("#EXT-X-KEY:METHOD=AES-128,URI=\"base64:q7onHovPVSu9LoakNKml2Q==\"\n#EXTINF:4,\na.ts\n");
+    let key = &media(&text).segments[0].keys[0];
+    assert_eq!(
+        key.uri.resolved.as_ref().unwrap().as_str(),
+        "data:;base64,q7onHovPVSu9LoakNKml2Q=="
+    );
+    assert_eq!(warnings(&text), SILENT);
+}
+
+#[test]
+fn words_of_the_specification_in_small_letters() {
+    let text = head(
+        "#EXT-X-PLAYLIST-TYPE:vod\n#EXT-X-KEY:METHOD=aes-128,URI=\"k\"\n#EXTINF:4,\na.ts\n#EXT-X-KEY:METHOD=none\n\
+         #EXTINF:4,\nb.ts\n#EXT-X-PRELOAD-HINT:TYPE=part,URI=\"h\"\n#EXT-X-ENDLIST\n",
+    );
+    let printed = probe(&text);
+    assert_eq!(printed["playlistType"], "VOD");
+    assert_eq!(printed["segments"][0]["key"]["method"], "AES-128");
+    assert!(printed["segments"][1]["key"].is_null());
+    assert_eq!(printed["preloadHints"][0]["type"], "PART");
+    assert_eq!(warnings(&text), SILENT);
+    let printed = probe(
+        "#EXTM3U\n#EXT-X-MEDIA:TYPE=audio,GROUP-ID=\"a\",NAME=\"Eng\",DEFAULT=yes\n\
+         #EXT-X-STREAM-INF:BANDWIDTH=1,VIDEO-RANGE=pq,HDCP-LEVEL=none,AUDIO=\"a\"\nv.m3u8\n",
+    );
+    assert_eq!(printed["renditions"][0]["type"], "AUDIO");
+    assert_eq!(printed["renditions"][0]["name"], "Eng", "a name stays as it is");
+    assert_eq!(printed["renditions"][0]["default"], true);
+    assert_eq!(printed["variants"][0]["videoRange"], "PQ");
+    assert_eq!(printed["variants"][0]["hdcpLevel"], "NONE");
+    assert_eq!(printed["warnings"], serde_json::json!([]));
+}
+
+#[test]
 fn references_resolve_against_the_final_url() {
     let text = head(
         "#EXTINF:4,\nhls/a.ts\n#EXTINF:4,\n/root/b.ts?x=%2F%7e\n#EXTINF:4,\n//cdn2.example.net/c.ts#t=3\n\

@@ -2,7 +2,7 @@
 
 use crate::support::{failure, media, multivariant, probe, url, warnings};
 use serde_json::json;
-use weir_core::playlist::{self, Playlist};
+use weir_core::playlist::{self, Cue, Playlist};
 
 const SILENT: [&str; 0] = [];
 
@@ -290,5 +290,45 @@ fn an_update_of_what_was_never_read() {
     for (first, skipped) in [(9, 2), (10, 5), (14, 1), (20, 3), (10, u64::MAX)] {
         let message = format!("line 4: an update leaves out {skipped} segments that were never listed");
         assert_eq!(update(first, skipped), Err(message), "{first} {skipped}");
+    }
+}
+
+#[test]
+fn cues_of_advertising() {
+    let cue = |tags: &str| {
+        let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:4\n{tags}\n#EXTINF:4,\na.ts\n#EXTINF:4,\nb.ts\n");
+        assert_eq!(warnings(&text), SILENT, "{tags}");
+        let media = media(&text);
+        assert_eq!(media.segments[1].cue, None, "{tags}");
+        media.segments[0].cue
+    };
+    let out = |seconds| Some(Cue::Out { seconds });
+    for (tags, expected) in [
+        ("#EXT-X-CUE-OUT", out(None)),
+        ("#EXT-X-CUE-OUT:30", out(Some(30.0))),
+        ("#EXT-X-CUE-OUT:DURATION=30.5", out(Some(30.5))),
+        (
+            "#EXT-X-CUE-OUT:ID=1,TYPE=SpliceOut,Duration=\"15\"",
+            out(Some(15.0)),
+        ),
+        ("#EXT-X-CUE-OUT:soon", out(None)),
+        ("#EXT-X-CUE-OUT-CONT:8.5/30", Some(Cue::Continued)),
+        (
+            "#EXT-X-CUE-OUT-CONT:ElapsedTime=8,Duration=30,SCTE35=/DAl",
+            Some(Cue::Continued),
+        ),
+        ("#EXT-X-CUE-IN", Some(Cue::In)),
+        ("#EXT-X-CUE-OUT:30\n#EXT-X-CUE-IN", Some(Cue::In)),
+        ("#EXT-OATCLS-SCTE35:/DAl\n#EXT-X-CUE-OUT:30", out(Some(30.0))),
+        (
+            "#EXT-X-SCTE35:CUE=\"/DAl==\",CUE-OUT=YES,DURATION=20",
+            out(Some(20.0)),
+        ),
+        ("#EXT-X-SCTE35:CUE=\"/DAl\",CUE-OUT=CONT", Some(Cue::Continued)),
+        ("#EXT-X-SCTE35:CUE=\"/DAl\", CUE-IN=YES", Some(Cue::In)),
+        ("#EXT-X-SCTE35:CUE=\"/DAl\"", None),
+        ("#EXT-X-SPLICEPOINT-SCTE35:/DAl", None),
+    ] {
+        assert_eq!(cue(tags), expected, "{tags}");
     }
 }

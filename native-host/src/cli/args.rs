@@ -79,6 +79,16 @@ pub(super) struct Get {
     /// The initialisation vector of encrypted segments, instead of the playlist's.
     #[arg(long, value_name = "HEX")]
     pub iv: Option<Iv>,
+    /// Where to begin, in seconds or as a clock shows it; cut at segment borders.
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub start: Option<Duration>,
+    /// Where to end; cut at segment borders.
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub end: Option<Duration>,
+    /// Leave out what is advertising: parts between two discontinuities that cues or date ranges mark, or that come
+    /// from another host. The report lists them.
+    #[arg(long)]
+    pub skip_ads: bool,
     /// What a segment means that the server does not have; in a live stream it is always left out and told.
     #[arg(long, value_name = "fail|keep", default_value = "fail")]
     pub on_gap: OnGap,

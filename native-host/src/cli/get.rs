@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use weir_core::plan::{self, ChosenTrack, Languages, PlanError, Selection};
-use weir_core::playlist::{Media, Playlist};
+use weir_core::playlist::{Media, Multivariant, Playlist};
 use weir_core::protocol::{CapturePlan, Container, ErrorCode, Finished, Iv, KeyMethod, Progress, SegmentKey};
 use weir_core::url::{AbsoluteUrl, AddressClass};
 
 use super::Exit;
 use super::args::Get;
+use super::cut::{self, LeaveOutError};
 use super::source::{self, Source, SourceError};
 use crate::error::Coded;
 use crate::fetch::{Client, Permission};
@@ -52,6 +53,8 @@ enum GetError {
     Key,
     #[error("--key and --iv are for streams that have an end; a live stream's own keys are used")]
     KeyOfLive,
+    #[error(transparent)]
+    LeaveOut(#[from] LeaveOutError),
     #[error("--iv goes with --key or an encrypted stream; this stream is not encrypted")]
     IvOfClear,
 }
@@ -65,6 +68,7 @@ impl Coded for GetError {
             Self::Output(error) => error.code(),
             Self::PrivateAddress(_) => ErrorCode::PrivateAddress,
             Self::List(_) => ErrorCode::NotAPlaylist,
+            Self::LeaveOut(error) => error.code(),
             Self::NeedsBase | Self::Key | Self::KeyOfLive | Self::IvOfClear => ErrorCode::Usage,
         }
     }
@@ -140,7 +144,10 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
     target.check()?;
     let key = arguments.key.as_deref().map(key_url).transpose()?;
     let context = source::context(&arguments.asking)?;
-    let mut plan = read_plan(arguments, &source).await?;
+    let span = cut::span(arguments)?;
+    let (origin, tracks) = read_tracks(arguments, &source).await?;
+    let mut plan = plan::build(&origin, None, &tracks)?;
+    let notes = cut::leave_out(&mut plan, &tracks, span, arguments)?;
     replace_keys(&mut plan, key.as_ref(), arguments.iv)?;
     let live = recording(arguments, &source, &plan)?;
     Ok(Job {
@@ -156,6 +163,7 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
         downgrades: permission(arguments.allow_downgrade),
         proxy: arguments.asking.proxy.clone(),
         limit_rate: arguments.limit_rate,
+        notes,
     })
 }
 
@@ -173,8 +181,11 @@ fn recording(arguments: &Get, source: &Source, plan: &CapturePlan) -> Result<Opt
     Ok(Some(LiveOptions::from(&arguments.live)))
 }
 
-/// Reads the playlist, and those that the selection needs.
-async fn read_plan(arguments: &Get, source: &Source) -> Result<CapturePlan, GetError> {
+/// Reads the playlist, and those that the selection needs. The first is where it came from.
+async fn read_tracks(
+    arguments: &Get,
+    source: &Source,
+) -> Result<(AbsoluteUrl, Vec<(ChosenTrack, Media)>), GetError> {
     let client_for = |url: &AbsoluteUrl| {
         if url.address_class() == AddressClass::Private && !arguments.allow_private {
             return Err(GetError::PrivateAddress(url.clone()));
@@ -215,8 +226,8 @@ async fn read_plan(arguments: &Get, source: &Source) -> Result<CapturePlan, GetE
             let mut tracks = Vec::new();
             for chosen in plan::choose(&multivariant, &selection)? {
                 let media = match &client {
-                    Some(client) => media(client, &chosen.playlist).await?,
-                    None => media(&client_for(&chosen.playlist)?, &chosen.playlist).await?,
+                    Some(client) => media(client, &chosen.playlist, &multivariant).await?,
+                    None => media(&client_for(&chosen.playlist)?, &chosen.playlist, &multivariant).await?,
                 };
                 tracks.push((chosen, media));
             }
@@ -226,12 +237,15 @@ async fn read_plan(arguments: &Get, source: &Source) -> Result<CapturePlan, GetE
     let origin = text
         .base
         .or_else(|| tracks.first().map(|(track, _)| track.playlist.clone()));
-    Ok(plan::build(&origin.ok_or(GetError::NeedsBase)?, None, &tracks)?)
+    Ok((origin.ok_or(GetError::NeedsBase)?, tracks))
 }
 
-async fn media(client: &Client, url: &AbsoluteUrl) -> Result<Media, GetError> {
+async fn media(client: &Client, url: &AbsoluteUrl, parent: &Multivariant) -> Result<Media, GetError> {
     let text = source::fetch(client, url).await?;
-    let reading = source::read_playlist(&text, &url.to_string())?;
+    let reading = source::read_child(&text, url, parent)?;
+    for warning in &reading.warnings {
+        tracing::warn!(line = warning.line, "{url}: {}", warning.message);
+    }
     Ok(plan::expect_media(reading, url)?)
 }
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod cookies;
+mod cut;
 mod get;
 mod probe;
 mod source;

@@ -12,7 +12,7 @@ use super::args;
 use super::source::{self, Source, SourceError};
 use crate::error::Coded as _;
 use crate::fetch::Permission;
-use crate::report::{Clock, line};
+use crate::report::{Clock, line, printable};
 
 /// Runs the command.
 pub(super) async fn run(arguments: args::Probe) -> Exit {
@@ -190,17 +190,4 @@ fn shown(reference: &weir_core::playlist::Reference) -> String {
         .resolved
         .as_ref()
         .map_or_else(|_| reference.text.clone(), ToString::to_string)
-}
-
-/// Text from a playlist without what would steer a terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use weir_core::playlist::{self, PlaylistError, Reading};
+use weir_core::playlist::{self, Multivariant, PlaylistError, Reading};
 use weir_core::protocol::limits::MAX_PLAYLIST_BYTES;
 use weir_core::protocol::{ErrorCode, Header, RequestContext, Secret};
 use weir_core::url::{AbsoluteUrl, UrlError};
@@ -131,6 +131,18 @@ pub(super) async fn fetch(client: &Client, url: &AbsoluteUrl) -> Result<Text, So
 pub(super) fn read_playlist(text: &Text, place: &str) -> Result<Reading, SourceError> {
     playlist::read(&text.bytes, text.base.as_ref()).map_err(|error| SourceError::Playlist {
         place: place.to_owned(),
+        error,
+    })
+}
+
+/// Reads the text of a media playlist that `parent` lists at `url`.
+pub(super) fn read_child(
+    text: &Text,
+    url: &AbsoluteUrl,
+    parent: &Multivariant,
+) -> Result<Reading, SourceError> {
+    playlist::read_child(&text.bytes, text.base.as_ref(), parent).map_err(|error| SourceError::Playlist {
+        place: url.to_string(),
         error,
     })
 }

@@ -71,6 +71,8 @@ pub struct Job {
     pub proxy: Option<String>,
     /// `--limit-rate`.
     pub limit_rate: Option<BytesPerSecond>,
+    /// What the report says of how the plan was made, such as where the stream was cut. One sentence each.
+    pub notes: Vec<String>,
 }
 
 /// What a segment means that the server does not have, or not whole.
@@ -137,12 +139,16 @@ impl Job {
 pub async fn run(job: Job, progress: watch::Sender<Progress>, stop: Stop) -> Finished {
     let meter = Arc::new(Meter::new(progress));
     let id = job.id.clone();
+    let notes = job.notes.clone();
     let mut slot = None;
     let captured = capture(job, &meter, stop, &mut slot).await;
     let segments = meter.segments();
     meter.state(JobState::Finished);
     match captured {
-        Ok(captured) => succeeded(id, captured, segments),
+        Ok(mut captured) => {
+            captured.merged.warnings.splice(..0, notes);
+            succeeded(id, captured, segments)
+        }
         Err(error) => {
             tracing::info!(job = id.as_ref().map(JobId::as_str), code = %error.code(), "job ended: {error}");
             failed(id, &error, slot.as_ref(), segments)
@@ -309,6 +315,7 @@ fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
         .iter()
         .map(|track| TrackHint {
             kind: Some(track.kind),
+            only: track.only,
             language: track.language.clone(),
             name: track.name.clone(),
             duration_seconds: match job.recording() {

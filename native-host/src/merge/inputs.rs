@@ -34,6 +34,17 @@ struct Input {
     seconds: f64,
 }
 
+/// What is kept of a track.
+fn wanted(hint: &TrackHint, mut batch: Vec<Demuxed>) -> Vec<Demuxed> {
+    if let Some(only) = hint.only {
+        batch.retain(|demuxed| {
+            let (Demuxed::Format(stream, _) | Demuxed::Sample(stream, _)) = demuxed;
+            stream.kind == only
+        });
+    }
+    batch
+}
+
 /// Why demuxing a segment stops.
 enum Stop {
     Demux(DemuxError),
@@ -95,7 +106,10 @@ impl Inputs {
             segments,
             ..
         } = input;
-        let mut hand_on = |batch| sink.take(track, hint, batch, &expectations).map_err(Stop::Merge);
+        let mut hand_on = |batch| {
+            let wanted = wanted(hint, batch);
+            sink.take(track, hint, wanted, &expectations).map_err(Stop::Merge)
+        };
         demuxer
             .push(&segment.data, segment.map.as_ref(), edge, timeline, &mut hand_on)
             .map_err(|stop| stop.at(track, *segments))
@@ -111,7 +125,10 @@ impl Inputs {
                 segments,
                 ..
             } = input;
-            let mut hand_on = |batch| sink.take(track, hint, batch, &expectations).map_err(Stop::Merge);
+            let mut hand_on = |batch| {
+                let wanted = wanted(hint, batch);
+                sink.take(track, hint, wanted, &expectations).map_err(Stop::Merge)
+            };
             demuxer
                 .flush(&mut hand_on)
                 .map_err(|stop| stop.at(track, *segments))?;

@@ -30,6 +30,8 @@ use crate::demux::DemuxError;
 pub struct TrackHint {
     /// What it carries; None: whatever its segments hold.
     pub kind: Option<TrackKind>,
+    /// Streams of this kind alone are kept of it, where the container is made from streams; None: all.
+    pub only: Option<TrackKind>,
     /// BCP 47 tag.
     pub language: Option<String>,
     /// For people.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use weir_core::protocol::TrackSummary;
+use weir_core::protocol::{TrackKind, TrackSummary};
 
 use super::TrackHint;
 use crate::demux::{CLOCK_HZ, Format, Sample, StreamId, rescale, seconds};
@@ -79,12 +79,15 @@ pub(super) enum Until {
 
 impl Track {
     pub(super) fn new(input: usize, stream: StreamId, hint: &TrackHint, format: &Format) -> Self {
+        // What a muxed playlist says of itself, it says of its sound.
+        let is_told = stream.kind != TrackKind::Video || hint.only == Some(TrackKind::Video);
+        let told = |text: &Option<String>| text.clone().filter(|_| is_told);
         Self {
             input,
             stream,
             timescale: format.timescale.max(1),
-            language: hint.language.clone(),
-            name: hint.name.clone(),
+            language: told(&hint.language),
+            name: told(&hint.name),
             display: format.display,
             entries: Vec::new(),
             codec: format.codec.clone(),

@@ -280,6 +280,7 @@ impl Session {
             downgrades: Permission::Refused,
             proxy: None,
             limit_rate: None,
+            notes: Vec::new(),
         };
         job.check()?;
         self.jobs.start(job);

@@ -99,7 +99,6 @@ fn unknown_and_later_options_are_usage_errors() {
     let home = Home::new().unwrap();
     for arguments in [
         &["get"][..],
-        &["get", "x", "--skip-ads"],
         &["get", "x", "--container", "mkv"],
         &["get", "x", "--limit-rate", "fast"],
         &["get", "x", "--live-from", "yesterday"],

@@ -2,6 +2,7 @@
 
 mod captures;
 mod cli;
+mod cli_cut;
 mod cli_get;
 mod docs;
 mod fetch;
