@@ -39,12 +39,25 @@ pub(super) async fn run(client: &Inner, resource: &Resource, lane: Lane<'_>) -> 
         return Ok(from_data_url(client, resource)?);
     }
     let mut hops: Vec<AbsoluteUrl> = Vec::new();
-    let mut url = resource.url.clone();
+    let carried = client.token.first(&resource.url);
+    let mut has_token = carried.is_some();
+    let mut url = carried.unwrap_or_else(|| resource.url.clone());
     loop {
         client.policy.check(hops.last(), &url)?;
         client.pauses.wait_for(&url).await;
         let response = send(client, resource, &url, lane.route).await?;
         client.cookies.store(&url, response.headers());
+        if hops.is_empty() {
+            let refused = response.status().as_u16();
+            if let Some(with_token) = client.token.after_refusal(&url, refused) {
+                url = with_token;
+                has_token = true;
+                continue;
+            }
+            if has_token && response.status().is_success() {
+                client.token.has_opened();
+            }
+        }
         let Some(location) = redirect_target(&response) else {
             return receive(client, resource, url, response, lane).await;
         };

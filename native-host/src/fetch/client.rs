@@ -16,6 +16,7 @@ use super::cookies::Cookies;
 use super::headers::Headers;
 use super::load::{Flight, Loads};
 use super::throttle::Throttle;
+use super::token::Token;
 use super::{ClientOptions, FetchError, Fetched, Meter, Resource, Tuning};
 
 /// An HTTP client with one job's context. Cheap to clone; clones share connections, cookies and pauses.
@@ -36,6 +37,7 @@ pub(super) struct Inner {
     pub(super) pauses: Pauses,
     pub(super) loads: Arc<Loads>,
     pub(super) throttle: Option<Throttle>,
+    pub(super) token: Token,
     pub(super) tuning: Tuning,
 }
 
@@ -69,6 +71,7 @@ impl Client {
                 pauses,
                 loads: Arc::default(),
                 throttle: options.limit_rate.map(Throttle::new),
+                token: Token::new(&options.source),
                 tuning,
             }),
         })

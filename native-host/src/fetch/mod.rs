@@ -22,6 +22,7 @@ mod ordered;
 mod retry;
 mod slot;
 mod throttle;
+mod token;
 mod tuning;
 
 use bytes::Bytes;

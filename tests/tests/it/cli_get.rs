@@ -212,3 +212,38 @@ fn gaps_are_kept_when_asked_for() {
     assert_eq!(finished["error"]["code"], "gaps");
     assert!(home.path().join("b.mp4").exists());
 }
+
+#[test]
+fn a_token_is_carried_on_where_the_server_wants_it() {
+    let (origin, home) = (origin(), Home::new().unwrap());
+    let other = Origin::start().unwrap();
+    other.directory("/", committed_stream());
+    origin.guard("/", |request| {
+        (request.query() != Some("token=s3cret")).then(|| Reply::status(403))
+    });
+    other.guard("/", |_| Some(Reply::status(403)));
+    let output = get(&home, &origin.url("/master.m3u8?token=s3cret"), &["-o", "a.ts"]);
+    check_exit(&output, 0);
+    let refused = |path: &str| {
+        let requests = origin.requests_for(path);
+        requests
+            .iter()
+            .filter(|request| request.query().is_none())
+            .count()
+    };
+    assert_eq!(refused("/high/index.m3u8"), 1, "it is tried without");
+    let segments = (0..4)
+        .map(|n| refused(&format!("/high/seg00{n}.ts")))
+        .sum::<usize>();
+    assert!(segments <= 4, "{segments}");
+    // Nobody else gets it, and a server that wants something else has the last word.
+    let text = format!(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{}\n#EXT-X-ENDLIST\n",
+        other.url("/high/seg000.ts")
+    );
+    origin.reply("/other.m3u8", Reply::ok(text));
+    let output = get(&home, &origin.url("/other.m3u8?token=s3cret"), &["-o", "b.ts"]);
+    check_exit(&output, 1);
+    assert_eq!(last_event(&output).unwrap()["error"]["code"], "http-status");
+    assert!(other.requests().iter().all(|request| request.query().is_none()));
+}
