@@ -99,7 +99,7 @@ fn unknown_and_later_options_are_usage_errors() {
     let home = Home::new().unwrap();
     for arguments in [
         &["get"][..],
-        &["get", "x", "--container", "mkv"],
+        &["get", "x", "--container", "avi"],
         &["get", "x", "--limit-rate", "fast"],
         &["get", "x", "--live-from", "yesterday"],
         &["get", "x", "--live-duration", "1h"],
@@ -131,7 +131,7 @@ fn a_folder_that_cannot_be_written_fails_before_the_network_is_touched() {
         check_exit(&output, 1);
         assert_eq!(last_event(&output).unwrap()["error"]["code"], "output-folder");
     }
-    check_exit(&get(&home, &url, &["-o", "x.mkv"]), 2);
+    check_exit(&get(&home, &url, &["-o", "x.avi"]), 2);
     assert_eq!(origin.requests().len(), 0);
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use weir_tests::binary::{Home, last_event};
+use weir_tests::media;
 use weir_tests::origin::{Origin, Reply};
 use weir_tests::streams::committed_stream;
 
@@ -78,13 +79,15 @@ fn the_url_names_the_file_and_nothing_is_replaced() {
 fn get_ts_keeps_the_transport_stream() {
     let (origin, home) = (origin(), Home::new().unwrap());
     check_exit(&get(&home, &origin.url("/high/index.m3u8"), &["-o", "out.ts"]), 0);
-    let expected: Vec<u8> = (0..4)
+    if media::skip_without_ffmpeg("what a transport stream holds") {
+        return;
+    }
+    let segments: Vec<u8> = (0..4)
         .flat_map(|n| fs::read(committed_stream().join(format!("high/seg00{n}.ts"))).unwrap())
         .collect();
-    assert!(
-        fs::read(home.path().join("out.ts")).unwrap() == expected,
-        "the segments, one after the other"
-    );
+    fs::write(home.path().join("source.ts"), segments).unwrap();
+    let packets = |name: &str| media::packets(&home.path().join(name)).unwrap();
+    media::compare_payloads(&packets("out.ts"), &packets("source.ts")).unwrap();
 }
 
 #[test]
