@@ -11,6 +11,7 @@ mod fetch_hops;
 mod fetch_keys;
 mod fetch_ordered;
 mod fetch_tls;
+mod foreign_codecs;
 mod growing;
 mod host;
 mod host_frames;
