@@ -1,12 +1,19 @@
 //! The plan's tracks as samples on one timeline: what every container begins with that is made of samples.
 
-use super::interleave::Expectation;
+use weir_core::protocol::TrackKind;
+
+use super::interleave::{Expectation, presentation};
+use super::subtitle::Subtitles;
+use super::subtitle_file::SubtitleFiles;
 use super::track::Track;
-use super::{MergeError, SegmentInput, TrackHint};
-use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, Timeline};
+use super::{MergeError, SegmentInput, SubtitleFile, SubtitleFormat, TrackHint};
+use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, Media, Timeline};
 
 /// Takes what comes out of the demuxers.
 pub(super) trait Sink {
+    /// What has come of it so far.
+    fn tracks(&self) -> &[Track];
+
     /// `input` is the index of the plan's track.
     fn take(
         &mut self,
@@ -20,8 +27,11 @@ pub(super) trait Sink {
 /// Demuxes the segments of the plan's tracks.
 #[derive(Debug)]
 pub(super) struct Inputs {
-    inputs: Vec<Input>,
+    /// In the plan's order.
+    all: Vec<Input>,
     timeline: Timeline,
+    /// Where files of the subtitles are asked for.
+    files: Option<SubtitleFiles>,
 }
 
 /// One of the plan's tracks.
@@ -32,13 +42,18 @@ struct Input {
     segments: u64,
     /// Of all segments that came, and of those left out.
     seconds: f64,
+    subtitles: Subtitles,
 }
 
 /// What is kept of a track.
 fn wanted(hint: &TrackHint, mut batch: Vec<Demuxed>) -> Vec<Demuxed> {
     if let Some(only) = hint.only {
         batch.retain(|demuxed| {
-            let (Demuxed::Format(stream, _) | Demuxed::Sample(stream, _)) = demuxed;
+            let (Demuxed::Format(stream, _)
+            | Demuxed::Sample(stream, _)
+            | Demuxed::Cue(stream, _)
+            | Demuxed::CuesUntil(stream, _)
+            | Demuxed::CueBlock(stream, _)) = demuxed;
             stream.kind == only
         });
     }
@@ -77,16 +92,27 @@ impl Inputs {
             hint: hint.clone(),
             segments: 0,
             seconds: 0.0,
+            subtitles: Subtitles::default(),
         };
         Self {
-            inputs: hints.iter().enumerate().map(input).collect(),
+            all: hints.iter().enumerate().map(input).collect(),
             timeline: Timeline::new(hints.len()),
+            files: None,
         }
+    }
+
+    /// Makes files of the subtitles too.
+    pub(super) fn keep_subtitles(&mut self, format: SubtitleFormat) {
+        self.files = Some(SubtitleFiles::new(format));
     }
 
     /// Demuxes a segment into `sink`.
     pub(super) fn push(&mut self, segment: &SegmentInput, sink: &mut impl Sink) -> Result<(), MergeError> {
-        let Self { inputs, timeline } = self;
+        let Self {
+            all: inputs,
+            timeline,
+            files,
+        } = self;
         let track = segment.track;
         let expectations = {
             let input = inputs.get_mut(track).ok_or(MergeError::NoSuchTrack(track))?;
@@ -99,26 +125,68 @@ impl Inputs {
         let edge = Edge {
             discontinuity: segment.discontinuity,
             missing: ticks(segment.missing_seconds),
+            duration: ticks(segment.duration_seconds.unwrap_or(0.0)),
         };
         let Input {
             demuxer,
             hint,
             segments,
+            subtitles,
             ..
         } = input;
         let mut hand_on = |batch| {
             let wanted = wanted(hint, batch);
+            let wanted = subtitles.samples(wanted, (track, hint), sink.tracks(), files.as_mut());
             sink.take(track, hint, wanted, &expectations).map_err(Stop::Merge)
         };
         demuxer
             .push(&segment.data, segment.map.as_ref(), edge, timeline, &mut hand_on)
-            .map_err(|stop| stop.at(track, *segments))
+            .map_err(|stop| stop.at(track, *segments))?;
+        let has_begun = |(index, input): (usize, &Expectation)| {
+            let mut of_input = sink.tracks().iter().filter(|track| track.input == index);
+            input.sparse || of_input.any(Track::has_samples)
+        };
+        let all_have_begun = expectations.iter().enumerate().all(has_begun);
+        let media = Media {
+            start: presentation(sink.tracks())
+                .map(|(start, _)| start)
+                .filter(|_| all_have_begun),
+            ended: false,
+        };
+        self.settle(media, &expectations, sink)
+    }
+
+    /// Hands on the subtitles that the media has come past.
+    fn settle(
+        &mut self,
+        media: Media,
+        expectations: &[Expectation],
+        sink: &mut impl Sink,
+    ) -> Result<(), MergeError> {
+        let Self {
+            all: inputs,
+            timeline,
+            files,
+        } = self;
+        for (track, input) in inputs.iter_mut().enumerate() {
+            let Input {
+                demuxer,
+                hint,
+                subtitles,
+                ..
+            } = input;
+            demuxer.settle(timeline, media, &mut |batch| {
+                let batch = subtitles.samples(batch, (track, hint), sink.tracks(), files.as_mut());
+                sink.take(track, hint, batch, expectations)
+            })?;
+        }
+        Ok(())
     }
 
     /// Demuxes what is held back: there is no further segment. What is expected now is what has come.
     pub(super) fn finish(&mut self, sink: &mut impl Sink) -> Result<Vec<Expectation>, MergeError> {
-        let expectations: Vec<_> = self.inputs.iter().map(Input::expectation).collect();
-        for (track, input) in self.inputs.iter_mut().enumerate() {
+        let expectations: Vec<_> = self.all.iter().map(Input::expectation).collect();
+        for (track, input) in self.all.iter_mut().enumerate() {
             let Input {
                 demuxer,
                 hint,
@@ -133,13 +201,38 @@ impl Inputs {
                 .flush(&mut hand_on)
                 .map_err(|stop| stop.at(track, *segments))?;
         }
+        let whole = presentation(sink.tracks());
+        let media = Media {
+            start: whole.map(|(start, _)| start),
+            ended: true,
+        };
+        self.settle(media, &expectations, sink)?;
+        // Subtitles alone end with their last.
+        let end = whole.map_or(i64::MAX, |(_, end)| end);
+        for (track, input) in self.all.iter_mut().enumerate() {
+            let Input { hint, subtitles, .. } = input;
+            sink.take(track, hint, subtitles.finish(end), &expectations)?;
+        }
         Ok(expectations)
     }
 
-    /// A sentence for each of the plan's tracks whose media is clearly longer or shorter than its playlist said.
-    pub(super) fn duration_warnings(&self, tracks: &[Track]) -> Vec<String> {
-        let warning = |(index, input): (usize, &Input)| input.duration_warning(index, tracks);
-        self.inputs.iter().enumerate().filter_map(warning).collect()
+    /// The files of subtitles that were asked for; `tracks` are those of the output.
+    pub(super) fn subtitle_files(&mut self, tracks: &[Track]) -> Vec<SubtitleFile> {
+        let start = presentation(tracks).map_or(0, |(start, _)| start);
+        let files = self.files.take();
+        files.map_or_else(Vec::new, |files| files.finish(start))
+    }
+
+    /// A sentence for each of the plan's tracks whose media is clearly longer or shorter than its playlist said, and for
+    /// subtitles that make no sense.
+    pub(super) fn warnings(&self, tracks: &[Track]) -> Vec<String> {
+        let warning = |(index, input): (usize, &Input)| {
+            let of_demuxer = input.demuxer.warning();
+            of_demuxer
+                .map(|warning| format!("track {index}: {warning}"))
+                .or_else(|| input.duration_warning(index, tracks))
+        };
+        self.all.iter().enumerate().filter_map(warning).collect()
     }
 }
 
@@ -151,12 +244,17 @@ impl Input {
         Expectation {
             seconds,
             ended: seconds.is_some_and(|seconds| self.seconds + ROUNDING_SECONDS >= seconds),
+            sparse: self.hint.kind == Some(TrackKind::Subtitle),
         }
     }
 
     fn duration_warning(&self, index: usize, tracks: &[Track]) -> Option<String> {
         const TOLERANCE_SECONDS: f64 = 1.0;
         const TOLERANCE_RATIO: f64 = 0.02;
+        // Nobody speaks from the first moment to the last.
+        if self.hint.kind == Some(TrackKind::Subtitle) {
+            return None;
+        }
         let of_input = tracks
             .iter()
             .filter(|track| track.input == index && track.has_samples());

@@ -19,3 +19,5 @@ mod live;
 mod merge;
 mod origin;
 mod protocol;
+mod subtitles;
+mod tracks;

@@ -4,6 +4,7 @@ mod fragment;
 mod init;
 
 use bytes::Bytes;
+use weir_core::protocol::TrackKind;
 
 use self::init::{Init, Track};
 use super::bmff::boxes;
@@ -48,7 +49,13 @@ impl Fmp4Reader {
                 None => firsts.push((run.track.stream, first)),
             }
         }
-        let epoch = timeline.enter(playlist, &firsts, SourceClock::Plain, edge);
+        let are_subtitles = firsts
+            .iter()
+            .all(|(stream, _)| stream.kind == TrackKind::Subtitle);
+        let subtitle = firsts.first().filter(|_| are_subtitles);
+        let epoch = subtitle
+            .and_then(|&(_, first)| timeline.follow(playlist, first, edge))
+            .unwrap_or_else(|| timeline.enter(playlist, &firsts, SourceClock::Plain, edge));
         let mut ends: Vec<(StreamId, i64)> = Vec::new();
         for run in &runs {
             let end = hand_out(run, &epoch, &mut self.announced, out)?;

@@ -13,6 +13,7 @@ mod external;
 mod file;
 mod generated;
 mod mkv;
+mod subtitles;
 mod ts;
 
 use std::fs;
