@@ -50,7 +50,9 @@ impl Init {
             let kind = match &handler {
                 b"vide" => TrackKind::Video,
                 b"soun" => TrackKind::Audio,
-                b"text" | b"sbtl" | b"subt" => TrackKind::Subtitle,
+                b"text" | b"sbtl" | b"subt" => {
+                    return Err(DemuxError::Unsupported("subtitles in fragmented MP4".to_owned()));
+                }
                 _ => continue,
             };
             let ordinal = tracks.iter().filter(|track| track.stream.kind == kind).count();
