@@ -87,7 +87,8 @@ platform.onMessage((message, sender) => {
   if (kind === 'content') hear(message, sender.tab?.id ?? -1, frameOf(sender));
   return kind === 'page' ? answer(message) : undefined;
 });
-platform.onInstalled(() => void platform.enterOpenPages());
+// What is to be done then is done by `resume`.
+platform.onInstalled(() => {});
 platform.onPort((port) => {
   if (port.sender && senderKind(port.sender, SELF) === 'page') views.add(port, (tab) => void look(tab));
 });
@@ -339,6 +340,7 @@ function streamOf(tab, url) {
 /** A worker has started: jobs that were under way are asked after, plans that were half made are lost. */
 async function resume() {
   await store.ready;
+  if (store.isNew) void platform.enterOpenPages();
   const lost = { code: /** @type {const} */ ('browser-gone'), message: 'the extension was restarted' };
   for (const { job, state } of store.jobs) {
     if (state === 'preparing') store.changeJobs((list) => jobs.failed(list, job, lost));

@@ -1,5 +1,5 @@
 // The browser: the only file that says `chrome`. (The two content scripts can import nothing;
-// observe/relay.js has the one other use, `chrome.runtime.sendMessage`.)
+// observe/relay.js has the one other use, `chrome.runtime`.)
 
 /** This extension's id. */
 export const id = chrome.runtime.id;
@@ -105,7 +105,7 @@ export const requestRules = () => chrome.declarativeNetRequest.getSessionRules()
 
 // --- pages that were there before ---------------------------------------------------------------
 
-/** The extension was installed, or another version of it. @param {() => void} handler */
+/** The extension has come, or another version of it. That it is told starts the worker. @param {() => void} handler */
 export const onInstalled = (handler) => chrome.runtime.onInstalled.addListener(() => handler());
 
 /**

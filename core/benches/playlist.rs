@@ -24,7 +24,7 @@ fn main() {
     for (name, text) in [
         ("plain", plain()),
         ("encrypted, dated, byte ranges", rich()),
-        ("low latency, 4 parts a segment", parts()),
+        ("low latency, 2 parts a segment", parts()),
     ] {
         let megabytes = text.len() / 1_000_000;
         report(&format!("read, {name}, {megabytes} MB"), || read(&text, &base));
@@ -52,9 +52,13 @@ fn read(text: &str, base: &AbsoluteUrl) -> Media {
 fn report<T>(name: &str, mut work: impl FnMut() -> T) {
     let mut times: Vec<Duration> = (0..ROUNDS)
         .map(|_| {
-            let start = Instant::now();
+            let (start, spent) = (Instant::now(), on_the_processor());
             black_box(work());
-            start.elapsed()
+            // On a busy machine the clock runs while others do.
+            match (spent, on_the_processor()) {
+                (Some(before), Some(after)) => after.saturating_sub(before),
+                _ => start.elapsed(),
+            }
         })
         .collect();
     times.sort_unstable();
@@ -64,6 +68,12 @@ fn report<T>(name: &str, mut work: impl FnMut() -> T) {
         least.as_secs_f64() * 1e3,
         middle.as_secs_f64() * 1e3
     );
+}
+
+/// How long this thread has run so far, where the system tells.
+fn on_the_processor() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
 }
 
 const HEAD: &str = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:1\n";
@@ -89,8 +99,8 @@ fn rich() -> String {
         let (minutes, seconds) = (n / 10 % 60, n % 10 * 6);
         writeln!(
             text,
-            "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T10:{minutes:02}:{seconds:02}.000Z\n#EXTINF:6.006,Title {n}\n\
-             #EXT-X-BYTERANGE:100000@{}\nsegments/all.mp4?token=0123456789abcdef",
+            "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T10:{minutes:02}:{seconds:02}.000Z\n#EXTINF:6.006,\n\
+             #EXT-X-BYTERANGE:100000@{}\nall.mp4?t=1",
             n * 100_000
         )
         .unwrap();
@@ -101,8 +111,8 @@ fn rich() -> String {
 fn parts() -> String {
     let mut text = HEAD.to_owned();
     for n in 0..SEGMENTS {
-        for part in 0..4 {
-            writeln!(text, "#EXT-X-PART:DURATION=1.5,URI=\"{n:06}.{part}.mp4\"").unwrap();
+        for part in 0..2 {
+            writeln!(text, "#EXT-X-PART:DURATION=3,URI=\"{n:06}.{part}.mp4\"").unwrap();
         }
         writeln!(text, "#EXTINF:6.006,\n{n:06}.mp4").unwrap();
     }

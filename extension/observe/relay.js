@@ -4,6 +4,11 @@
 (() => {
   'use strict';
 
+  // A page that is looked into again keeps the relay that it has, unless that one's extension is gone.
+  const world = /** @type {{weirRelay?: () => boolean}} */ (globalThis);
+  if (world.weirRelay?.()) return;
+  world.weirRelay = () => chrome.runtime?.id !== undefined;
+
   const HANDOVER = 'weir-handover';
   /** A live playlist is reloaded all the time: once in this many milliseconds is enough. */
   const REPEAT_AFTER = 5_000;

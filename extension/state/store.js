@@ -21,6 +21,9 @@ const MAX_ONLY_TEXT = 2 * 1024 * 1024;
 /** All texts together, in characters; the oldest go first. */
 const MAX_TEXTS = 3 * 1024 * 1024;
 
+/** Its presence tells a worker that it is not the first. */
+const STARTED = 'started';
+
 export class Store {
   #area;
   #changed;
@@ -30,6 +33,9 @@ export class Store {
   #textSize = 0;
   /** Keys that are to be written. @type {Set<string>} */ #dirty = new Set();
   /** @type {Promise<void> | null} */ #writing = null;
+
+  /** True when no worker was there before this one: the extension has just come, or the browser has just started. */
+  isNew = false;
 
   /** Settles when the state of the last worker is here. @type {Promise<void>} */
   ready;
@@ -109,6 +115,8 @@ export class Store {
 
   async #load() {
     const saved = await this.#area.read();
+    this.isNew = !(STARTED in saved);
+    if (this.isNew) this.#save(STARTED);
     for (const [key, value] of Object.entries(saved)) {
       if (key === 'jobs') this.#jobs = [...value, ...this.#jobs];
       else if (key.startsWith('tab:')) this.#tabs.set(Number(key.slice(4)), value);
@@ -176,6 +184,7 @@ export class Store {
   /** @param {string} key */
   #value(key) {
     if (key === 'jobs') return this.#jobs;
+    if (key === STARTED) return true;
     return key.startsWith('tab:') ? this.#tabs.get(Number(key.slice(4))) : this.#texts.get(key);
   }
 }

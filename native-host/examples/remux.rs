@@ -1,4 +1,5 @@
-//! Merges local segments into an MP4 and prints what came out and how fast, for measuring and for a look at a stream:
+//! Merges local segments into a file of the kind that its name tells and prints what came out and how fast, for
+//! measuring and for a look at a stream:
 //!
 //! ```text
 //! cargo run --release -p weir --example remux -- OUTPUT [init.mp4] SEGMENT...
@@ -19,7 +20,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .next()
         .ok_or("usage: remux OUTPUT [init.mp4] SEGMENT...")?;
     let begin = Instant::now();
-    let mut merger = Merger::create(Path::new(&output), Container::Mp4, &[TrackHint::default()])?;
+    let output = Path::new(&output);
+    let container = match output.extension().and_then(|extension| extension.to_str()) {
+        Some("mkv") => Container::Mkv,
+        Some("ts") => Container::Ts,
+        _ => Container::Mp4,
+    };
+    let mut merger = Merger::create(output, container, &[TrackHint::default()])?;
     let (mut bytes, mut map) = (0, None);
     for path in arguments {
         let data = Bytes::from(std::fs::read(&path)?);

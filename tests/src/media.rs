@@ -247,7 +247,7 @@ pub fn decode_errors(path: &Path) -> anyhow::Result<String> {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-i"])
         .arg(path)
-        .args(["-map", "0", "-f", "null", "-"])
+        .args(["-map", "0", "-c:s", "srt", "-f", "null", "-"])
         .stdin(Stdio::null())
         .output()
         .context("cannot start ffmpeg")?;

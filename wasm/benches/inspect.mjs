@@ -19,9 +19,11 @@ const text = [...lines, '#EXT-X-ENDLIST', ''].join('\n');
 async function report(name, work) {
   const times = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    const start = performance.now();
+    // Processor time: on a busy machine the clock runs while others do.
+    const start = process.cpuUsage();
     await work();
-    times.push(performance.now() - start);
+    const { user, system } = process.cpuUsage(start);
+    times.push((user + system) / 1000);
   }
   times.sort((a, b) => a - b);
   console.log(`${name}: ${times[0].toFixed(0)} ms, middle ${times[ROUNDS / 2].toFixed(0)} ms`);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use weir_core::plan::{Languages, Quality};
 use weir_core::protocol::{Container, Header, Iv, Secret};
 use weir_core::url::AbsoluteUrl;
@@ -14,6 +14,7 @@ use super::time;
 use crate::fetch::BytesPerSecond;
 use crate::install::Choice;
 use crate::job::{LiveFrom, LiveOptions, OnGap};
+use crate::merge::SubtitleFormat;
 use crate::report::Style;
 use crate::settings::Concurrency;
 
@@ -59,9 +60,12 @@ pub(super) struct Get {
     /// Which audio: a language, all, or none; by default the one that players choose.
     #[arg(long, value_name = "LANG|all|none", value_parser = languages)]
     pub audio: Option<Languages>,
-    /// Subtitles; only none so far.
-    #[arg(long, value_name = "none")]
-    pub subs: Option<Subtitles>,
+    /// Which subtitles: a language, all, or none; by default those that players show unasked.
+    #[arg(long, value_name = "LANG|all|none", value_parser = languages)]
+    pub subs: Option<Languages>,
+    /// Subtitles in files of their own too, beside the output: NAME.LANG.vtt or .srt.
+    #[arg(long, value_name = "vtt|srt")]
+    pub subs_file: Option<SubtitleFormat>,
     /// The kind of output; by default what the output's name says, else mp4.
     #[arg(long, value_name = "mp4|mkv|ts|segments", value_parser = container)]
     pub container: Option<Container>,
@@ -169,13 +173,6 @@ pub(super) struct Registration {
     /// A browser, or all that this system could have; by default those that are found. May be repeated.
     #[arg(long, value_name = "NAME|all")]
     browser: Vec<String>,
-}
-
-/// What `--subs` takes.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Subtitles {
-    /// No subtitles.
-    None,
 }
 
 impl From<&Live> for LiveOptions {

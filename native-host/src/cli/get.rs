@@ -6,7 +6,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use weir_core::plan::{self, ChosenTrack, Languages, PlanError, Selection};
 use weir_core::playlist::{Media, Multivariant, Playlist};
-use weir_core::protocol::{CapturePlan, Container, ErrorCode, Finished, Iv, KeyMethod, Progress, SegmentKey};
+use weir_core::protocol::{
+    CapturePlan, Container, ErrorCode, Finished, Iv, KeyMethod, Progress, SegmentKey, TrackKind,
+};
 use weir_core::url::{AbsoluteUrl, AddressClass};
 
 use super::Exit;
@@ -55,6 +57,10 @@ enum GetError {
     KeyOfLive,
     #[error(transparent)]
     LeaveOut(#[from] LeaveOutError),
+    #[error("--subs-file makes files of subtitles beside an mp4 or mkv only")]
+    SubtitleFiles,
+    #[error("--subs-file: no subtitles are shown unasked here; choose some with --subs LANG or --subs all")]
+    NoSubtitles,
     #[error("--iv goes with --key or an encrypted stream; this stream is not encrypted")]
     IvOfClear,
 }
@@ -69,7 +75,12 @@ impl Coded for GetError {
             Self::PrivateAddress(_) => ErrorCode::PrivateAddress,
             Self::List(_) => ErrorCode::NotAPlaylist,
             Self::LeaveOut(error) => error.code(),
-            Self::NeedsBase | Self::Key | Self::KeyOfLive | Self::IvOfClear => ErrorCode::Usage,
+            Self::NeedsBase
+            | Self::Key
+            | Self::KeyOfLive
+            | Self::SubtitleFiles
+            | Self::NoSubtitles
+            | Self::IvOfClear => ErrorCode::Usage,
         }
     }
 }
@@ -140,6 +151,9 @@ async fn signal() -> std::io::Result<()> {
 async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
     let source = Source::parse(&arguments.source, arguments.asking.base.as_ref())?;
     let container = container_of(arguments);
+    if arguments.subs_file.is_some() && !matches!(container, Container::Mp4 | Container::Mkv) {
+        return Err(GetError::SubtitleFiles);
+    }
     let target = target(arguments.output.as_deref(), &source, container)?;
     target.check()?;
     let key = arguments.key.as_deref().map(key_url).transpose()?;
@@ -149,6 +163,9 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
     let mut plan = plan::build(&origin, None, &tracks)?;
     let notes = cut::leave_out(&mut plan, &tracks, span, arguments)?;
     replace_keys(&mut plan, key.as_ref(), arguments.iv)?;
+    if arguments.subs_file.is_some() && !may_have_subtitles(&plan) {
+        return Err(GetError::NoSubtitles);
+    }
     let live = recording(arguments, &source, &plan)?;
     Ok(Job {
         id: None,
@@ -157,6 +174,7 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
         container,
         concurrency: arguments.concurrency.unwrap_or_default(),
         target,
+        subtitle_files: arguments.subs_file,
         on_gap: arguments.on_gap,
         live,
         private_addresses: permission(arguments.allow_private),
@@ -221,7 +239,7 @@ async fn read_tracks(
             let selection = Selection {
                 quality: arguments.quality.clone(),
                 audio: arguments.audio.clone().unwrap_or_default(),
-                subtitles: Languages::None, // merging them is not supported yet
+                subtitles: subtitles(arguments),
             };
             let mut tracks = Vec::new();
             for chosen in plan::choose(&multivariant, &selection)? {
@@ -238,6 +256,22 @@ async fn read_tracks(
         .base
         .or_else(|| tracks.first().map(|(track, _)| track.playlist.clone()));
     Ok((origin.ok_or(GetError::NeedsBase)?, tracks))
+}
+
+/// A media playlist on its own may be of subtitles: that shows in its segments.
+fn may_have_subtitles(plan: &CapturePlan) -> bool {
+    plan.tracks
+        .iter()
+        .any(|track| track.kind == TrackKind::Subtitle || track.playlist == plan.source)
+}
+
+/// `--subs`; unasked, none for an output that has no place for them.
+fn subtitles(arguments: &Get) -> Languages {
+    let unasked = match container_of(arguments) {
+        Container::Ts => Languages::None,
+        Container::Mp4 | Container::Mkv | Container::Segments => Languages::default(),
+    };
+    arguments.subs.clone().unwrap_or(unasked)
 }
 
 async fn media(client: &Client, url: &AbsoluteUrl, parent: &Multivariant) -> Result<Media, GetError> {

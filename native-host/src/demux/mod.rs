@@ -1,4 +1,4 @@
-//! Segments -> samples: transport streams, fragmented MP4 and packed audio.
+//! Segments -> samples: transport streams, fragmented MP4, packed audio and WebVTT.
 //!
 //! A [`Demuxer`] reads the segments of one media playlist, in order. What comes out is a flat list of
 //! [`Demuxed`] values on one common [`Timeline`]: formats and samples, ready to be put into any container.
@@ -7,22 +7,24 @@
 pub(crate) mod bmff;
 mod codec;
 mod error;
-mod extent;
 mod fmp4;
 mod packed;
 mod sniff;
 mod timeline;
 pub(crate) mod ts;
+mod webvtt;
 
 use bytes::Bytes;
 use weir_core::protocol::TrackKind;
 
 pub use codec::Codec;
 pub use error::DemuxError;
-pub use extent::{Extent, extent};
 pub use sniff::{Kind as SegmentKind, sniff};
 pub use timeline::{CLOCK_HZ, Edge, Timeline, rescale, seconds};
+pub use webvtt::{Cue, Media};
+
 pub(crate) use timeline::{Epoch, SourceClock};
+pub(crate) use webvtt::{Span, Style, StyledText};
 
 /// An elementary stream within one playlist: the first video, the second audio ...
 ///
@@ -73,8 +75,13 @@ pub enum Demuxed {
     Format(StreamId, Format),
     /// A sample. A format of its stream has come before.
     Sample(StreamId, Sample),
-    /// What of a stream is in no sample, in words that follow "left out".
-    LeftOut(StreamId, String),
+    /// A subtitle, ordered by beginnings. It may overlap others, and has no format: what holds it is chosen by whoever
+    /// writes it.
+    Cue(StreamId, Cue),
+    /// No cue comes any more that begins before this time.
+    CuesUntil(StreamId, i64),
+    /// A `STYLE` or `REGION` block that belongs to the cues.
+    CueBlock(StreamId, String),
 }
 
 /// Reads the segments of one media playlist.
@@ -91,6 +98,7 @@ enum Reader {
     Ts(Box<ts::TsReader>),
     Fmp4(fmp4::Fmp4Reader),
     Packed(packed::PackedReader),
+    WebVtt(Box<webvtt::WebVttReader>),
 }
 
 impl Demuxer {
@@ -118,7 +126,11 @@ impl Demuxer {
         timeline: &mut Timeline,
         out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let kind = sniff(data)?;
+        let kind = match &self.reader {
+            // Where nothing is said there may be nothing at all.
+            Some(Reader::WebVtt(_)) if data.is_empty() => SegmentKind::WebVtt,
+            _ => sniff(data)?,
+        };
         self.switch(&kind, out)?;
         let new_map = map.filter(|&map| self.map.as_ref() != Some(map)).cloned();
         if new_map.is_some() {
@@ -144,16 +156,21 @@ impl Demuxer {
             (Some(Reader::Packed(reader)), SegmentKind::PackedAudio(_)) => {
                 let head = packed::Head::parse(data).ok_or(DemuxError::Unknown)?;
                 let mut samples = Vec::new();
-                reader.push(self.playlist, data, head, edge, timeline, &mut samples)?;
+                reader.push(self.playlist, data, head, edge, timeline, &mut samples);
                 out(samples)
             }
-            (_, SegmentKind::WebVtt) => Err(DemuxError::Unsupported("WebVTT subtitles".to_owned()).into()),
+            (Some(Reader::WebVtt(reader)), SegmentKind::WebVtt) => {
+                let mut blocks = Vec::new();
+                reader.push(data, edge, &mut blocks)?;
+                out(blocks)
+            }
             // `switch` has just made the reader fit the kind.
             (
                 _,
                 SegmentKind::TransportStream { .. }
                 | SegmentKind::FragmentedMp4
-                | SegmentKind::PackedAudio(_),
+                | SegmentKind::PackedAudio(_)
+                | SegmentKind::WebVtt,
             ) => Ok(()),
         }
     }
@@ -173,7 +190,35 @@ impl Demuxer {
                 reader.flush(&mut samples);
                 out(samples)
             }
-            Some(Reader::Fmp4(_)) | None => Ok(()),
+            Some(Reader::Fmp4(_) | Reader::WebVtt(_)) | None => Ok(()),
+        }
+    }
+
+    /// Hands out subtitles, which wait for the media that they belong to. To be called now and then while media comes,
+    /// and at last when all demuxers are flushed.
+    ///
+    /// # Errors
+    /// What `out` returns.
+    pub fn settle<E>(
+        &mut self,
+        timeline: &Timeline,
+        media: Media,
+        out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(Reader::WebVtt(reader)) = &mut self.reader else {
+            return Ok(());
+        };
+        let mut cues = Vec::new();
+        reader.settle(timeline, media, &mut cues);
+        if cues.is_empty() { Ok(()) } else { out(cues) }
+    }
+
+    /// What a person should know of what was left out, as a sentence.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        match &self.reader {
+            Some(Reader::WebVtt(reader)) => reader.warning(),
+            _ => None,
         }
     }
 
@@ -188,6 +233,7 @@ impl Demuxer {
             (Some(Reader::Ts(_)), SegmentKind::TransportStream { .. })
                 | (Some(Reader::Fmp4(_)), SegmentKind::FragmentedMp4)
                 | (Some(Reader::Packed(_)), SegmentKind::PackedAudio(_))
+                | (Some(Reader::WebVtt(_)), SegmentKind::WebVtt)
         );
         if !fits {
             self.flush(out)?;
@@ -196,7 +242,7 @@ impl Demuxer {
                 SegmentKind::TransportStream { .. } => Some(Reader::Ts(Box::default())),
                 SegmentKind::FragmentedMp4 => Some(Reader::Fmp4(fmp4::Fmp4Reader::default())),
                 SegmentKind::PackedAudio(_) => Some(Reader::Packed(packed::PackedReader::default())),
-                SegmentKind::WebVtt => None,
+                SegmentKind::WebVtt => Some(Reader::WebVtt(Box::default())),
             };
         }
         Ok(())

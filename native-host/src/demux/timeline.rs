@@ -17,13 +17,35 @@ const OVERLAP: i64 = CLOCK_HZ as i64 / 10;
 /// A segment that begins later than this after the end of the last has jumped.
 const JUMP: i64 = CLOCK_HZ as i64;
 
-/// How a segment joins the one before.
+/// How a segment joins the one before, and how long its playlist says that it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Edge {
     /// EXT-X-DISCONTINUITY stands between.
     pub discontinuity: bool,
     /// Length of the segments that are left out between, in timeline ticks: a hole of this length stays.
     pub missing: i64,
+    /// EXTINF, in timeline ticks; 0 when unknown.
+    pub duration: i64,
+}
+
+/// Where a segment of subtitles belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// When it begins, by the durations before it.
+    pub(super) begin: i64,
+    pub(super) length: i64,
+    /// EXT-X-DISCONTINUITYs before it in its playlist.
+    pub(super) discontinuities: u64,
+}
+
+impl Place {
+    /// How far outside the segment an output time is.
+    pub(super) fn distance(&self, time: i64) -> i64 {
+        let end = self.begin.saturating_add(self.length);
+        (self.begin.saturating_sub(time))
+            .max(time.saturating_sub(end))
+            .max(0)
+    }
 }
 
 /// A stretch of source time. A copy is used while a segment is read.
@@ -43,6 +65,24 @@ struct Position {
     epoch: usize,
     /// Output time at which each stream's next sample is expected.
     ends: Vec<(StreamId, i64)>,
+    /// EXT-X-DISCONTINUITYs so far.
+    discontinuities: u64,
+    /// The epochs that it was in, and behind how many discontinuities.
+    stretches: Vec<(u64, usize)>,
+    /// Output time of its first sample.
+    begin: Option<i64>,
+    /// Length of its segments by their durations, and of those left out.
+    length: i64,
+}
+
+impl Position {
+    fn advance(&mut self, edge: Edge) {
+        self.discontinuities += u64::from(edge.discontinuity);
+        self.length = self
+            .length
+            .saturating_add(edge.missing)
+            .saturating_add(edge.duration);
+    }
 }
 
 /// The clock that all demuxers of a capture share.
@@ -92,6 +132,15 @@ impl Timeline {
         });
         if let Some(position) = self.positions.get_mut(playlist) {
             position.epoch = epoch.index;
+            position.advance(edge);
+            let begin = firsts
+                .iter()
+                .map(|&(_, first)| epoch.unwrap(first, clock).saturating_add(epoch.offset));
+            position.begin = position.begin.or(begin.min());
+            let stretch = (position.discontinuities, epoch.index);
+            if position.stretches.last() != Some(&stretch) {
+                position.stretches.push(stretch);
+            }
         }
         epoch
     }
@@ -106,11 +155,6 @@ impl Timeline {
         if let Some(known) = self.epochs.get_mut(epoch.index) {
             *known = epoch;
         }
-        self.settle(playlist, ends);
-    }
-
-    /// The streams end there after all: what was held back at the end of the last segment has come out.
-    pub(super) fn settle(&mut self, playlist: usize, ends: impl IntoIterator<Item = (StreamId, i64)>) {
         let Some(position) = self.positions.get_mut(playlist) else {
             return;
         };
@@ -120,6 +164,66 @@ impl Timeline {
                 None => position.ends.push((stream, end)),
             }
         }
+    }
+
+    /// Begins a segment of subtitles whose first sample has this source time, of 64 bits: its epoch is one that the main
+    /// playlist is in or was in, because pauses between subtitles are no jumps. None before the main playlist.
+    pub(super) fn follow(&mut self, playlist: usize, source: i64, edge: Edge) -> Option<Epoch> {
+        let begin = self.main()?.begin?;
+        let position = self.positions.get_mut(playlist)?;
+        let place = Place {
+            begin: begin.saturating_add(position.length).saturating_add(edge.missing),
+            length: edge.duration,
+            discontinuities: position.discontinuities + u64::from(edge.discontinuity),
+        };
+        position.advance(edge);
+        let (epoch, _) = self.align_to(source, SourceClock::Plain, place)?;
+        Some(epoch)
+    }
+
+    /// Output time of a source time that subtitles give for what is to be seen at `place`. It counts, in 33 bits, on
+    /// the clock that the main playlist had there. None without media.
+    pub(super) fn align(&self, source: i64, place: Place) -> Option<i64> {
+        let (_, time) = self.align_to(source, SourceClock::Wrapping, place)?;
+        Some(time)
+    }
+
+    /// The epoch that a source time at `place` belongs to, and its output time: behind as many discontinuities, where
+    /// that puts it near its place, and else the one that puts it nearest.
+    fn align_to(&self, source: i64, clock: SourceClock, place: Place) -> Option<(Epoch, i64)> {
+        /// Sums of EXTINF may be off by this much.
+        const NEAR: i64 = 5 * CLOCK_HZ as i64;
+        let candidates = || {
+            let stretches = self.main()?.stretches.iter();
+            Some(stretches.filter_map(|&(discontinuities, index)| {
+                let epoch = *self.epochs.get(index)?;
+                let near = Epoch {
+                    reference: Some(place.begin.saturating_sub(epoch.offset)),
+                    ..epoch
+                };
+                let time = near.unwrap(source, clock).saturating_add(epoch.offset);
+                Some((discontinuities == place.discontinuities, epoch, time))
+            }))
+        };
+        let distance = |&(_, _, time): &(bool, Epoch, i64)| place.distance(time);
+        let counted = candidates()?
+            .filter(|&(counted, _, time)| counted && place.distance(time) <= NEAR)
+            .min_by_key(distance);
+        counted
+            .or(candidates()?.min_by_key(distance))
+            .map(|(_, epoch, time)| (epoch, time))
+    }
+
+    /// How far the main playlist has come, in output time.
+    pub(super) fn reached(&self) -> Option<i64> {
+        self.main()?.ends.iter().map(|&(_, end)| end).max()
+    }
+
+    /// The first playlist with samples.
+    fn main(&self) -> Option<&Position> {
+        self.positions
+            .iter()
+            .find(|position| !position.stretches.is_empty())
     }
 }
 
@@ -154,7 +258,7 @@ impl Epoch {
     fn unwrap(&self, source: i64, clock: SourceClock) -> i64 {
         match (clock, self.reference) {
             (SourceClock::Wrapping, Some(reference)) => {
-                let ahead = (source - reference).rem_euclid(WRAP);
+                let ahead = source.wrapping_sub(reference).rem_euclid(WRAP);
                 reference + if ahead >= WRAP / 2 { ahead - WRAP } else { ahead }
             }
             _ => source,
@@ -258,6 +362,7 @@ mod tests {
     const TAGGED: Edge = Edge {
         discontinuity: true,
         missing: 0,
+        duration: 0,
     };
 
     /// Plays a segment of six seconds of one playlist that begins at this source time; returns its output time.
@@ -334,8 +439,8 @@ mod tests {
     #[test]
     fn a_gap_stays_a_hole() {
         let gap = Edge {
-            discontinuity: false,
             missing: 6 * SECOND,
+            ..Edge::default()
         };
         let mut timeline = Timeline::new(1);
         segment(&mut timeline, 0, 0, Edge::default());

@@ -20,15 +20,15 @@ mod meter;
 mod order;
 mod pump;
 mod segments;
-mod shortfall;
 mod stop;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use weir_core::protocol::{
     CapturePlan, Container, ErrorCode, Failure, Finished, JobId, JobState, Progress, RequestContext,
-    SegmentCounts, Verdict,
+    SegmentCounts, TrackKind, Verdict,
 };
 
 pub use error::JobError;
@@ -37,8 +37,8 @@ pub use stop::{Stop, StopHandle, StopReason};
 
 use crate::error::Coded as _;
 use crate::fetch::{BytesPerSecond, Client, ClientOptions, Permission};
-use crate::merge::{About, Merged, Merger, TrackHint};
-use crate::output_path::{Slot, Target};
+use crate::merge::{About, Merged, Merger, SubtitleFile, SubtitleFormat, TrackHint};
+use crate::output_path::{Beside, Content, OutputError, Slot, Target};
 use crate::settings::Concurrency;
 use gaps::Gaps;
 use live::{End, Recorded};
@@ -60,6 +60,8 @@ pub struct Job {
     pub concurrency: Concurrency,
     /// The output.
     pub target: Target,
+    /// Files of the subtitles beside it, in this format.
+    pub subtitle_files: Option<SubtitleFormat>,
     /// What a segment that is gone means; in a live stream it is always only missing.
     pub on_gap: OnGap,
     /// How a live stream is recorded; None: only what its playlist lists, which cannot be asked for again.
@@ -181,7 +183,7 @@ pub fn refused(id: Option<JobId>, failure: Failure) -> Finished {
 
 /// What a run to the end has left.
 struct Captured {
-    output: std::path::PathBuf,
+    output: PathBuf,
     merged: Merged,
     gaps: Gaps,
     /// Why it is not whole, gaps apart.
@@ -227,19 +229,19 @@ async fn capture(
         finish = thread.finish() => finish,
         reason = broken_off => Err(JobError::Stopped(reason)),
     };
-    let Finish { merged, broken } = finish?;
+    let Finish { mut merged, broken } = finish?;
     for (gap, reason) in broken {
         gaps.add_late(gap, reason);
     }
     for warning in &merged.warnings {
         tracing::warn!("{warning}");
     }
-    let merged_as = merged.instead;
-    let publish = move || match merged_as {
-        Some(container) => free.publish_as(container),
-        None => free.publish(),
+    let files = std::mem::take(&mut merged.subtitle_files);
+    let content = match merged.instead {
+        Some(container) => Content::Other(container),
+        None => content(merged.tracks.iter().map(|track| track.kind)),
     };
-    let path = tokio::task::spawn_blocking(publish)
+    let path = tokio::task::spawn_blocking(move || publish(&free, content, &files))
         .await
         .map_err(JobError::internal)??;
     Ok(Captured {
@@ -258,12 +260,12 @@ async fn pump_all(
     thread: &mut MergeThread,
     stop: &mut Stop,
 ) -> Result<Recorded, JobError> {
-    let (gaps, pushed) = tokio::select! {
+    let gaps = tokio::select! {
         pumped = pump::run(job, client, meter, thread) => pumped?,
         reason = stop.stopped() => return Err(JobError::Stopped(reason)),
     };
     Ok(Recorded {
-        is_empty: pushed == 0,
+        is_empty: gaps.len() as u64 == check::segment_count(&job.plan),
         gaps,
         end: End::List,
     })
@@ -308,6 +310,35 @@ fn shortfall(job: &Job, end: End) -> Option<Failure> {
     }
 }
 
+/// What tracks of these kinds are together. Of segments that are kept as they are, none are known.
+fn content(kinds: impl IntoIterator<Item = TrackKind>) -> Content {
+    let kinds: Vec<_> = kinds.into_iter().collect();
+    if kinds.contains(&TrackKind::Audio) && !kinds.contains(&TrackKind::Video) {
+        Content::Sound
+    } else {
+        Content::Picture
+    }
+}
+
+/// Gives the output its name, and the files beside it theirs: all of them, or none when one cannot be written.
+fn publish(slot: &Slot, content: Content, files: &[SubtitleFile]) -> Result<PathBuf, OutputError> {
+    let part = slot.part();
+    let beside = |file: &SubtitleFile| {
+        Beside::write(
+            &part.with_extension(""),
+            file.language.as_deref(),
+            file.format.extension(),
+            &file.text,
+        )
+    };
+    let beside: Vec<Beside> = files.iter().map(beside).collect::<Result<_, _>>()?;
+    let output = slot.publish(content)?;
+    for file in beside {
+        file.publish(&output)?;
+    }
+    Ok(output)
+}
+
 /// Takes the first free name and starts the file there.
 fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
     let hints: Vec<TrackHint> = job
@@ -319,6 +350,8 @@ fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
             only: track.only,
             language: track.language.clone(),
             name: track.name.clone(),
+            default: false,
+            forced: false,
             duration_seconds: match job.recording() {
                 // Nobody knows how long it will be, unless it was said.
                 Some(options) => options.duration.map(|duration| duration.as_secs_f64()),
@@ -326,7 +359,9 @@ fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
             },
         })
         .collect();
-    for slot in job.target.slots()? {
+    let kinds = job.plan.tracks.iter().map(|track| track.kind);
+    let target = job.target.clone().of(content(kinds));
+    for slot in target.slots()? {
         match Merger::create(&slot.part(), job.container, &hints) {
             Ok(mut merger) => {
                 merger.describe(About {
@@ -334,6 +369,12 @@ fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
                     // Shown as everywhere: without what may be a secret.
                     source: Some(job.plan.source.to_string()),
                 });
+                if let Some(format) = job.subtitle_files
+                    && let Err(error) = merger.keep_subtitles(format)
+                {
+                    slot.discard();
+                    return Err(error.into());
+                }
                 return Ok((slot, merger));
             }
             Err(error) if error::is_taken(&error) => {}
@@ -353,16 +394,12 @@ fn succeeded(id: Option<JobId>, captured: Captured, segments: SegmentCounts) -> 
     let missing = gaps.first_reason().map(|first| Failure {
         code: ErrorCode::Gaps,
         message: format!(
-            "{} of {} segments are missing or cut short; the first: {first}",
+            "{} of {} segments are missing; the first: {first}",
             gaps.len(),
             segments.total
         ),
     });
-    let lost = (!merged.losses.is_empty()).then(|| Failure {
-        code: ErrorCode::BadMedia,
-        message: merged.losses.join("; "),
-    });
-    let error = shortfall.or(missing).or(lost);
+    let error = shortfall.or(missing);
     Finished {
         job: id,
         verdict: if error.is_none() {

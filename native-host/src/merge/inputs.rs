@@ -1,12 +1,19 @@
 //! The plan's tracks as samples on one timeline: what every container begins with that is made of samples.
 
-use super::interleave::Expectation;
+use weir_core::protocol::TrackKind;
+
+use super::interleave::{Expectation, presentation};
+use super::subtitle::Subtitles;
+use super::subtitle_file::SubtitleFiles;
 use super::track::Track;
-use super::{MergeError, SegmentInput, TrackHint};
-use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, StreamId, Timeline};
+use super::{MergeError, SegmentInput, SubtitleFile, SubtitleFormat, TrackHint};
+use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, Media, Timeline};
 
 /// Takes what comes out of the demuxers.
 pub(super) trait Sink {
+    /// What has come of it so far.
+    fn tracks(&self) -> &[Track];
+
     /// `input` is the index of the plan's track.
     fn take(
         &mut self,
@@ -20,29 +27,11 @@ pub(super) trait Sink {
 /// Demuxes the segments of the plan's tracks.
 #[derive(Debug)]
 pub(super) struct Inputs {
-    playlists: Vec<Input>,
+    /// In the plan's order.
+    all: Vec<Input>,
     timeline: Timeline,
-    /// What a person should know though the output is whole, a sentence each.
-    notes: Vec<String>,
-    /// What the demuxers found no use for.
-    left_out: Vec<LeftOut>,
-}
-
-/// What of a stream is in no sample.
-#[derive(Debug)]
-struct LeftOut {
-    input: usize,
-    stream: StreamId,
-    what: String,
-}
-
-/// What there is to say in the end, a sentence each.
-#[derive(Debug, Default)]
-pub(super) struct Words {
-    /// The output is whole.
-    pub(super) warnings: Vec<String>,
-    /// It is not.
-    pub(super) losses: Vec<String>,
+    /// Where files of the subtitles are asked for.
+    files: Option<SubtitleFiles>,
 }
 
 /// One of the plan's tracks.
@@ -53,18 +42,18 @@ struct Input {
     segments: u64,
     /// Of all segments that came, and of those left out.
     seconds: f64,
-    /// Of those before the first with media.
-    cover_seconds: f64,
-    /// A segment has had media.
-    begun: bool,
+    subtitles: Subtitles,
 }
 
 /// What is kept of a track.
 fn wanted(hint: &TrackHint, mut batch: Vec<Demuxed>) -> Vec<Demuxed> {
     if let Some(only) = hint.only {
         batch.retain(|demuxed| {
-            let (Demuxed::Format(stream, _) | Demuxed::Sample(stream, _) | Demuxed::LeftOut(stream, _)) =
-                demuxed;
+            let (Demuxed::Format(stream, _)
+            | Demuxed::Sample(stream, _)
+            | Demuxed::Cue(stream, _)
+            | Demuxed::CuesUntil(stream, _)
+            | Demuxed::CueBlock(stream, _)) = demuxed;
             stream.kind == only
         });
     }
@@ -103,24 +92,26 @@ impl Inputs {
             hint: hint.clone(),
             segments: 0,
             seconds: 0.0,
-            cover_seconds: 0.0,
-            begun: false,
+            subtitles: Subtitles::default(),
         };
         Self {
-            playlists: hints.iter().enumerate().map(input).collect(),
+            all: hints.iter().enumerate().map(input).collect(),
             timeline: Timeline::new(hints.len()),
-            notes: Vec::new(),
-            left_out: Vec::new(),
+            files: None,
         }
+    }
+
+    /// Makes files of the subtitles too.
+    pub(super) fn keep_subtitles(&mut self, format: SubtitleFormat) {
+        self.files = Some(SubtitleFiles::new(format));
     }
 
     /// Demuxes a segment into `sink`.
     pub(super) fn push(&mut self, segment: &SegmentInput, sink: &mut impl Sink) -> Result<(), MergeError> {
         let Self {
-            playlists: inputs,
+            all: inputs,
             timeline,
-            notes,
-            left_out,
+            files,
         } = self;
         let track = segment.track;
         let expectations = {
@@ -134,79 +125,114 @@ impl Inputs {
         let edge = Edge {
             discontinuity: segment.discontinuity,
             missing: ticks(segment.missing_seconds),
+            duration: ticks(segment.duration_seconds.unwrap_or(0.0)),
         };
         let Input {
             demuxer,
             hint,
             segments,
-            seconds,
-            cover_seconds,
-            begun,
+            subtitles,
+            ..
         } = input;
         let mut hand_on = |batch| {
-            let batch = without_left_out(wanted(hint, batch), track, left_out);
-            sink.take(track, hint, batch, &expectations).map_err(Stop::Merge)
+            let wanted = wanted(hint, batch);
+            let wanted = subtitles.samples(wanted, (track, hint), sink.tracks(), files.as_mut());
+            sink.take(track, hint, wanted, &expectations).map_err(Stop::Merge)
         };
-        let pushed = demuxer.push(&segment.data, segment.map.as_ref(), edge, timeline, &mut hand_on);
-        match pushed {
-            Err(Stop::Demux(DemuxError::Picture(name))) if !*begun => {
-                *cover_seconds = *seconds;
-                notes.push(format!(
-                    "segment {segments} of track {track} is a {name} picture ahead of the media: left out"
-                ));
-                Ok(())
-            }
-            pushed => {
-                *begun = true;
-                pushed.map_err(|stop| stop.at(track, *segments))
-            }
+        demuxer
+            .push(&segment.data, segment.map.as_ref(), edge, timeline, &mut hand_on)
+            .map_err(|stop| stop.at(track, *segments))?;
+        let has_begun = |(index, input): (usize, &Expectation)| {
+            let mut of_input = sink.tracks().iter().filter(|track| track.input == index);
+            input.sparse || of_input.any(Track::has_samples)
+        };
+        let all_have_begun = expectations.iter().enumerate().all(has_begun);
+        let media = Media {
+            start: presentation(sink.tracks())
+                .map(|(start, _)| start)
+                .filter(|_| all_have_begun),
+            ended: false,
+        };
+        self.settle(media, &expectations, sink)
+    }
+
+    /// Hands on the subtitles that the media has come past.
+    fn settle(
+        &mut self,
+        media: Media,
+        expectations: &[Expectation],
+        sink: &mut impl Sink,
+    ) -> Result<(), MergeError> {
+        let Self {
+            all: inputs,
+            timeline,
+            files,
+        } = self;
+        for (track, input) in inputs.iter_mut().enumerate() {
+            let Input {
+                demuxer,
+                hint,
+                subtitles,
+                ..
+            } = input;
+            demuxer.settle(timeline, media, &mut |batch| {
+                let batch = subtitles.samples(batch, (track, hint), sink.tracks(), files.as_mut());
+                sink.take(track, hint, batch, expectations)
+            })?;
         }
+        Ok(())
     }
 
     /// Demuxes what is held back: there is no further segment. What is expected now is what has come.
     pub(super) fn finish(&mut self, sink: &mut impl Sink) -> Result<Vec<Expectation>, MergeError> {
-        let expectations: Vec<_> = self.playlists.iter().map(Input::expectation).collect();
-        for (track, input) in self.playlists.iter_mut().enumerate() {
+        let expectations: Vec<_> = self.all.iter().map(Input::expectation).collect();
+        for (track, input) in self.all.iter_mut().enumerate() {
             let Input {
                 demuxer,
                 hint,
                 segments,
                 ..
             } = input;
-            let left_out = &mut self.left_out;
             let mut hand_on = |batch| {
-                let batch = without_left_out(wanted(hint, batch), track, left_out);
-                sink.take(track, hint, batch, &expectations).map_err(Stop::Merge)
+                let wanted = wanted(hint, batch);
+                sink.take(track, hint, wanted, &expectations).map_err(Stop::Merge)
             };
             demuxer
                 .flush(&mut hand_on)
                 .map_err(|stop| stop.at(track, *segments))?;
         }
+        let whole = presentation(sink.tracks());
+        let media = Media {
+            start: whole.map(|(start, _)| start),
+            ended: true,
+        };
+        self.settle(media, &expectations, sink)?;
+        // Subtitles alone end with their last.
+        let end = whole.map_or(i64::MAX, |(_, end)| end);
+        for (track, input) in self.all.iter_mut().enumerate() {
+            let Input { hint, subtitles, .. } = input;
+            sink.take(track, hint, subtitles.finish(end), &expectations)?;
+        }
         Ok(expectations)
     }
 
-    /// What there is to say of the tracks in the end: what was left out, and whose media is clearly longer or shorter
-    /// than its playlist said.
-    pub(super) fn words(self, tracks: &[Track]) -> Words {
-        let warning = |(index, input): (usize, &Input)| input.duration_warning(index, tracks);
-        let durations = self.playlists.iter().enumerate().filter_map(warning);
-        let mut words = Words {
-            warnings: self.notes,
-            losses: Vec::new(),
+    /// The files of subtitles that were asked for; `tracks` are those of the output.
+    pub(super) fn subtitle_files(&mut self, tracks: &[Track]) -> Vec<SubtitleFile> {
+        let start = presentation(tracks).map_or(0, |(start, _)| start);
+        let files = self.files.take();
+        files.map_or_else(Vec::new, |files| files.finish(start))
+    }
+
+    /// A sentence for each of the plan's tracks whose media is clearly longer or shorter than its playlist said, and for
+    /// subtitles that make no sense.
+    pub(super) fn warnings(&self, tracks: &[Track]) -> Vec<String> {
+        let warning = |(index, input): (usize, &Input)| {
+            let of_demuxer = input.demuxer.warning();
+            of_demuxer
+                .map(|warning| format!("track {index}: {warning}"))
+                .or_else(|| input.duration_warning(index, tracks))
         };
-        words.warnings.extend(durations);
-        for LeftOut { input, stream, what } in self.left_out {
-            let has_samples = tracks
-                .iter()
-                .any(|track| (track.input, track.stream) == (input, stream) && track.has_samples());
-            let list = if has_samples {
-                &mut words.warnings
-            } else {
-                &mut words.losses
-            };
-            list.push(format!("left out of track {input} ({}): {what}", stream.kind));
-        }
-        words
+        self.all.iter().enumerate().filter_map(warning).collect()
     }
 }
 
@@ -218,33 +244,30 @@ impl Input {
         Expectation {
             seconds,
             ended: seconds.is_some_and(|seconds| self.seconds + ROUNDING_SECONDS >= seconds),
+            sparse: self.hint.kind == Some(TrackKind::Subtitle),
         }
     }
 
     fn duration_warning(&self, index: usize, tracks: &[Track]) -> Option<String> {
         const TOLERANCE_SECONDS: f64 = 1.0;
         const TOLERANCE_RATIO: f64 = 0.02;
+        // Nobody speaks from the first moment to the last.
+        if self.hint.kind == Some(TrackKind::Subtitle) {
+            return None;
+        }
         let of_input = tracks
             .iter()
             .filter(|track| track.input == index && track.has_samples());
         let seconds = of_input.map(Track::seconds).fold(0.0, f64::max);
-        let expected = self.seconds - self.cover_seconds;
-        let difference = (seconds - expected).abs();
-        let wrong = expected > 0.0 && difference > TOLERANCE_SECONDS.max(expected * TOLERANCE_RATIO);
-        wrong.then(|| format!("track {index} plays for {seconds:.1} s, its playlist says {expected:.1} s"))
+        let difference = (seconds - self.seconds).abs();
+        let wrong = self.seconds > 0.0 && difference > TOLERANCE_SECONDS.max(self.seconds * TOLERANCE_RATIO);
+        wrong.then(|| {
+            format!(
+                "track {index} plays for {seconds:.1} s, its playlist says {:.1} s",
+                self.seconds
+            )
+        })
     }
-}
-
-/// Takes out of a batch what is in no sample.
-fn without_left_out(batch: Vec<Demuxed>, input: usize, left_out: &mut Vec<LeftOut>) -> Vec<Demuxed> {
-    let mut kept = Vec::with_capacity(batch.len());
-    for demuxed in batch {
-        match demuxed {
-            Demuxed::LeftOut(stream, what) => left_out.push(LeftOut { input, stream, what }),
-            demuxed => kept.push(demuxed),
-        }
-    }
-    kept
 }
 
 /// Seconds as timeline ticks.

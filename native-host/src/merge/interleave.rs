@@ -16,34 +16,52 @@ pub(super) struct Expectation {
     pub(super) seconds: Option<f64>,
     /// All of it has come.
     pub(super) ended: bool,
+    /// It is subtitles, which may have nothing for minutes.
+    pub(super) sparse: bool,
 }
 
 /// The timeline time up to which samples are to be written now; None while too few have come.
 pub(super) fn due(tracks: &[Track], inputs: &[Expectation]) -> Option<i64> {
-    let queued = || tracks.iter().filter_map(Track::queued);
-    let begin = queued().map(|(first, _)| first).min()?;
-    let latest = queued().map(|(_, last)| last).max()?;
     let pending: usize = tracks.iter().map(Track::pending_bytes).sum();
     if pending >= MAX_PENDING_BYTES {
-        return Some(latest.saturating_add(1));
+        let all = tracks.iter().filter_map(Track::queued);
+        return all.map(|(_, last)| last.saturating_add(1)).max();
     }
+    let queued = || {
+        let dense = tracks.iter().filter(|track| !track.is_sparse());
+        dense.filter_map(Track::queued)
+    };
+    let begin = queued().map(|(first, _)| first).min()?;
+    let latest = queued().map(|(_, last)| last).max()?;
     // All that go on must have come past the boundary, so that what belongs together lies together.
     let mut reached = latest;
-    for (index, _) in inputs.iter().enumerate().filter(|(_, input)| !input.ended) {
-        let of_input = tracks
-            .iter()
-            .filter(|track| track.input == index && track.has_samples() && track.goes_on());
+    let awaited = |input: &Expectation| !input.ended && !input.sparse;
+    for (index, _) in inputs.iter().enumerate().filter(|(_, input)| awaited(input)) {
+        let of_input = tracks.iter().filter(|track| {
+            track.input == index && track.has_samples() && track.goes_on() && !track.is_sparse()
+        });
         reached = reached.min(of_input.map(Track::reached).min()?);
     }
     let boundary = begin.saturating_add(PIECE_TICKS);
     (reached >= boundary).then_some(boundary)
 }
 
-/// The earliest decode time of all tracks, on the timeline.
+/// The earliest decode time of all tracks, on the timeline: of subtitles only where there is nothing else.
 pub(super) fn first_time(tracks: &[Track]) -> i64 {
     let present = tracks.iter().filter(|track| track.has_samples());
-    present
-        .map(|track| track.to_timeline(track.first_dts()))
-        .min()
-        .unwrap_or(0)
+    let time = |track: &Track| (track.is_sparse(), track.to_timeline(track.first_dts()));
+    present.map(time).min().map_or(0, |(_, time)| time)
+}
+
+/// When the media begins and ends, on the timeline, by what has come, subtitles apart; None before its first sample.
+pub(super) fn presentation(tracks: &[Track]) -> Option<(i64, i64)> {
+    let media = tracks
+        .iter()
+        .filter(|track| track.has_samples() && !track.is_sparse());
+    media
+        .map(|track| {
+            let (start, end) = track.presentation();
+            (track.to_timeline(start), track.to_timeline(end))
+        })
+        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }

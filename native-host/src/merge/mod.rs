@@ -11,6 +11,8 @@ mod language;
 mod mkv;
 mod mp4;
 mod segments;
+mod subtitle;
+mod subtitle_file;
 mod track;
 mod ts;
 
@@ -22,6 +24,7 @@ use weir_core::protocol::{Container, TrackKind, TrackSummary};
 
 pub use error::MergeError;
 use external::External;
+pub use subtitle_file::{SubtitleFile, SubtitleFormat};
 
 use crate::demux::DemuxError;
 
@@ -36,6 +39,10 @@ pub struct TrackHint {
     pub language: Option<String>,
     /// For people.
     pub name: Option<String>,
+    /// Players start with it: DEFAULT.
+    pub default: bool,
+    /// It is for everyone, also for who asks for no subtitles: FORCED.
+    pub forced: bool,
     /// Sum of EXTINF.
     pub duration_seconds: Option<f64>,
 }
@@ -78,8 +85,8 @@ pub struct Merged {
     pub tracks: Vec<TrackSummary>,
     /// What a person should know though the output is whole, one sentence each.
     pub warnings: Vec<String>,
-    /// Streams that were announced and had data, of which nothing could be kept: the output is not whole.
-    pub losses: Vec<String>,
+    /// Files to lie beside the output, where they were asked for.
+    pub subtitle_files: Vec<SubtitleFile>,
     /// The kind of output, when it is not the one that was asked for; a warning says why.
     pub instead: Option<Container>,
 }
@@ -98,6 +105,8 @@ pub struct Merger {
     held: Option<Vec<SegmentInput>>,
     /// The codec that makes a transport stream of the output.
     foreign_codec: Option<String>,
+    /// Subtitles that the transport stream has no place for.
+    lost_subtitles: bool,
 }
 
 /// What a merger was asked for.
@@ -122,6 +131,11 @@ impl Merger {
     /// # Errors
     /// [`MergeError::Write`], or [`MergeError::Container`] when it cannot hold these tracks.
     pub fn create(path: &Path, container: Container, tracks: &[TrackHint]) -> Result<Self, MergeError> {
+        let has_subtitles = tracks.iter().any(|hint| hint.kind == Some(TrackKind::Subtitle));
+        if container == Container::Ts && has_subtitles {
+            let message = "a .ts file has no place for subtitles: choose mp4, mkv or segments";
+            return Err(MergeError::Container(message.to_owned()));
+        }
         let output = match container {
             Container::Mp4 => Output::Mp4(Box::new(mp4::Mp4Merger::create(path, tracks)?)),
             Container::Mkv => Output::Mkv(Box::new(mkv::MkvMerger::create(path, tracks)?)),
@@ -137,7 +151,24 @@ impl Merger {
             },
             held: Some(Vec::new()),
             foreign_codec: None,
+            lost_subtitles: false,
         })
+    }
+
+    /// Makes files of the subtitles too, for [`Merged::subtitle_files`].
+    ///
+    /// # Errors
+    /// [`MergeError::Container`] when the output is of a kind that reads no subtitles.
+    pub fn keep_subtitles(&mut self, format: SubtitleFormat) -> Result<(), MergeError> {
+        match &mut self.output {
+            Output::Mp4(merger) => merger.keep_subtitles(format),
+            Output::Mkv(merger) => merger.keep_subtitles(format),
+            Output::Ts(_) | Output::Segments(_) => {
+                let message = "files of subtitles are made beside an mp4 or mkv only";
+                return Err(MergeError::Container(message.to_owned()));
+            }
+        }
+        Ok(())
     }
 
     /// What the file is to tell of itself, before its first segment. A transport stream and a folder of segments have
@@ -156,6 +187,10 @@ impl Merger {
     /// # Errors
     /// [`MergeError`]: the bytes are no media that can be merged, or the output cannot be written.
     pub fn push(&mut self, segment: SegmentInput) -> Result<(), MergeError> {
+        if self.foreign_codec.is_some() && self.asked.is_subtitle(&segment) {
+            self.lost_subtitles = true;
+            return Ok(());
+        }
         let pushed = self.output.push(&segment);
         match pushed {
             Err(MergeError::Segment {
@@ -196,7 +231,11 @@ impl Merger {
         let file = OpenOptions::new().write(true).open(&self.asked.path);
         let mut merger = ts::TsMerger::new(file.map_err(MergeError::Write)?, &self.asked.tracks);
         for segment in held.iter().chain([segment]) {
-            merger.push(segment)?;
+            if self.asked.is_subtitle(segment) {
+                self.lost_subtitles = true;
+            } else {
+                merger.push(segment)?;
+            }
         }
         self.output = Output::Ts(Box::new(merger));
         self.foreign_codec = Some(name);
@@ -222,7 +261,18 @@ impl Merger {
                 }
             });
         }
+        if self.lost_subtitles {
+            let warning = "the subtitles are left out: they cannot go the way of this codec";
+            merged.warnings.push(warning.to_owned());
+        }
         Ok(merged)
+    }
+}
+
+impl Asked {
+    fn is_subtitle(&self, segment: &SegmentInput) -> bool {
+        let hint = self.tracks.get(segment.track);
+        hint.is_some_and(|hint| hint.kind == Some(TrackKind::Subtitle))
     }
 }
 

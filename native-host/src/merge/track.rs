@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use weir_core::protocol::{TrackKind, TrackSummary};
 
-use super::TrackHint;
+use super::{TrackHint, subtitle};
 use crate::demux::{CLOCK_HZ, Format, Sample, StreamId, rescale, seconds};
 
 /// A track of the output.
@@ -17,12 +17,17 @@ pub(super) struct Track {
     pub(super) timescale: u32,
     pub(super) language: Option<String>,
     pub(super) name: Option<String>,
+    /// Players start with it.
+    pub(super) default: bool,
+    /// It is for everyone, also for who asks for no subtitles.
+    pub(super) forced: bool,
     pub(super) display: (u32, u32),
     /// Sample entries, in the order of their description indices.
     pub(super) entries: Vec<Bytes>,
     codec: String,
-    /// Samples that have come.
+    /// Samples that have come, and their bytes.
     samples: u64,
+    bytes: u64,
     /// No further sample comes.
     ended: bool,
     /// Of the samples that come in now.
@@ -32,6 +37,8 @@ pub(super) struct Track {
     queue: VecDeque<Pending>,
     pending_bytes: usize,
     last_dts: Option<i64>,
+    /// Where the newest sample ends, if nothing follows it.
+    end_dts: i64,
     first_dts: Option<i64>,
     earliest_pts: i64,
     end_pts: i64,
@@ -71,7 +78,8 @@ pub(super) struct Run {
 /// Which samples are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Until {
-    /// Those decoded before this timeline time. The last sample stays: its length shows with the next.
+    /// Those decoded before this timeline time. The last sample stays, unless it is a subtitle: its length shows with
+    /// the next.
     Time(i64),
     /// All.
     End,
@@ -88,10 +96,13 @@ impl Track {
             timescale: format.timescale.max(1),
             language: told(&hint.language),
             name: told(&hint.name),
+            default: hint.default,
+            forced: hint.forced,
             display: format.display,
             entries: Vec::new(),
             codec: format.codec.clone(),
             samples: 0,
+            bytes: 0,
             ended: false,
             description: 0,
             source_timescale: format.timescale.max(1),
@@ -99,10 +110,16 @@ impl Track {
             queue: VecDeque::new(),
             pending_bytes: 0,
             last_dts: None,
+            end_dts: i64::MIN,
             first_dts: None,
             earliest_pts: i64::MAX,
             end_pts: i64::MIN,
         }
+    }
+
+    /// Whether it may have nothing for minutes, and so nobody waits for it.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.stream.kind == TrackKind::Subtitle
     }
 
     /// The samples that follow are coded like this. Returns whether the track did not know it yet.
@@ -124,19 +141,24 @@ impl Track {
     /// Takes a sample in. Decoding times rise strictly in a file: one that does not is moved, its presentation stays.
     pub(super) fn push(&mut self, sample: Sample) {
         let scale = |time| rescale(time, self.source_timescale, self.timescale);
-        let dts = scale(sample.dts).max(self.last_dts.map_or(i64::MIN, |last| last.saturating_add(1)));
-        let pts = scale(sample.pts);
-        let duration = u32::try_from(scale(i64::from(sample.duration))).unwrap_or(0);
-        self.last_dts = Some(dts);
-        self.first_dts.get_or_insert(dts);
-        self.earliest_pts = self.earliest_pts.min(pts);
-        self.end_pts = self.end_pts.max(pts.saturating_add(i64::from(duration)));
+        let mut dts = scale(sample.dts).max(self.last_dts.map_or(i64::MIN, |last| last + 1));
+        let mut pts = scale(sample.pts);
+        let mut duration = u32::try_from(scale(i64::from(sample.duration))).unwrap_or(0);
+        if self.is_sparse() {
+            // The one before may be written already, with its length.
+            let end = dts.saturating_add(i64::from(duration));
+            self.fill_up_to(dts);
+            dts = dts.max(self.end_dts);
+            pts = dts;
+            duration = u32::try_from(end.saturating_sub(dts)).unwrap_or(0);
+            if duration == 0 {
+                return;
+            }
+        }
         let offset = pts
             .saturating_sub(dts)
             .clamp(i64::from(i32::MIN), i64::from(i32::MAX));
-        self.samples += 1;
-        self.pending_bytes += sample.data.len();
-        self.queue.push_back(Pending {
+        self.queue_up(Pending {
             dts,
             composition_offset: i32::try_from(offset).unwrap_or(0),
             duration,
@@ -144,6 +166,35 @@ impl Track {
             description: self.description,
             data: sample.data,
         });
+        self.earliest_pts = self.earliest_pts.min(pts);
+        self.end_pts = self.end_pts.max(pts.saturating_add(i64::from(duration)));
+    }
+
+    fn queue_up(&mut self, sample: Pending) {
+        self.samples += 1;
+        self.bytes += sample.data.len() as u64;
+        self.pending_bytes += sample.data.len();
+        self.last_dts = Some(sample.dts);
+        self.end_dts = sample.dts.saturating_add(i64::from(sample.duration));
+        self.first_dts.get_or_insert(sample.dts);
+        self.queue.push_back(sample);
+    }
+
+    /// Fills the hole before a subtitle with samples that show nothing: tables have lengths only, no holes.
+    fn fill_up_to(&mut self, time: i64) {
+        let entry = self.entries.get((self.description as usize).saturating_sub(1));
+        let nothing = Bytes::from_static(subtitle::nothing(entry.map_or(&[][..], |entry| entry)));
+        while self.first_dts.is_some() && self.end_dts < time {
+            let hole = time.saturating_sub(self.end_dts);
+            self.queue_up(Pending {
+                dts: self.end_dts,
+                composition_offset: 0,
+                duration: u32::try_from(hole).unwrap_or(subtitle::LONGEST_NOTHING),
+                sync: true,
+                description: self.description,
+                data: nothing.clone(),
+            });
+        }
     }
 
     /// No further sample comes: the stream goes on in another track.
@@ -189,7 +240,8 @@ impl Track {
         let first = self.queue.front()?;
         let following = self.queue.get(1).map(|next| next.dts);
         if let Until::Time(time) = until
-            && (following.is_none() && !self.ended || self.to_timeline(first.dts) >= time)
+            && (following.is_none() && !self.ended && !self.is_sparse()
+                || self.to_timeline(first.dts) >= time)
         {
             return None;
         }
@@ -221,9 +273,7 @@ impl Track {
     /// How many samples a second come, as far as the queue shows.
     pub(super) fn samples_per_second(&self) -> Option<f64> {
         let (first, last) = self.queued()?;
-        let ticks = i32::try_from(last.saturating_sub(first))
-            .ok()
-            .filter(|&ticks| ticks > 0)?;
+        let ticks = i32::try_from(last - first).ok().filter(|&ticks| ticks > 0)?;
         let distances = u32::try_from(self.queue.len()).ok()?.checked_sub(1)?;
         Some(f64::from(distances) * f64::from(CLOCK_HZ) / f64::from(ticks))
     }
@@ -255,6 +305,16 @@ impl Track {
     pub(super) fn seconds(&self) -> f64 {
         let (start, end) = self.presentation();
         seconds(end.saturating_sub(start), self.timescale)
+    }
+
+    /// How many samples have come, and how many bytes they have.
+    pub(super) fn taken(&self) -> (u64, u64) {
+        (self.samples, self.bytes)
+    }
+
+    /// A time of the timeline in the track's ticks.
+    pub(super) fn ticks_at(&self, time: i64) -> i64 {
+        rescale(time, CLOCK_HZ, self.timescale)
     }
 
     /// A time of the track on the timeline.

@@ -4,6 +4,7 @@
 //! becomes of it is decided here, by the rules of the strictest file system (Windows), so that a
 //! file can be moved anywhere.
 
+mod beside;
 mod title;
 
 use std::collections::HashSet;
@@ -13,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use unicode_normalization::UnicodeNormalization as _;
 use weir_core::protocol::{Container, ErrorCode};
+
+pub use beside::Beside;
 
 use crate::error::{Coded, is_full};
 use title::{split_suffix, stem_from_title};
@@ -36,6 +39,25 @@ pub struct Target {
     stem: String,
     /// With its dot; empty for a folder of segments.
     extension: String,
+    named_by: NamedBy,
+}
+
+/// Whose choice a name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NamedBy {
+    User,
+    Weir,
+}
+
+/// What is in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// A picture, and maybe more.
+    Picture,
+    /// Sound alone.
+    Sound,
+    /// Not what was asked for, but this.
+    Other(Container),
 }
 
 /// One free name: where to write, and what it will be called.
@@ -123,7 +145,21 @@ impl Target {
             folder: folder.to_owned(),
             stem: stem_from_title(title.unwrap_or(""), extension),
             extension: extension.to_owned(),
+            named_by: NamedBy::Weir,
         }
+    }
+
+    /// The same with the extension that fits its content; of sound alone, where the name is not the user's choice.
+    #[must_use]
+    pub fn of(mut self, content: Content) -> Self {
+        match content {
+            Content::Sound if self.named_by == NamedBy::Weir && self.extension == ".mp4" => {
+                ".m4a".clone_into(&mut self.extension);
+            }
+            Content::Other(container) => extension_of(container).clone_into(&mut self.extension),
+            Content::Picture | Content::Sound => {}
+        }
+        self
     }
 
     /// The file that the user named. Its name is the user's business; only its extension is checked,
@@ -155,6 +191,7 @@ impl Target {
                     folder,
                     stem: stem.to_owned(),
                     extension: written.to_owned(),
+                    named_by: NamedBy::User,
                 });
             }
         }
@@ -173,6 +210,7 @@ impl Target {
             folder,
             stem: name.to_owned(),
             extension: extension_of(container).to_owned(),
+            named_by: NamedBy::User,
         })
     }
 
@@ -262,31 +300,18 @@ impl Slot {
     }
 
     /// Gives the whole file its name: data to the disk first, then the name, then the folder. The next
-    /// free name is taken when another file got this one in the meantime.
+    /// free name is taken when another file got this one in the meantime, or when the content asks for another.
     ///
     /// # Errors
     /// [`OutputError`]; the file keeps its `.part` name then.
-    pub fn publish(&self) -> Result<PathBuf, OutputError> {
-        self.publish_with(&self.target.extension)
-    }
-
-    /// [`Self::publish`] under the extension of another container than the one that was asked for.
-    ///
-    /// # Errors
-    /// As [`Self::publish`].
-    pub fn publish_as(&self, container: Container) -> Result<PathBuf, OutputError> {
-        self.publish_with(extension_of(container))
-    }
-
-    fn publish_with(&self, extension: &str) -> Result<PathBuf, OutputError> {
+    pub fn publish(&self, content: Content) -> Result<PathBuf, OutputError> {
         let part = self.part();
         sync_tree(&part).map_err(|error| OutputError::at(&part, error))?;
-        for counter in self.counter..=MAX_COUNTER {
+        let target = self.target.clone().of(content);
+        let first = if target == self.target { self.counter } else { 1 };
+        for counter in first..=MAX_COUNTER {
             let whole = Self {
-                target: Target {
-                    extension: extension.to_owned(),
-                    ..self.target.clone()
-                },
+                target: target.clone(),
                 counter,
             }
             .whole();
@@ -427,7 +452,7 @@ mod tests {
         let slot = target.slots().unwrap().next().unwrap();
         fs::write(slot.part(), "new").unwrap();
         fs::write(folder.path().join("film.mp4"), "came in between").unwrap();
-        let published = slot.publish().unwrap();
+        let published = slot.publish(Content::Picture).unwrap();
         assert_eq!(published, folder.path().join("film (2).mp4"));
         assert_eq!(fs::read(published).unwrap(), b"new");
         assert_eq!(
@@ -438,6 +463,23 @@ mod tests {
     }
 
     #[test]
+    fn sound_alone_is_an_m4a_unless_the_user_says_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("song.m4a"), "another").unwrap();
+        let publish = |target: Target| {
+            let slot = target.slots().unwrap().next().unwrap();
+            fs::write(slot.part(), "new").unwrap();
+            slot.publish(Content::Sound).unwrap()
+        };
+        let titled = || Target::titled(folder.path(), Some("song"), Container::Mp4);
+        assert_eq!(publish(titled()), folder.path().join("song (2).m4a"));
+        let known = titled().of(Content::Sound);
+        assert_eq!(publish(known), folder.path().join("song (3).m4a"));
+        let named = folder.path().join("song.mp4");
+        assert_eq!(publish(Target::named(&named, Container::Mp4).unwrap()), named);
+    }
+
+    #[test]
     fn a_folder_of_segments_is_published_whole() {
         let folder = tempfile::tempdir().unwrap();
         let target = Target::titled(folder.path(), Some("film"), Container::Segments);
@@ -445,7 +487,8 @@ mod tests {
         fs::create_dir(slot.part()).unwrap();
         fs::write(slot.part().join("0.ts"), "x").unwrap();
         fs::create_dir(folder.path().join("film")).unwrap();
-        assert_eq!(slot.publish().unwrap(), folder.path().join("film (2)"));
+        let published = slot.publish(Content::Sound).unwrap();
+        assert_eq!(published, folder.path().join("film (2)"));
         assert_eq!(fs::read(folder.path().join("film (2)/0.ts")).unwrap(), b"x");
     }
 

@@ -274,6 +274,7 @@ impl Session {
             context,
             container: options.container,
             concurrency,
+            subtitle_files: None,
             on_gap: OnGap::default(),
             live: Some(LiveOptions::default()),
             private_addresses: Permission::Refused,

@@ -69,6 +69,61 @@ async fn another_page_in_the_tab_clears_the_list_and_the_badge(kind: Kind) {
     harness.close().await;
 }
 
+/// To a page, an extension that starts anew is one that comes later: what was known of it is gone. In Firefox only: an
+/// extension of Chromium's command line does not come back from a reload.
+#[tokio::test]
+async fn a_page_that_was_open_before_the_extension_is_looked_into() {
+    let Some(harness) = Harness::start(Kind::Firefox, Host::Missing).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    let page = harness.play(Page::Xhr).await;
+    let popup = browser.open_popup(&site.page_url(Page::Xhr)).await.unwrap();
+    browser.wait_for("[data-testid=stream]").await.unwrap();
+    // Its own tab goes with it.
+    let reload = "setTimeout(() => chrome.runtime.reload(), 100)";
+    browser.call(reload).await.unwrap();
+    let closed = browser.until(|| async {
+        let open = browser.driver().windows().await?;
+        Ok((!open.contains(&popup)).then_some(()))
+    });
+    assert!(
+        closed.await.unwrap().is_some(),
+        "the extension was not started anew"
+    );
+    browser.switch_to(&page).await.unwrap();
+    let back = browser.until(|| async { Ok(browser.tab_numbers().await.ok().map(drop)) });
+    assert!(back.await.unwrap().is_some(), "the extension does not come back");
+    browser.open_popup(&site.page_url(Page::Xhr)).await.unwrap();
+    browser.wait_for("[data-testid=stream]").await.unwrap();
+    let streams = browser.streams().await.unwrap();
+    assert_eq!(streams.len(), 1, "{streams:#?}");
+    assert_eq!(streams[0].url, site.master_url());
+
+    // And from now on it sees what the page reads, in an address that tells nothing.
+    browser.switch_to(&page).await.unwrap();
+    let read = format!(
+        "return (await fetch('{}')).text()",
+        site.media().url("/delivery/xhr-text/video.bin")
+    );
+    assert!(
+        browser
+            .call(&read)
+            .await
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .starts_with("#EXTM3U")
+    );
+    browser.open_popup(&site.page_url(Page::Xhr)).await.unwrap();
+    browser
+        .wait_for("[data-testid=stream]:nth-child(2)")
+        .await
+        .unwrap();
+    assert_eq!(browser.streams().await.unwrap().len(), 2);
+    harness.close().await;
+}
+
 #[tokio::test]
 async fn streams_are_still_listed_after_the_worker_was_killed() {
     let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {

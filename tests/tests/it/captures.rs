@@ -134,8 +134,8 @@ fn audio_of_its_own_becomes_a_track() {
 
 /// What a process has used, by Linux's `/proc`.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Usage {
-    pub(crate) peak_memory_bytes: u64,
+struct Usage {
+    peak_memory_bytes: u64,
     written_bytes: u64,
 }
 
@@ -212,7 +212,7 @@ fn check_packet_counts(event: &Value, folder: &Path) {
 }
 
 /// Reads what the process uses until it ends.
-pub(crate) fn watch(mut child: Child) -> (Usage, Option<i32>) {
+fn watch(mut child: Child) -> (Usage, Option<i32>) {
     let folder = PathBuf::from(format!("/proc/{}", child.id()));
     let deadline = Instant::now() + Duration::from_secs(300);
     let mut usage = Usage::default();

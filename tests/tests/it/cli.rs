@@ -103,7 +103,7 @@ fn unknown_and_later_options_are_usage_errors() {
         &["get", "x", "--limit-rate", "fast"],
         &["get", "x", "--live-from", "yesterday"],
         &["get", "x", "--live-duration", "1h"],
-        &["get", "x", "--subs", "en"],
+        &["get", "x", "--subs-file", "ass"],
         &["get", "x", "--concurrency", "0"],
         &["get", "x", "--concurrency", "65"],
         &["get", "x", "--concurrency", "1000000"],

@@ -50,9 +50,7 @@ impl Init {
             let kind = match &handler {
                 b"vide" => TrackKind::Video,
                 b"soun" => TrackKind::Audio,
-                b"text" | b"sbtl" | b"subt" => {
-                    return Err(DemuxError::Unsupported("subtitles in fragmented MP4".to_owned()));
-                }
+                b"text" | b"sbtl" | b"subt" => TrackKind::Subtitle,
                 _ => continue,
             };
             let ordinal = tracks.iter().filter(|track| track.stream.kind == kind).count();

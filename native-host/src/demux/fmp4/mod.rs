@@ -4,6 +4,7 @@ mod fragment;
 mod init;
 
 use bytes::Bytes;
+use weir_core::protocol::TrackKind;
 
 use self::init::{Init, Track};
 use super::bmff::boxes;
@@ -42,14 +43,19 @@ impl Fmp4Reader {
 
         let mut firsts: Vec<(StreamId, i64)> = Vec::new();
         for run in &runs {
-            let first = run.decode_time.saturating_add(run.track.shift);
-            let first = rescale(first, run.track.timescale, CLOCK_HZ);
+            let first = rescale(run.decode_time + run.track.shift, run.track.timescale, CLOCK_HZ);
             match firsts.iter_mut().find(|(stream, _)| *stream == run.track.stream) {
                 Some((_, known)) => *known = first.min(*known),
                 None => firsts.push((run.track.stream, first)),
             }
         }
-        let epoch = timeline.enter(playlist, &firsts, SourceClock::Plain, edge);
+        let are_subtitles = firsts
+            .iter()
+            .all(|(stream, _)| stream.kind == TrackKind::Subtitle);
+        let subtitle = firsts.first().filter(|_| are_subtitles);
+        let epoch = subtitle
+            .and_then(|&(_, first)| timeline.follow(playlist, first, edge))
+            .unwrap_or_else(|| timeline.enter(playlist, &firsts, SourceClock::Plain, edge));
         let mut ends: Vec<(StreamId, i64)> = Vec::new();
         for run in &runs {
             let end = hand_out(run, &epoch, &mut self.announced, out)?;

@@ -134,6 +134,9 @@ impl Inbox {
             let Some(open) = state.tracks.get_mut(track) else {
                 return false;
             };
+            if open.health.lost {
+                return false;
+            }
             if let Some(missed) = missed {
                 for number in 0..missed.count {
                     open.add_missing(

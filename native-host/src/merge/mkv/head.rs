@@ -189,8 +189,12 @@ fn entry(out: &mut Vec<u8>, described: &Described<'_>, first_of_kind: bool) {
         Media::Text(_) => SUBTITLE,
     };
     ebml::uint(out, 0x83, kind);
-    // Without a word a track is a default one. Subtitles are for those who choose them.
-    ebml::uint(out, 0x88, u64::from(first_of_kind && kind != SUBTITLE));
+    // Without a word a track is a default one. Other subtitles are for those who choose them.
+    let is_default = track.default || first_of_kind && kind != SUBTITLE;
+    ebml::uint(out, 0x88, u64::from(is_default));
+    if track.forced {
+        ebml::uint(out, 0x55aa, 1);
+    }
     ebml::uint(out, 0x9c, 0);
     if let Some(nanoseconds) = frame_nanoseconds {
         ebml::uint(out, 0x0023_e383, nanoseconds);

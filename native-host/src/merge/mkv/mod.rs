@@ -18,7 +18,7 @@ use self::writer::{State, Writer};
 use super::inputs::{Inputs, Sink};
 use super::interleave::Expectation;
 use super::track::Track;
-use super::{About, MergeError, Merged, SegmentInput, TrackHint};
+use super::{About, MergeError, Merged, SegmentInput, SubtitleFormat, TrackHint};
 use crate::demux::{Demuxed, Format, StreamId};
 
 /// Demuxes segments and writes their samples.
@@ -63,6 +63,10 @@ impl MkvMerger {
         self.output.writer.has_begun()
     }
 
+    pub(super) fn keep_subtitles(&mut self, format: SubtitleFormat) {
+        self.inputs.keep_subtitles(format);
+    }
+
     pub(super) fn push(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
         self.inputs.push(segment, &mut self.output)
     }
@@ -84,20 +88,23 @@ impl MkvMerger {
             return Err(MergeError::NoSamples);
         }
         let (bytes, milliseconds) = writer.finish(&mut tracks, &mut states)?;
-        let words = inputs.words(&tracks);
-        warnings.extend(words.warnings);
+        warnings.extend(inputs.warnings(&tracks));
         Ok(Merged {
             bytes,
             duration_seconds: milliseconds / 1000.0,
             tracks: tracks.iter().map(Track::summary).collect(),
             warnings,
-            losses: words.losses,
+            subtitle_files: inputs.subtitle_files(&tracks),
             instead: None,
         })
     }
 }
 
 impl Sink for Output {
+    fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
     fn take(
         &mut self,
         input: usize,
@@ -112,8 +119,6 @@ impl Sink for Output {
                         .retain(|(from, of, _)| (*from, *of) != (input, stream));
                     self.announced.push((input, stream, format));
                 }
-                // The inputs keep it.
-                Demuxed::LeftOut(..) => {}
                 Demuxed::Sample(stream, sample) => {
                     let announced =
                         |(from, of, _): &(usize, StreamId, Format)| (*from, *of) == (input, stream);
@@ -125,6 +130,8 @@ impl Sink for Output {
                         self.push(index, sample);
                     }
                 }
+                // They come as samples.
+                Demuxed::Cue(..) | Demuxed::CuesUntil(..) | Demuxed::CueBlock(..) => {}
             }
         }
         self.writer

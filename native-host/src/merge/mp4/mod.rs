@@ -10,10 +10,10 @@ use std::path::Path;
 
 pub(super) use self::check::contents;
 use self::writer::Writer;
-use super::inputs::{Inputs, Sink, Words};
+use super::inputs::{Inputs, Sink};
 use super::interleave::Expectation;
 use super::track::Track;
-use super::{About, MergeError, Merged, SegmentInput, TrackHint};
+use super::{About, MergeError, Merged, SegmentInput, SubtitleFormat, TrackHint};
 use crate::demux::{Demuxed, StreamId};
 
 /// Demuxes segments and writes their samples.
@@ -28,9 +28,6 @@ pub(super) struct Mp4Merger {
 struct Output {
     writer: Writer,
     tracks: Vec<Track>,
-    /// Samples handed over, to be found again in the finished file.
-    samples: u64,
-    sample_bytes: u64,
 }
 
 impl Mp4Merger {
@@ -40,8 +37,6 @@ impl Mp4Merger {
             output: Output {
                 writer: Writer::create(path).map_err(MergeError::Write)?,
                 tracks: Vec::new(),
-                samples: 0,
-                sample_bytes: 0,
             },
         })
     }
@@ -55,6 +50,10 @@ impl Mp4Merger {
         self.output.writer.has_begun()
     }
 
+    pub(super) fn keep_subtitles(&mut self, format: SubtitleFormat) {
+        self.inputs.keep_subtitles(format);
+    }
+
     pub(super) fn push(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
         self.inputs.push(segment, &mut self.output)
     }
@@ -65,12 +64,9 @@ impl Mp4Merger {
             mut output,
         } = self;
         let expectations = inputs.finish(&mut output)?;
-        let Output {
-            writer,
-            mut tracks,
-            samples,
-            sample_bytes,
-        } = output;
+        let Output { writer, mut tracks } = output;
+        let taken = tracks.iter().map(Track::taken);
+        let (samples, sample_bytes) = taken.fold((0, 0), |sum, taken| (sum.0 + taken.0, sum.1 + taken.1));
         if samples == 0 {
             return Err(MergeError::NoSamples);
         }
@@ -78,7 +74,6 @@ impl Mp4Merger {
             .finish(&mut tracks, &expectations)
             .map_err(MergeError::Write)?;
         check::check(&file, bytes, samples, sample_bytes)?;
-        let Words { warnings, losses } = inputs.words(&tracks);
         Ok(Merged {
             bytes,
             duration_seconds: moov::duration_seconds(&tracks),
@@ -87,14 +82,18 @@ impl Mp4Merger {
                 .filter(|track| track.has_samples())
                 .map(Track::summary)
                 .collect(),
-            warnings,
-            losses,
+            warnings: inputs.warnings(&tracks),
+            subtitle_files: inputs.subtitle_files(&tracks),
             instead: None,
         })
     }
 }
 
 impl Sink for Output {
+    fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
     fn take(
         &mut self,
         input: usize,
@@ -115,15 +114,13 @@ impl Sink for Output {
                         self.writer.declare();
                     }
                 }
-                // The inputs keep it.
-                Demuxed::LeftOut(..) => {}
                 Demuxed::Sample(stream, sample) => {
-                    self.samples += 1;
-                    self.sample_bytes += sample.data.len() as u64;
                     if let Some(track) = self.track(input, stream) {
                         track.push(sample);
                     }
                 }
+                // They come as samples.
+                Demuxed::Cue(..) | Demuxed::CuesUntil(..) | Demuxed::CueBlock(..) => {}
             }
         }
         self.writer

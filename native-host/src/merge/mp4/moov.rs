@@ -6,6 +6,7 @@ use weir_core::protocol::TrackKind;
 use super::tables::SampleTables;
 use crate::demux::bmff::{FourCc, write_box, write_full_box};
 use crate::demux::{CLOCK_HZ, seconds};
+use crate::merge::interleave::presentation;
 use crate::merge::track::Track;
 use crate::merge::{About, language};
 
@@ -50,12 +51,9 @@ pub(super) fn moov(tracks: &[Track], about: &About, stage: Stage<'_>) -> Vec<u8>
     write_box(&mut out, *b"moov", |out| {
         let longest = edits.iter().map(|edits| duration(edits)).max().unwrap_or(0);
         write_movie_header(out, longest, u32::try_from(tracks.len()).unwrap_or(u32::MAX));
-        let mut enabled_kinds = Vec::new();
         for ((id, track), edits) in present() {
-            let first_of_kind = !enabled_kinds.contains(&track.stream.kind);
-            enabled_kinds.push(track.stream.kind);
             write_box(out, *b"trak", |out| {
-                write_track_header(out, id, track, duration(edits), first_of_kind);
+                write_track_header(out, id, track, duration(edits), is_enabled(track, tracks));
                 let tables = match stage {
                     Stage::Growing => None,
                     Stage::Finished(tables) => tables.get(index(id)),
@@ -64,6 +62,7 @@ pub(super) fn moov(tracks: &[Track], about: &About, stage: Stage<'_>) -> Vec<u8>
                     write_edits(out, edits);
                 }
                 write_media(out, track, tables);
+                write_track_user_data(out, track);
             });
         }
         if matches!(stage, Stage::Growing) {
@@ -115,6 +114,19 @@ pub(super) fn user_data(about: &About) -> Vec<u8> {
     out
 }
 
+/// Whether a player starts with this track: the default one of its kind, else the first; of subtitles only a default one.
+fn is_enabled(track: &Track, tracks: &[Track]) -> bool {
+    let mut rivals = tracks
+        .iter()
+        .filter(|other| other.has_samples() && other.stream.kind == track.stream.kind);
+    let chosen = match rivals.clone().find(|rival| rival.default) {
+        None if track.is_sparse() => None,
+        None => rivals.next(),
+        default => default,
+    };
+    chosen.is_some_and(|chosen| std::ptr::eq(chosen, track))
+}
+
 /// The place in the list of the track with this id.
 fn index(id: u32) -> usize {
     usize::try_from(id).map_or(usize::MAX, |id| id.wrapping_sub(1))
@@ -133,41 +145,42 @@ pub(super) fn duration_seconds(tracks: &[Track]) -> f64 {
 }
 
 /// The edits of every track: a hole when it begins after the earliest, then everything from its first presentation on,
-/// which for B-frames comes later than its first decoding.
+/// which for B-frames comes later than its first decoding. Subtitles are seen with the rest, not before it or behind.
 fn edit_lists(tracks: &[Track]) -> Vec<Vec<Edit>> {
-    let start = |track: &Track| track.to_timeline(track.presentation().0);
-    let movie_start = tracks
-        .iter()
-        .filter(|track| track.has_samples())
-        .map(start)
-        .min()
-        .unwrap_or(0);
-    tracks
-        .iter()
-        .map(|track| {
-            let mut edits = Vec::new();
-            if !track.has_samples() {
-                return edits;
-            }
-            let hole = u64::try_from(start(track).saturating_sub(movie_start)).unwrap_or(0);
-            if hole > 0 {
-                edits.push(Edit {
-                    duration: hole,
-                    media_time: None,
-                });
-            }
-            let (begin, end) = track.presentation();
-            // Rounded up: a tick less would cut the last sample off.
-            let ticks = i64::from(track.timescale);
-            let length = i128::from(end.saturating_sub(begin)) * i128::from(MOVIE_TIMESCALE);
-            let duration = u64::try_from((length + i128::from(ticks) - 1) / i128::from(ticks)).unwrap_or(0);
+    let present = || tracks.iter().filter(|track| track.has_samples());
+    let media = presentation(tracks);
+    let starts = present().map(|track| track.to_timeline(track.presentation().0));
+    let movie_start = media.map(|(start, _)| start).or(starts.min()).unwrap_or(0);
+    let edits = |track: &Track| {
+        let mut edits = Vec::new();
+        if !track.has_samples() {
+            return edits;
+        }
+        let (mut begin, mut end) = track.presentation();
+        if track.is_sparse()
+            && let Some((_, movie_end)) = media
+        {
+            begin = begin.max(track.ticks_at(movie_start));
+            end = end.min(track.ticks_at(movie_end)).max(begin);
+        }
+        let hole = u64::try_from(track.to_timeline(begin).saturating_sub(movie_start)).unwrap_or(0);
+        if hole > 0 {
             edits.push(Edit {
-                duration,
-                media_time: Some(begin.saturating_sub(track.first_dts()).max(0)),
+                duration: hole,
+                media_time: None,
             });
-            edits
-        })
-        .collect()
+        }
+        // Rounded up: a tick less would cut the last sample off.
+        let ticks = i64::from(track.timescale);
+        let length = i128::from(end.saturating_sub(begin)) * i128::from(MOVIE_TIMESCALE);
+        let duration = u64::try_from((length + i128::from(ticks) - 1) / i128::from(ticks)).unwrap_or(0);
+        edits.push(Edit {
+            duration,
+            media_time: Some(begin.saturating_sub(track.first_dts()).max(0)),
+        });
+        edits
+    };
+    tracks.iter().map(edits).collect()
 }
 
 /// The identity.
@@ -210,8 +223,7 @@ fn write_track_header(out: &mut Vec<u8>, id: u32, track: &Track, duration: u64, 
             out.put_u64(duration);
             out.put_u64(0);
             out.put_u16(0);
-            // Audio tracks are alternatives to each other.
-            out.put_u16(u16::from(audio));
+            out.put_u16(alternate_group(track.stream.kind));
             out.put_u16(if audio { 0x0100 } else { 0 });
             out.put_u16(0);
             put_matrix(out);
@@ -220,6 +232,15 @@ fn write_track_header(out: &mut Vec<u8>, id: u32, track: &Track, duration: u64, 
             out.put_u32(height << 16);
         },
     );
+}
+
+/// Tracks of one group are alternatives to each other (8.3.2.3): languages of sound, and of subtitles.
+fn alternate_group(kind: TrackKind) -> u16 {
+    match kind {
+        TrackKind::Video => 0,
+        TrackKind::Audio => 1,
+        TrackKind::Subtitle => 2,
+    }
 }
 
 fn write_edits(out: &mut Vec<u8>, edits: &[Edit]) {
@@ -244,7 +265,13 @@ fn write_media(out: &mut Vec<u8>, track: &Track, tables: Option<&SampleTables>) 
         TrackKind::Audio => (b"soun", |out| {
             write_full_box(out, *b"smhd", 0, 0, |out| out.put_bytes(0, 4));
         }),
-        TrackKind::Subtitle => (b"text", |out| write_full_box(out, *b"nmhd", 0, 0, |_| {})),
+        TrackKind::Subtitle => match track.entries.first().and_then(|entry| entry.get(4..8)) {
+            // As QuickTime, iOS and ffmpeg have it for timed text.
+            Some(b"tx3g") => (b"sbtl", |out| write_full_box(out, *b"nmhd", 0, 0, |_| {})),
+            // 12.6: subtitles that are more than text.
+            Some(b"stpp") => (b"subt", |out| write_full_box(out, *b"sthd", 0, 0, |_| {})),
+            _ => (b"text", |out| write_full_box(out, *b"nmhd", 0, 0, |_| {})),
+        },
     };
     write_box(out, *b"mdia", |out| {
         write_full_box(out, *b"mdhd", 1, 0, |out| {
@@ -259,19 +286,12 @@ fn write_media(out: &mut Vec<u8>, track: &Track, tables: Option<&SampleTables>) 
             out.put_u32(0);
             out.put_slice(handler);
             out.put_bytes(0, 12);
-            out.put_slice(
-                track
-                    .name
-                    .as_deref()
-                    .unwrap_or_default()
-                    .replace('\0', "")
-                    .as_bytes(),
-            );
+            out.put_slice(name(track).as_bytes());
             out.put_u8(0);
         });
-        if let Some(tag) = &track.language {
+        if let Some(tag) = track.language.as_deref().and_then(language::tag) {
             write_full_box(out, *b"elng", 0, 0, |out| {
-                out.put_slice(tag.replace('\0', "").as_bytes());
+                out.put_slice(tag.as_bytes());
                 out.put_u8(0);
             });
         }
@@ -286,6 +306,32 @@ fn write_media(out: &mut Vec<u8>, track: &Track, tables: Option<&SampleTables>) 
             });
             write_sample_table(out, track, tables);
         });
+    });
+}
+
+/// What people call a track; often empty.
+fn name(track: &Track) -> String {
+    track.name.as_deref().unwrap_or_default().replace('\0', "")
+}
+
+/// What a track is called, and what it is for (8.10).
+fn write_track_user_data(out: &mut Vec<u8>, track: &Track) {
+    const DASH_ROLE: &[u8] = b"urn:mpeg:dash:role:2011\0";
+    let name = name(track);
+    if name.is_empty() && !track.forced {
+        return;
+    }
+    write_box(out, *b"udta", |out| {
+        if !name.is_empty() {
+            // QuickTime's, whose text fills the box.
+            write_box(out, *b"name", |out| out.put_slice(name.as_bytes()));
+        }
+        if track.forced {
+            write_full_box(out, *b"kind", 0, 0, |out| {
+                out.put_slice(DASH_ROLE);
+                out.put_slice(b"forced-subtitle\0");
+            });
+        }
     });
 }
 

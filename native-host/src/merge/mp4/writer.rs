@@ -12,6 +12,7 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use bytes::{BufMut, Bytes};
+use weir_core::protocol::TrackKind;
 
 use super::fragment::{self, TrackFragment};
 use super::moov::{self, Stage};
@@ -40,6 +41,8 @@ pub(super) struct Writer {
     /// Where the next fragment goes.
     end: u64,
     sequence: u32,
+    /// As written.
+    file_type: Vec<u8>,
     layout: Option<Layout>,
     /// Since the `moov` was written a track or a sample description has come.
     stale: bool,
@@ -61,6 +64,26 @@ struct Layout {
     time: i64,
 }
 
+/// The `ftyp` box (ISO/IEC 14496-12, 4.3), as long for one kind of file as for another: sound alone is an `.m4a`.
+fn file_type(tracks: &[Track]) -> Vec<u8> {
+    let pictures = tracks
+        .iter()
+        .any(|track| track.has_samples() && track.stream.kind == TrackKind::Video);
+    let sounds = tracks.iter().any(|track| track.stream.kind == TrackKind::Audio);
+    let (major, compatible) = if sounds && !pictures {
+        (b"M4A ", b"M4A isomiso6")
+    } else {
+        (b"isom", b"isomiso6mp41")
+    };
+    let mut ftyp = Vec::new();
+    write_box(&mut ftyp, *b"ftyp", |out| {
+        out.put_slice(major);
+        out.put_u32(0x200);
+        out.put_slice(compatible);
+    });
+    ftyp
+}
+
 impl Writer {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new()
@@ -73,6 +96,7 @@ impl Writer {
             out,
             end: 0,
             sequence: 0,
+            file_type: Vec::new(),
             layout: None,
             stale: false,
             declared: Vec::new(),
@@ -169,23 +193,18 @@ impl Writer {
 
     /// Writes what stands before the first fragment.
     fn begin(&mut self, tracks: &[Track], inputs: &[Expectation]) -> io::Result<Layout> {
-        let mut ftyp = Vec::new();
-        write_box(&mut ftyp, *b"ftyp", |out| {
-            out.put_slice(b"isom");
-            out.put_u32(0x200);
-            out.put_slice(b"isomiso6mp41");
-        });
+        self.file_type = file_type(tracks);
         let growing = moov::moov(tracks, &self.about, Stage::Growing).len();
         let user_data = moov::user_data(&self.about).len();
         let reserved = (reserved_bytes(tracks, inputs) + user_data).max(2 * growing);
-        let moov = ftyp.len() as u64;
+        let moov = self.file_type.len() as u64;
         let layout = Layout {
             moov,
             fragments: moov + reserved as u64,
             time: interleave::first_time(tracks),
         };
         self.layout = Some(layout);
-        self.out.write_all(&ftyp)?;
+        self.out.write_all(&self.file_type)?;
         self.write_growing_moov(tracks, layout)?;
         self.end = layout.fragments;
         Ok(layout)
@@ -232,6 +251,11 @@ impl Writer {
         head.put_slice(b"mdat");
         head.put_u64(self.end - layout.fragments + LARGE_MDAT_HEADER_BYTES as u64);
         self.write_at(layout.moov, &head)?;
+        let file_type = file_type(tracks);
+        if file_type != self.file_type {
+            // A picture has come late.
+            self.write_at(0, &file_type)?;
+        }
         self.out.flush()?;
         Ok((self.out.into_inner()?, length))
     }
@@ -266,18 +290,25 @@ fn reserved_bytes(tracks: &[Track], inputs: &[Expectation]) -> usize {
     const FIXED_BYTES: usize = 512;
     const TRACK_BYTES: usize = 1024;
     const SAMPLE_BYTES: f64 = 16.0;
-    let samples: f64 = tracks
-        .iter()
-        .filter_map(|track| Some(inputs.get(track.input)?.seconds? * track.samples_per_second()?))
-        .filter(|samples| samples.is_finite() && *samples > 0.0)
+    // A line and a pause, every few seconds, none of them as long as another.
+    const SUBTITLE_BYTES_PER_SECOND: f64 = 16.0;
+    let dense = tracks.iter().filter(|track| !track.is_sparse());
+    let samples = dense.filter_map(|track| {
+        Some(inputs.get(track.input)?.seconds? * track.samples_per_second()? * SAMPLE_BYTES)
+    });
+    let subtitles = inputs.iter().filter(|input| input.sparse);
+    let subtitles = subtitles.filter_map(|input| Some(input.seconds? * SUBTITLE_BYTES_PER_SECOND));
+    let bytes: f64 = samples
+        .chain(subtitles)
+        .filter(|bytes| bytes.is_finite() && *bytes > 0.0)
         .sum();
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "finite, positive, and limited below"
     )]
-    let tables = (samples * SAMPLE_BYTES) as usize;
-    (FIXED_BYTES + TRACK_BYTES * tracks.len() + LARGE_MDAT_HEADER_BYTES)
+    let tables = bytes as usize;
+    (FIXED_BYTES + TRACK_BYTES * tracks.len().max(inputs.len()) + LARGE_MDAT_HEADER_BYTES)
         .saturating_add(tables)
         .min(MAX_RESERVED_BYTES)
 }
@@ -336,6 +367,7 @@ mod tests {
         let inputs = [Expectation {
             seconds: Some(8.0),
             ended: false,
+            sparse: false,
         }];
         push(&mut tracks[0], 0..100);
         writer.advance(&mut tracks, &inputs).unwrap();
@@ -371,6 +403,7 @@ mod tests {
         let inputs = [Expectation {
             seconds: Some(1000.0),
             ended: false,
+            sparse: false,
         }];
         let samples = 25 * 1000;
         assert_eq!(

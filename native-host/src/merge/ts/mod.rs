@@ -107,6 +107,7 @@ impl TsMerger {
         let edge = Edge {
             discontinuity: segment.discontinuity,
             missing: ticks(segment.missing_seconds),
+            duration: ticks(segment.duration_seconds.unwrap_or(0.0)),
         };
         input
             .rewriter

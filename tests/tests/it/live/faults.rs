@@ -1,7 +1,6 @@
 //! What live servers do wrong: rows 45 to 49 of the faults, and row 2 where the stream is live.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -192,6 +191,25 @@ fn row_48_an_outage_that_lasts_ends_the_recording() {
 }
 
 #[test]
+fn row_24_a_playlist_that_names_itself_is_no_playlist() {
+    let stage = Stage::new(100, Options::default());
+    let live = stage.live.clone();
+    let master = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlive.m3u8\n";
+    stage.origin.guard("/live.m3u8", move |_| {
+        (live.readings() >= 3).then(|| Reply::ok(master))
+    });
+    let output = stage.record(&["--live-outage", "2"]);
+    check_exit(&output, 3);
+    stage.check_file(0..5);
+    let error = last_event(&output).unwrap()["error"].clone();
+    assert_eq!(error["code"], "bad-playlist", "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains("nested multivariant"),
+        "{error}"
+    );
+}
+
+#[test]
 fn row_49_what_is_listed_twice_or_in_another_order_is_written_once() {
     let stage = scripted(
         8,
@@ -284,12 +302,18 @@ fn a_variant_that_dies_is_stood_in_for() {
     let url = stage.origin.url("/master.m3u8");
     let output = stage
         .home
-        .run(["get", &url, "--allow-private", "--json", "-o", "out.ts"])
+        .run([
+            "get",
+            &url,
+            "--allow-private",
+            "--json",
+            "--container",
+            "segments",
+            "-o",
+            "out",
+        ])
         .unwrap();
     check_exit(&output, 0);
-    assert!(
-        fs::read(stage.home.path().join("out.ts")).unwrap() == expected,
-        "the low one from the seventh on"
-    );
+    assert!(stage.recorded() == expected, "the low one from the seventh on");
     assert_eq!(last_event(&output).unwrap()["verdict"], "complete");
 }

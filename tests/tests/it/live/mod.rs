@@ -52,7 +52,7 @@ impl Stage {
         }
     }
 
-    /// `weir get` of it into `out.ts`.
+    /// `weir get` of it into the folder `out`, segment by segment.
     fn weir(&self, more: &[&str]) -> Command {
         let mut command = self.home.weir();
         command
@@ -61,8 +61,10 @@ impl Stage {
                 &self.origin.url("/live.m3u8"),
                 "--allow-private",
                 "--json",
+                "--container",
+                "segments",
                 "-o",
-                "out.ts",
+                "out",
             ])
             .args(more)
             .stdin(Stdio::null())
@@ -75,11 +77,11 @@ impl Stage {
         self.weir(more).output().unwrap()
     }
 
-    /// The file holds exactly these segments.
+    /// What was recorded holds exactly these segments.
     #[track_caller]
     fn check_file(&self, numbers: impl IntoIterator<Item = usize>) {
         let numbers: Vec<usize> = numbers.into_iter().collect();
-        let bytes = fs::read(self.home.path().join("out.ts")).unwrap();
+        let bytes = self.recorded();
         let mut rest = &bytes[..];
         let mut found = Vec::new();
         while let Some(number) = self.segments.iter().position(|segment| rest.starts_with(segment)) {
@@ -87,6 +89,15 @@ impl Stage {
             rest = &rest[self.segments[number].len()..];
         }
         assert_eq!((found, rest.len()), (numbers, 0));
+    }
+
+    /// The recorded segments, one after the other.
+    fn recorded(&self) -> Vec<u8> {
+        let folder = self.home.path().join("out");
+        let mut names = self.home.files(&folder).unwrap();
+        names.retain(|name| name != "index.m3u8");
+        let read = |name: &String| fs::read(folder.join(name)).unwrap();
+        names.iter().flat_map(read).collect()
     }
 
     /// What `weir` has made in the current folder.
@@ -234,7 +245,7 @@ fn ctrl_c_ends_a_recording_and_keeps_the_file() {
     let fetched = usize::try_from(finished["segments"]["fetched"].as_u64().unwrap()).unwrap();
     assert!(fetched >= 5, "{finished}");
     stage.check_file(0..fetched);
-    assert_eq!(stage.outputs(), ["out.ts"]);
+    assert_eq!(stage.outputs(), ["out"]);
 }
 
 #[test]
@@ -322,7 +333,16 @@ fn variables_and_redirects_hold_for_every_reading() {
     });
     let mut command = stage.home.weir();
     let url = stage.origin.url("/live.m3u8?token=1");
-    command.args(["get", &url, "--allow-private", "--json", "-o", "out.ts"]);
+    command.args([
+        "get",
+        &url,
+        "--allow-private",
+        "--json",
+        "--container",
+        "segments",
+        "-o",
+        "out",
+    ]);
     check_exit(&command.stdin(Stdio::null()).output().unwrap(), 0);
     stage.check_file(0..6);
     let asked = stage.origin.requests_for("/live.m3u8");
@@ -347,8 +367,10 @@ fn a_playlist_that_is_a_file_is_its_window() {
         "--base",
         &base,
         "--json",
+        "--container",
+        "segments",
         "-o",
-        "out.ts",
+        "out",
     ];
     let output = stage
         .home

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use weir_tests::binary::Host;
 use weir_tests::live::Options;
-use weir_tests::origin::Gate;
+use weir_tests::origin::{Gate, Reply};
 
 use super::Stage;
 use crate::host::{check_error, greeted, origin_and_plan, start};
@@ -63,6 +63,33 @@ fn finish_ends_a_recording_and_keeps_the_file() {
 }
 
 #[test]
+fn variables_of_the_multivariant_playlist_hold_for_every_reading() {
+    let stage = Stage::new(6, Options::default());
+    let live = stage.live.clone();
+    stage.origin.route("/imports.m3u8", move |request| {
+        let text = live.answer_text(request);
+        let text = text.replace("#EXTM3U\n", "#EXTM3U\n#EXT-X-DEFINE:IMPORT=\"folder\"\n");
+        Reply::ok(text.replace("\ns", "\n{$folder}s"))
+    });
+    let master = "#EXTM3U\n#EXT-X-DEFINE:NAME=\"folder\",VALUE=\"/\"\n\
+        #EXT-X-STREAM-INF:BANDWIDTH=1\nimports.m3u8\n";
+    stage.origin.reply("/master.m3u8", Reply::ok(master));
+    let mut plan = plan(&stage);
+    plan["source"] = json!(stage.origin.url("/master.m3u8"));
+    plan["tracks"][0]["playlist"] = json!(stage.origin.url("/imports.m3u8"));
+    let (_home, mut host) = greeted();
+    host.ask(&start(1, "news", &plan)).unwrap();
+    let finished = host.finished("news").unwrap();
+    assert_eq!(finished["verdict"], "complete", "{finished}");
+    assert_eq!(finished["segments"]["fetched"], 6, "{finished}");
+    assert_eq!(
+        stage.origin.requests_for("/master.m3u8").len(),
+        1,
+        "asked for once"
+    );
+}
+
+#[test]
 fn cancel_leaves_nothing_of_a_recording() {
     let stage = endless();
     let (home, mut host) = greeted();
@@ -93,9 +120,7 @@ fn only_a_recording_can_be_finished() {
     let (origin, plan) = origin_and_plan("film");
     let gate = Gate::new();
     let held = gate.clone();
-    origin.route("/high/seg000.ts", move |_| {
-        weir_tests::origin::Reply::ok("").after(&held)
-    });
+    origin.route("/high/seg000.ts", move |_| Reply::ok("").after(&held));
     let (_home, mut host) = greeted();
     host.ask(&start(1, "film", &plan)).unwrap();
     let answer = host
@@ -115,9 +140,7 @@ fn a_recording_does_not_wait_for_its_turn() {
     let gate = Gate::new();
     for n in 0..4 {
         let held = gate.clone();
-        origin.route(&format!("/high/seg00{n}.ts"), move |_| {
-            weir_tests::origin::Reply::ok("").after(&held)
-        });
+        origin.route(&format!("/high/seg00{n}.ts"), move |_| Reply::ok("").after(&held));
     }
     let (_home, mut host) = greeted();
     for id in 2..8 {
