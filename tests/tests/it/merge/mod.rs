@@ -9,6 +9,7 @@
 
 mod corpus;
 mod damage;
+mod encrypted;
 mod external;
 mod file;
 mod generated;
@@ -60,6 +61,7 @@ impl Playlist {
                 duration_seconds: Some(f64::from(segment.duration)),
                 map: map.clone(),
                 data: read(&folder.join(&segment.uri)),
+                cipher: None,
             });
         }
         Self { segments }
