@@ -7,7 +7,7 @@ use super::subtitle::Subtitles;
 use super::subtitle_file::SubtitleFiles;
 use super::track::Track;
 use super::{MergeError, SegmentInput, SubtitleFile, SubtitleFormat, TrackHint};
-use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, Media, Segment, Timeline};
+use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, Media, Timeline};
 
 /// Takes what comes out of the demuxers.
 pub(super) trait Sink {
@@ -107,7 +107,7 @@ impl Inputs {
     }
 
     /// Demuxes a segment into `sink`.
-    pub(super) fn push(&mut self, segment: SegmentInput, sink: &mut impl Sink) -> Result<(), MergeError> {
+    pub(super) fn push(&mut self, segment: &SegmentInput, sink: &mut impl Sink) -> Result<(), MergeError> {
         let Self {
             all: inputs,
             timeline,
@@ -139,14 +139,8 @@ impl Inputs {
             let wanted = subtitles.samples(wanted, (track, hint), sink.tracks(), files.as_mut());
             sink.take(track, hint, wanted, &expectations).map_err(Stop::Merge)
         };
-        let segment = Segment {
-            data: segment.data,
-            map: segment.map,
-            cipher: segment.cipher,
-            edge,
-        };
         demuxer
-            .push(segment, timeline, &mut hand_on)
+            .push(&segment.data, segment.map.as_ref(), edge, timeline, &mut hand_on)
             .map_err(|stop| stop.at(track, *segments))?;
         let has_begun = |(index, input): (usize, &Expectation)| {
             let mut of_input = sink.tracks().iter().filter(|track| track.input == index);

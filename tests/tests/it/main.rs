@@ -4,7 +4,6 @@ mod captures;
 mod cli;
 mod cli_cut;
 mod cli_get;
-mod cli_keys;
 mod docs;
 mod fetch;
 mod fetch_faults;

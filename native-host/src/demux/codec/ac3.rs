@@ -4,7 +4,6 @@ use h264_reader::rbsp::{BitRead, BitReader, BitReaderError};
 
 use super::frame_stream::{Frame, FrameSyntax};
 use super::{Format, sample_entry};
-use crate::demux::evidence::Evidence;
 
 /// Samples of an audio block, of which AC-3 frames have six.
 const BLOCK_SAMPLES: u32 = 256;
@@ -54,10 +53,6 @@ impl FrameSyntax for Ac3 {
             .then(|| parse_ac3(header).ok().flatten())?
     }
 
-    fn weigh(frame: &[u8], _: usize, evidence: &mut Evidence) {
-        evidence.checksum(has_right_checksum(frame));
-    }
-
     /// `AC3SpecificBox` (annex F.4).
     fn format(config: Config) -> Format {
         let rate_index = BIT_RATES
@@ -87,10 +82,6 @@ impl FrameSyntax for Eac3 {
         header
             .starts_with(&[0x0b, 0x77])
             .then(|| parse_eac3(header).ok().flatten())?
-    }
-
-    fn weigh(frame: &[u8], _: usize, evidence: &mut Evidence) {
-        evidence.checksum(has_right_checksum(frame));
     }
 
     /// A dependent substream's frame has another channel layout than the one it adds to.
@@ -135,35 +126,6 @@ impl Config {
             presentation_start: None,
         }
     }
-}
-
-/// What the frames of a decrypted sample say of the key.
-pub(in crate::demux) fn weigh_frames(mut sample: &[u8], evidence: &mut Evidence) {
-    loop {
-        let bytes = Eac3::parse(sample).map(|frame| frame.bytes);
-        let bytes = bytes.or_else(|| Ac3::parse(sample).map(|frame| frame.bytes));
-        let frame = bytes.and_then(|bytes| sample.split_off(..bytes));
-        let Some(frame) = frame else {
-            if !sample.is_empty() {
-                evidence.checksum(false);
-            }
-            return;
-        };
-        evidence.checksum(has_right_checksum(frame));
-    }
-}
-
-/// `crc2` (6.1.7 and annex E): over all but the sync word, itself included, it is zero.
-fn has_right_checksum(frame: &[u8]) -> bool {
-    const SYNC_WORD_BYTES: usize = 2;
-    const POLYNOMIAL: u16 = 0x8005;
-    let covered = frame.get(SYNC_WORD_BYTES..).unwrap_or_default();
-    let checksum = covered.iter().fold(0_u16, |crc, &byte| {
-        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
-            (crc << 1) ^ if crc >> 15 == 1 { POLYNOMIAL } else { 0 }
-        })
-    });
-    checksum == 0
 }
 
 /// `syncinfo` and the beginning of `bsi` (4.3.1, 4.3.2).

@@ -1,13 +1,9 @@
 //! H.264 and HEVC in byte stream format -> access units: the two differ only in what their NAL units say.
 
-use bytes::BufMut;
-
-use super::annex_b::{NalUnits, Scanner, StartCode, put_unescaped, without_trailing_zeros};
+use super::annex_b::{NalUnits, Scanner, StartCode};
 use super::buffer::StreamBuffer;
 use super::clock::FrameClock;
 use super::{ElementaryStream, Format, Sample, Timestamps, Unit};
-use crate::decrypt::{SHORT_NAL_BYTES, SampleCipher};
-use crate::demux::DemuxError;
 
 /// An access unit of this size has no end: it is no video.
 const MAX_UNIT_BYTES: usize = 64 << 20;
@@ -47,9 +43,6 @@ pub(super) trait NalSyntax: Default + std::fmt::Debug + Send {
     /// Reads a whole NAL unit. Returns whether it makes its access unit one that decoding can start at.
     fn read(&mut self, nal: &[u8]) -> bool;
 
-    /// Whether SAMPLE-AES encrypts NAL units of this one's type.
-    fn is_encrypted(nal: &[u8]) -> bool;
-
     /// Whether [`NalSyntax::read`] has seen other sequence parameters since the last call.
     fn take_changed(&mut self) -> bool;
 
@@ -82,10 +75,6 @@ struct AccessUnit {
 }
 
 impl<S: NalSyntax> ElementaryStream for ByteStream<S> {
-    fn set_cipher(&mut self, cipher: Option<SampleCipher>) {
-        self.buffer.set_cipher(cipher);
-    }
-
     fn begin_pes(&mut self, timestamps: Option<Timestamps>) {
         if let Some(timestamps) = timestamps {
             self.clock.mark(timestamps.dts);
@@ -103,11 +92,6 @@ impl<S: NalSyntax> ElementaryStream for ByteStream<S> {
             tracing::warn!("left out {MAX_UNIT_BYTES} bytes of video without an end");
             self.forget();
         }
-    }
-
-    /// A slice shows nothing: its header is clear, and what is decrypted behind it looks like noise with any key.
-    fn check_key(&self) -> Result<(), DemuxError> {
-        Ok(())
     }
 
     fn flush(&mut self, out: &mut Vec<Unit>) {
@@ -175,21 +159,6 @@ impl<S: NalSyntax> ByteStream<S> {
         }
     }
 
-    /// Adds a NAL unit to a sample, decrypted.
-    fn put_nal(&self, begin: usize, nal: &[u8], out: &mut Vec<u8>) {
-        let Some(cipher) = self.buffer.cipher_at(begin) else {
-            return out.put_slice(nal);
-        };
-        let (content, zeros) = nal.split_at(without_trailing_zeros(nal).len());
-        if !S::is_encrypted(content) || content.len() <= SHORT_NAL_BYTES {
-            return out.put_slice(nal);
-        }
-        let at = out.len();
-        put_unescaped(content, out);
-        cipher.nal_unit(out.get_mut(at..).unwrap_or_default());
-        out.put_slice(zeros);
-    }
-
     /// Hands out the access unit, which ends before `end`.
     fn finish_unit(&mut self, end: usize, out: &mut Vec<Unit>) {
         let mut unit = std::mem::take(&mut self.unit);
@@ -220,9 +189,7 @@ impl<S: NalSyntax> ByteStream<S> {
             pts: times.pts,
             duration: u32::try_from(self.clock.frame_duration()).unwrap_or(0),
             sync: key,
-            data: unit
-                .nal_units
-                .length_prefixed(bytes, |begin, nal, out| self.put_nal(begin, nal, out)),
+            data: unit.nal_units.length_prefixed(bytes),
         }));
     }
 }

@@ -6,9 +6,6 @@ use memchr::memchr_iter;
 use super::buffer::StreamBuffer;
 use super::clock::AudioClock;
 use super::{ElementaryStream, Format, Sample, Timestamps, Unit};
-use crate::decrypt::SampleCipher;
-use crate::demux::DemuxError;
-use crate::demux::evidence::Evidence;
 
 /// What a frame's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +37,6 @@ pub(super) trait FrameSyntax: std::fmt::Debug + Send {
     /// None where no frame can begin.
     fn parse(header: &[u8]) -> Option<Frame<Self::Config>>;
 
-    /// What a whole frame, decrypted, says of the key.
-    fn weigh(_frame: &[u8], _header_bytes: usize, _evidence: &mut Evidence) {}
-
     /// Whether a frame may follow another in the same stream.
     fn follows(next: &Frame<Self::Config>, frame: &Frame<Self::Config>) -> bool {
         next.config == frame.config
@@ -71,7 +65,6 @@ pub(super) struct FrameStream<S: FrameSyntax> {
     clock: AudioClock,
     /// The next frame is known to begin where the last one ended.
     synced: bool,
-    evidence: Evidence,
 }
 
 /// Whether bytes may follow those in the buffer.
@@ -97,16 +90,11 @@ impl<S: FrameSyntax> Default for FrameStream<S> {
             config: None,
             clock: AudioClock::default(),
             synced: false,
-            evidence: Evidence::default(),
         }
     }
 }
 
 impl<S: FrameSyntax> ElementaryStream for FrameStream<S> {
-    fn set_cipher(&mut self, cipher: Option<SampleCipher>) {
-        self.buffer.set_cipher(cipher);
-    }
-
     fn begin_pes(&mut self, timestamps: Option<Timestamps>) {
         if let Some(timestamps) = timestamps {
             self.buffer.mark(timestamps);
@@ -119,10 +107,6 @@ impl<S: FrameSyntax> ElementaryStream for FrameStream<S> {
 
     fn drain(&mut self, out: &mut Vec<Unit>) {
         self.cut(More::MayCome, out);
-    }
-
-    fn check_key(&self) -> Result<(), DemuxError> {
-        self.evidence.check()
     }
 
     fn flush(&mut self, out: &mut Vec<Unit>) {
@@ -164,11 +148,6 @@ impl<S: FrameSyntax> FrameStream<S> {
         if S::SAMPLES_OF_SAMPLE > 0 && more == More::MayCome {
             at = groups.pop().map_or(at, |group| group.begin);
         }
-        if self.buffer.is_encrypted() {
-            for group in &groups {
-                self.decrypt(group.begin, group.end);
-            }
-        }
         let timestamps: Vec<Option<Timestamps>> = groups
             .iter()
             .map(|group| self.buffer.take_mark(group.begin))
@@ -177,21 +156,6 @@ impl<S: FrameSyntax> FrameStream<S> {
         for (group, timestamps) in groups.into_iter().zip(timestamps) {
             let data = bytes.slice(group.begin + group.first.header_bytes..group.end);
             self.sample(group.first.config, group.samples, timestamps, data, out);
-        }
-    }
-
-    /// Decrypts the frames between two positions.
-    fn decrypt(&mut self, mut begin: usize, end: usize) {
-        while let Some(header) = self.buffer.bytes().get(begin..end)
-            && let Some(frame) = S::parse(header)
-        {
-            if let Some(cipher) = self.buffer.cipher_at(begin).cloned()
-                && let Some(bytes) = self.buffer.bytes_mut().get_mut(begin..begin + frame.bytes)
-            {
-                cipher.audio_frame(bytes, frame.header_bytes);
-                S::weigh(bytes, frame.header_bytes, &mut self.evidence);
-            }
-            begin += frame.bytes;
         }
     }
 

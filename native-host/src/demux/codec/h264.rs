@@ -58,10 +58,6 @@ impl NalSyntax for H264 {
         false
     }
 
-    fn is_encrypted(nal: &[u8]) -> bool {
-        matches!(nal_unit_type(nal), nal_type::SLICE | nal_type::IDR_SLICE)
-    }
-
     fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }

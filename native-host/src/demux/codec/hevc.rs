@@ -81,11 +81,6 @@ impl NalSyntax for Hevc {
         (nal_type::FIRST_RANDOM_ACCESS..=nal_type::LAST_RANDOM_ACCESS).contains(&kind)
     }
 
-    /// Not defined for HEVC in byte streams; who reads them refuses them.
-    fn is_encrypted(_: &[u8]) -> bool {
-        false
-    }
-
     fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }

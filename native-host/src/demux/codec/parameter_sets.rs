@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use bytes::{BufMut, Bytes};
 
-use super::annex_b::without_trailing_zeros;
-
 /// The sets of one kind that hold now, by their ids.
 #[derive(Debug, Default)]
 pub(super) struct ParameterSets(BTreeMap<u32, Bytes>);
@@ -13,7 +11,9 @@ pub(super) struct ParameterSets(BTreeMap<u32, Bytes>);
 impl ParameterSets {
     /// Returns whether the set is new or differs from the one with its id.
     pub(super) fn add(&mut self, id: u32, nal: &[u8]) -> bool {
-        let nal = without_trailing_zeros(nal);
+        // Zero bytes before the next start code (annex B) are no part of the set.
+        let length = nal.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        let nal = nal.get(..length).unwrap_or(nal);
         let changed = self.0.get(&id).is_none_or(|known| known != nal);
         if changed {
             self.0.insert(id, Bytes::copy_from_slice(nal));

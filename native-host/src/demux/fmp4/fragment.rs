@@ -1,22 +1,10 @@
 //! Movie fragments: `moof` and what it says of `mdat` (ISO/IEC 14496-12, 8.8).
 
-use std::ops::Range;
+use bytes::{Buf, Bytes};
 
-use bytes::Buf;
-
-use super::encryption::{Reader, SampleEncryption};
 use super::init::{Defaults, Init, Track};
-use crate::decrypt::Subsample;
 use crate::demux::DemuxError;
 use crate::demux::bmff::{Box, boxes, full_box};
-
-/// What the fragments of a segment hold.
-#[derive(Debug, Default)]
-pub(super) struct Fragments<'a> {
-    pub(super) runs: Vec<Run<'a>>,
-    /// Parts of encrypted samples.
-    pub(super) subsamples: Vec<Subsample>,
-}
 
 /// Samples of a track that follow each other in time.
 #[derive(Debug)]
@@ -35,23 +23,20 @@ pub(super) struct RunSample {
     pub(super) duration: u32,
     pub(super) composition_offset: i64,
     pub(super) sync: bool,
-    /// Its bytes in the segment.
-    pub(super) place: Range<usize>,
-    /// None when it is clear.
-    pub(super) encryption: Option<SampleEncryption>,
+    pub(super) data: Bytes,
 }
 
-/// All fragments of a segment. `nexts` holds where each track goes on, for fragments without decode time.
-pub(super) fn fragments<'a>(
-    segment: &[u8],
+/// All runs of a segment. `nexts` holds where each track goes on, for fragments without decode time.
+pub(super) fn runs<'a>(
+    segment: &Bytes,
     init: &'a Init,
     nexts: &mut Vec<(u32, i64)>,
-) -> Result<Fragments<'a>, DemuxError> {
-    let mut fragments = Fragments::default();
+) -> Result<Vec<Run<'a>>, DemuxError> {
+    let mut runs = Vec::new();
     let mut offset = 0;
     for found in boxes(segment) {
         if found.kind == *b"moof" {
-            fragment(segment, offset, found, init, nexts, &mut fragments)?;
+            fragment(segment, offset, found, init, nexts, &mut runs)?;
         }
         offset += found.whole.len();
     }
@@ -61,16 +46,16 @@ pub(super) fn fragments<'a>(
             segment.len()
         )));
     }
-    Ok(fragments)
+    Ok(runs)
 }
 
 fn fragment<'a>(
-    segment: &[u8],
+    segment: &Bytes,
     moof_offset: usize,
     moof: Box<'_>,
     init: &'a Init,
     nexts: &mut Vec<(u32, i64)>,
-    fragments: &mut Fragments<'a>,
+    runs: &mut Vec<Run<'a>>,
 ) -> Result<(), DemuxError> {
     let malformed = || DemuxError::Malformed("a movie fragment (moof) contradicts itself".to_owned());
     // Without any other word data follows that of the track fragment before, and the first begins with the moof.
@@ -98,25 +83,12 @@ fn fragment<'a>(
             .map_or(0, |&(_, next)| next);
         let mut decode_time = tfdt.and_then(|tfdt| decode_time(tfdt.content)).unwrap_or(next);
         let mut data_offset = base;
-        // A description that does not exist is an error once a sample has it.
-        let protection = track.protection(defaults.description).unwrap_or_default();
-        let groups = &track.encryption_groups;
-        let mut encryption = protection
-            .map(|protection| Reader::new(segment, base, traf.content, protection, groups))
-            .transpose()?;
-        let truns = boxes(traf.content).filter(|found| found.kind == *b"trun");
-        for (number, trun) in truns.enumerate() {
-            let mut samples = samples(segment.len(), trun.content, base, &mut data_offset, defaults)
-                .ok_or_else(malformed)?;
-            if let Some(reader) = &mut encryption {
-                reader.begin_run(number)?;
-                for sample in &mut samples {
-                    sample.encryption = reader.next(&mut fragments.subsamples)?;
-                }
-            }
+        for trun in boxes(traf.content).filter(|found| found.kind == *b"trun") {
+            let samples =
+                samples(segment, trun.content, base, &mut data_offset, defaults).ok_or_else(malformed)?;
             let duration: i64 = samples.iter().map(|sample| i64::from(sample.duration)).sum();
             if !samples.is_empty() {
-                fragments.runs.push(Run {
+                runs.push(Run {
                     track,
                     description: defaults.description,
                     decode_time,
@@ -199,7 +171,7 @@ fn decode_time(tfdt: &[u8]) -> Option<i64> {
 
 /// The samples of a `trun` (8.8.8); `data_offset` goes on behind their data.
 fn samples(
-    segment_bytes: usize,
+    segment: &Bytes,
     trun: &[u8],
     base: usize,
     data_offset: &mut usize,
@@ -209,7 +181,7 @@ fn samples(
     let has = |flag: u32| present & flag != 0;
     let count = rest.try_get_u32().ok()?;
     // Samples without bytes and fields of their own would cost nothing to announce.
-    if usize::try_from(count).is_ok_and(|count| count > segment_bytes) {
+    if usize::try_from(count).is_ok_and(|count| count > segment.len()) {
         return None;
     }
     if has(0x1) {
@@ -243,17 +215,16 @@ fn samples(
             i64::from(offset.cast_signed())
         };
         let end = data_offset.checked_add(size)?;
-        if end > segment_bytes {
+        if end > segment.len() {
             return None;
         }
-        let place = *data_offset..end;
+        let data = segment.slice(*data_offset..end);
         *data_offset = end;
         samples.push(RunSample {
             duration,
             composition_offset,
             sync: is_sync(flags),
-            place,
-            encryption: None,
+            data,
         });
     }
     Some(samples)

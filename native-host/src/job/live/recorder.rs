@@ -10,7 +10,6 @@ use weir_core::protocol::{ErrorCode, MediaSequence, PlannedSegment};
 
 use super::inbox::{Entry, Feed, Inbox, What};
 use super::{End, LiveOptions};
-use crate::decrypt::Declaration;
 use crate::fetch::{Client, FetchError, Fetched, Ordered, Window, ordered};
 use crate::job::gaps::Gaps;
 use crate::job::merging::MergeThread;
@@ -82,7 +81,6 @@ impl<'a> Recorder<'a> {
         meter: &Arc<Meter>,
         merging: &'a mut MergeThread,
         inbox: Arc<Inbox>,
-        declaration: Declaration,
     ) -> Self {
         let window = Window {
             concurrency: NonZeroUsize::new(job.concurrency.get()).unwrap_or(NonZeroUsize::MIN),
@@ -92,7 +90,7 @@ impl<'a> Recorder<'a> {
         Self {
             options,
             fetches: ordered(&client, Feed(Arc::clone(&inbox)), window, meter.received()),
-            preparer: Preparer::new(client.clone(), Arc::clone(meter), declaration, job.keys.clone()),
+            preparer: Preparer::new(client.clone(), Arc::clone(meter)),
             client,
             meter: Arc::clone(meter),
             merging,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::*;
 
 /// Where the corpus is: `WEIR_CORPUS`, or beside the checkouts. It is not part of the repository.
-pub(super) fn corpus(test: &str) -> Option<PathBuf> {
+fn corpus(test: &str) -> Option<PathBuf> {
     let folder =
         std::env::var_os("WEIR_CORPUS").map_or_else(|| PathBuf::from("/work/shared/corpus"), PathBuf::from);
     let there = folder.join("CORPUS.tsv").is_file();
@@ -141,4 +141,34 @@ fn discontinuity_goes_on_without_a_hole() {
     media::compare_payloads(&streams, &media::packets(&reference).unwrap()).unwrap();
     check_sound(&ours, &merged);
     check_no_jump(&streams);
+}
+
+#[test]
+fn protections_that_are_not_merged_are_named() {
+    let Some(corpus) = corpus("protections_that_are_not_merged_are_named") else {
+        return;
+    };
+    for (path, name) in [
+        ("iori/ac3/segment-0.ts", "SAMPLE-AES encrypted H.264"),
+        ("mp4ff/testdata/cbcs.mp4", "encrypted (cbcs) fragmented MP4"),
+    ] {
+        let folder = folder();
+        let mut merger = Merger::create(
+            &folder.path().join("out.mp4"),
+            Container::Mp4,
+            &[TrackHint::default()],
+        )
+        .unwrap();
+        let error = merger
+            .push(SegmentInput {
+                data: read(&corpus.join(path)),
+                ..SegmentInput::default()
+            })
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("segment 1 of track 0: {name} is not supported yet")
+        );
+        assert_eq!(error.code(), ErrorCode::Unsupported);
+    }
 }

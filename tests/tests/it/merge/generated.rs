@@ -351,7 +351,7 @@ fn adts_frames(mut data: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// RFC 8216, 3.4.
-pub(super) fn id3_timestamp(timestamp: i64) -> Vec<u8> {
+fn id3_timestamp(timestamp: i64) -> Vec<u8> {
     let frame = [
         &b"com.apple.streaming.transportStreamTimestamp\0"[..],
         &timestamp.to_be_bytes(),

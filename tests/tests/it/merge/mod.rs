@@ -9,7 +9,6 @@
 
 mod corpus;
 mod damage;
-mod encrypted;
 mod external;
 mod file;
 mod generated;
@@ -61,7 +60,6 @@ impl Playlist {
                 duration_seconds: Some(f64::from(segment.duration)),
                 map: map.clone(),
                 data: read(&folder.join(&segment.uri)),
-                cipher: None,
             });
         }
         Self { segments }
