@@ -20,6 +20,7 @@ mod mkv;
 mod mux;
 mod rules;
 mod subtitles;
+mod seeds;
 mod ts;
 
 use std::fs;
