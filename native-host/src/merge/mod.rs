@@ -222,22 +222,6 @@ impl Merger {
         }
     }
 
-    /// Takes samples as they come out of a demuxer: for the fuzz target of the MP4 writer.
-    ///
-    /// # Errors
-    /// [`MergeError::Write`].
-    #[cfg(any(test, fuzzing))]
-    pub fn push_demuxed(
-        &mut self,
-        track: usize,
-        batch: Vec<crate::demux::Demuxed>,
-    ) -> Result<(), MergeError> {
-        match &mut self.output {
-            Output::Mp4(merger) => merger.push_demuxed(track, batch),
-            Output::Mkv(_) | Output::Ts(_) | Output::Segments(_) => Ok(()),
-        }
-    }
-
     /// Begins again, as a transport stream.
     fn become_transport_stream(
         &mut self,

@@ -20,7 +20,6 @@ mod mkv;
 mod mux;
 mod rules;
 mod subtitles;
-mod seeds;
 mod ts;
 
 use std::fs;
