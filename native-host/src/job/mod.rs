@@ -20,7 +20,6 @@ mod meter;
 mod order;
 mod pump;
 mod segments;
-mod shortfall;
 mod stop;
 
 use std::path::PathBuf;
@@ -261,12 +260,12 @@ async fn pump_all(
     thread: &mut MergeThread,
     stop: &mut Stop,
 ) -> Result<Recorded, JobError> {
-    let (gaps, pushed) = tokio::select! {
+    let gaps = tokio::select! {
         pumped = pump::run(job, client, meter, thread) => pumped?,
         reason = stop.stopped() => return Err(JobError::Stopped(reason)),
     };
     Ok(Recorded {
-        is_empty: pushed == 0,
+        is_empty: gaps.len() as u64 == check::segment_count(&job.plan),
         gaps,
         end: End::List,
     })
@@ -395,16 +394,12 @@ fn succeeded(id: Option<JobId>, captured: Captured, segments: SegmentCounts) -> 
     let missing = gaps.first_reason().map(|first| Failure {
         code: ErrorCode::Gaps,
         message: format!(
-            "{} of {} segments are missing or cut short; the first: {first}",
+            "{} of {} segments are missing; the first: {first}",
             gaps.len(),
             segments.total
         ),
     });
-    let lost = (!merged.losses.is_empty()).then(|| Failure {
-        code: ErrorCode::BadMedia,
-        message: merged.losses.join("; "),
-    });
-    let error = shortfall.or(missing).or(lost);
+    let error = shortfall.or(missing);
     Finished {
         job: id,
         verdict: if error.is_none() {

@@ -127,14 +127,11 @@ impl Streams {
     }
 
     /// Takes the samples that are complete.
-    pub(super) fn drain(&mut self) -> Result<Vec<Demuxed>, DemuxError> {
+    pub(super) fn drain(&mut self) -> Vec<Demuxed> {
         for stream in &mut self.read {
             stream.drain(&mut self.out);
-            if let Some(name) = stream.unsupported() {
-                return Err(DemuxError::Unsupported(name.to_owned()));
-            }
         }
-        Ok(std::mem::take(&mut self.out))
+        std::mem::take(&mut self.out)
     }
 
     /// Takes all samples: nothing goes on.
@@ -187,11 +184,6 @@ impl Stream {
     /// Takes the units that are complete.
     pub(crate) fn drain(&mut self, out: &mut Vec<Demuxed>) {
         self.hand_out(out, |units, out| units.drain(out));
-    }
-
-    /// What it has turned out to be, when that is a form of its codec which is not read.
-    pub(crate) fn unsupported(&self) -> Option<&'static str> {
-        self.units.unsupported()
     }
 
     /// When its next unit is expected, in output time.
