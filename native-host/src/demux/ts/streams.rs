@@ -42,6 +42,8 @@ pub(crate) struct Stream {
     pes: PesReader,
     units: Box<dyn ElementaryStream>,
     scrambled: u32,
+    /// PES packets in a row, before any frame, that begin as LATM does.
+    latm_starts: u32,
 }
 
 /// Whether a stream is audio or video, whatever its codec.
@@ -119,7 +121,7 @@ impl Streams {
             };
         }
         stream.scrambled = 0;
-        if packet.starts && stream.codec == Codec::Aac && is_latm(packet.payload) {
+        if packet.starts && stream.turns_out_latm(packet.payload) {
             return Err(DemuxError::ForeignCodec("AAC-LATM audio".to_owned()));
         }
         stream.packet(packet, epoch, &mut self.out);
@@ -159,7 +161,24 @@ impl Stream {
             pes: PesReader::default(),
             units: codec.reader(),
             scrambled: 0,
+            latm_starts: 0,
         }
+    }
+
+    /// Whether what is announced as AAC in ADTS frames is LATM: some programme maps say so. A PES packet may begin
+    /// anywhere in an ADTS frame, so one that looks like LATM proves nothing, and none does behind a frame.
+    fn turns_out_latm(&mut self, pes: &[u8]) -> bool {
+        /// Two in a row are one chance in four million.
+        const PROOF: u32 = 2;
+        if self.codec != Codec::Aac || self.end().is_some() {
+            return false;
+        }
+        self.latm_starts = if begins_as_latm(pes) {
+            self.latm_starts + 1
+        } else {
+            0
+        };
+        self.latm_starts >= PROOF
     }
 
     /// Reads a packet of its PID.
@@ -208,9 +227,8 @@ impl Stream {
     }
 }
 
-/// Whether a PES packet of AAC holds LATM frames behind LOAS headers (ISO/IEC 14496-3, 1.7.2): some programme maps say
-/// that they are ADTS frames.
-fn is_latm(pes: &[u8]) -> bool {
+/// Whether a PES packet begins with the header of LATM frames, LOAS (ISO/IEC 14496-3, 1.7.2).
+fn begins_as_latm(pes: &[u8]) -> bool {
     matches!(pes::peek_payload(pes), Some([0x56, second, ..]) if second & 0xe0 == 0xe0)
 }
 
