@@ -1,4 +1,4 @@
-//! The npm packages that check the extension: nothing of them is shipped.
+//! The npm packages that check the extension and make its wasm module small: nothing of them is shipped.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 
 /// Folders with a `package-lock.json`, and what it pins.
 const FOLDERS: &[(&str, &str)] = &[
-    ("extension", "TypeScript and the browser API's types"),
+    ("extension", "TypeScript, the browser API's types, wasm-opt"),
     ("tests/tests/browser/players", "players for the browser tests"),
 ];
 
