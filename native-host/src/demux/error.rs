@@ -24,6 +24,9 @@ pub enum DemuxError {
     /// Fragmented MP4 without its `moov`.
     #[error("fragmented MP4 without an initialization section (EXT-X-MAP)")]
     NoInit,
+    /// A box goes on beyond the segment's end, which is at this byte.
+    #[error("the segment is cut short: a box goes on beyond its {0} bytes")]
+    Cut(usize),
     /// A structure that contradicts itself.
     #[error("{0}")]
     Malformed(String),

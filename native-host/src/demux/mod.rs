@@ -7,6 +7,7 @@
 pub(crate) mod bmff;
 mod codec;
 mod error;
+mod extent;
 mod fmp4;
 mod packed;
 mod sniff;
@@ -19,6 +20,7 @@ use weir_core::protocol::TrackKind;
 
 pub use codec::Codec;
 pub use error::DemuxError;
+pub use extent::{Extent, extent};
 pub use sniff::{Kind as SegmentKind, sniff};
 pub use timeline::{CLOCK_HZ, Edge, Timeline, rescale, seconds};
 pub use webvtt::{Cue, Media};
@@ -82,6 +84,8 @@ pub enum Demuxed {
     CuesUntil(StreamId, i64),
     /// A `STYLE` or `REGION` block that belongs to the cues.
     CueBlock(StreamId, String),
+    /// What of a stream is in no sample, in words that follow "left out".
+    LeftOut(StreamId, String),
 }
 
 /// Reads the segments of one media playlist.
@@ -156,7 +160,7 @@ impl Demuxer {
             (Some(Reader::Packed(reader)), SegmentKind::PackedAudio(_)) => {
                 let head = packed::Head::parse(data).ok_or(DemuxError::Unknown)?;
                 let mut samples = Vec::new();
-                reader.push(self.playlist, data, head, edge, timeline, &mut samples);
+                reader.push(self.playlist, data, head, edge, timeline, &mut samples)?;
                 out(samples)
             }
             (Some(Reader::WebVtt(reader)), SegmentKind::WebVtt) => {

@@ -6,7 +6,7 @@ use weir_core::protocol::TrackKind;
 
 use super::codec::{Codec, ElementaryStream, Timestamps, Unit};
 use super::timeline::{Edge, SourceClock, Timeline};
-use super::{Demuxed, StreamId};
+use super::{DemuxError, Demuxed, StreamId};
 
 /// The one stream of a playlist of packed audio.
 const STREAM: StreamId = StreamId {
@@ -27,11 +27,7 @@ pub(super) struct Head {
 impl Head {
     /// None when the bytes are no packed audio.
     pub(super) fn parse(data: &[u8]) -> Option<Self> {
-        let mut rest = data;
-        let mut timestamp = None;
-        while let Some(tag) = split_id3_tag(&mut rest) {
-            timestamp = tag_timestamp(tag).or(timestamp);
-        }
+        let (timestamp, rest) = split_tags(data);
         let codec = Codec::of_packed_audio(rest)?;
         Some(Self {
             bytes: data.len() - rest.len(),
@@ -39,6 +35,11 @@ impl Head {
             codec,
         })
     }
+}
+
+/// A form of packed audio that is recognised and not read.
+pub(super) fn unsupported(data: &[u8]) -> Option<&'static str> {
+    Codec::unsupported_packed_audio(split_tags(data).1)
 }
 
 /// Reads the segments of one playlist.
@@ -57,19 +58,21 @@ impl PackedReader {
         edge: Edge,
         timeline: &mut Timeline,
         out: &mut Vec<Demuxed>,
-    ) {
+    ) -> Result<(), DemuxError> {
         let known = self
             .reader
             .as_ref()
             .is_some_and(|(codec, _)| *codec == head.codec);
         if edge.discontinuity || !known {
             self.flush(out);
+            let end = self.reader.as_ref().and_then(|(_, reader)| reader.end());
+            timeline.settle(playlist, end.map(|end| (STREAM, end)));
         }
         if !known {
             self.reader = Some((head.codec, head.codec.reader()));
         }
         let Some((_, reader)) = &mut self.reader else {
-            return;
+            return Ok(());
         };
 
         let first = head.timestamp.map(|timestamp| (STREAM, timestamp));
@@ -86,7 +89,9 @@ impl PackedReader {
         let mut units = Vec::new();
         reader.drain(&mut units);
         timeline.leave(playlist, epoch, reader.end().map(|end| (STREAM, end)));
+        let unsupported = reader.unsupported();
         hand_out(units, out);
+        unsupported.map_or(Ok(()), |name| Err(DemuxError::Unsupported(name.to_owned())))
     }
 
     /// Hands out what is held back.
@@ -101,6 +106,16 @@ impl PackedReader {
 
 fn hand_out(units: Vec<Unit>, out: &mut Vec<Demuxed>) {
     out.extend(units.into_iter().map(|unit| unit.of(STREAM)));
+}
+
+/// The timestamp of the tags at the beginning, and what is behind them.
+fn split_tags(data: &[u8]) -> (Option<i64>, &[u8]) {
+    let mut rest = data;
+    let mut timestamp = None;
+    while let Some(tag) = split_id3_tag(&mut rest) {
+        timestamp = tag_timestamp(tag).or(timestamp);
+    }
+    (timestamp, rest)
 }
 
 /// Takes an ID3 tag ("ID3 tag version 2.4.0 - Main Structure", 3.1) off the beginning.

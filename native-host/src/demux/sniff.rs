@@ -2,7 +2,7 @@
 
 use super::DemuxError;
 use super::codec::Codec;
-use super::packed::Head;
+use super::packed::{self, Head};
 use super::ts::sync;
 
 /// What a segment holds.
@@ -46,6 +46,9 @@ pub fn sniff(data: &[u8]) -> Result<Kind, DemuxError> {
     }
     if let Some(head) = Head::parse(data) {
         return Ok(Kind::PackedAudio(head.codec));
+    }
+    if let Some(name) = packed::unsupported(data) {
+        return Err(DemuxError::Unsupported(name.to_owned()));
     }
     if let Some(what) = plain_text(text) {
         return Err(DemuxError::NotMedia(what));

@@ -155,6 +155,11 @@ impl Timeline {
         if let Some(known) = self.epochs.get_mut(epoch.index) {
             *known = epoch;
         }
+        self.settle(playlist, ends);
+    }
+
+    /// The streams end there after all: what was held back at the end of the last segment has come out.
+    pub(super) fn settle(&mut self, playlist: usize, ends: impl IntoIterator<Item = (StreamId, i64)>) {
         let Some(position) = self.positions.get_mut(playlist) else {
             return;
         };

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, HeaderValue, LOCATION, RANGE, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
+    TRANSFER_ENCODING,
+};
 use reqwest::{Response, StatusCode};
 use tokio::time::timeout;
 use weir_core::url::{AbsoluteUrl, UrlError};
@@ -113,6 +116,7 @@ fn from_data_url(client: &Inner, resource: &Resource) -> Result<Fetched, FetchEr
         final_url: url.clone(),
         content_type: Some(content_type),
         retries: 0,
+        delimited: true,
     })
 }
 
@@ -195,6 +199,7 @@ async fn receive(
     }
     let content_type = response.headers().get(CONTENT_TYPE);
     let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let delimited = is_delimited(&response);
     let extent = check::extent(resource.range, status, response.headers()).map_err(wrong)?;
     let limit = client.tuning.limits.of(kind);
     let body = Body {
@@ -216,5 +221,14 @@ async fn receive(
         final_url: url,
         content_type,
         retries: 0,
+        delimited,
     })
+}
+
+/// Whether the body's end is told by something else than the end of the connection (RFC 9112, 6.3).
+fn is_delimited(response: &Response) -> bool {
+    let headers = response.headers();
+    response.version() >= reqwest::Version::HTTP_2
+        || headers.contains_key(CONTENT_LENGTH)
+        || headers.contains_key(TRANSFER_ENCODING)
 }

@@ -74,6 +74,9 @@ pub struct Fetched {
     pub content_type: Option<String>,
     /// Tries beyond the first.
     pub retries: u32,
+    /// The server said how long the body is, or marked its end. False: it ended with the connection, whose loss looks
+    /// the same (RFC 9112, 8).
+    pub delimited: bool,
 }
 
 /// How to ask, and where not to go.

@@ -20,6 +20,7 @@ mod meter;
 mod order;
 mod pump;
 mod segments;
+mod shortfall;
 mod stop;
 
 use std::path::PathBuf;
@@ -260,12 +261,12 @@ async fn pump_all(
     thread: &mut MergeThread,
     stop: &mut Stop,
 ) -> Result<Recorded, JobError> {
-    let gaps = tokio::select! {
+    let (gaps, pushed) = tokio::select! {
         pumped = pump::run(job, client, meter, thread) => pumped?,
         reason = stop.stopped() => return Err(JobError::Stopped(reason)),
     };
     Ok(Recorded {
-        is_empty: gaps.len() as u64 == check::segment_count(&job.plan),
+        is_empty: pushed == 0,
         gaps,
         end: End::List,
     })
@@ -394,12 +395,16 @@ fn succeeded(id: Option<JobId>, captured: Captured, segments: SegmentCounts) -> 
     let missing = gaps.first_reason().map(|first| Failure {
         code: ErrorCode::Gaps,
         message: format!(
-            "{} of {} segments are missing; the first: {first}",
+            "{} of {} segments are missing or cut short; the first: {first}",
             gaps.len(),
             segments.total
         ),
     });
-    let error = shortfall.or(missing);
+    let lost = (!merged.losses.is_empty()).then(|| Failure {
+        code: ErrorCode::BadMedia,
+        message: merged.losses.join("; "),
+    });
+    let error = shortfall.or(missing).or(lost);
     Finished {
         job: id,
         verdict: if error.is_none() {

@@ -12,19 +12,20 @@ use super::merging::MergeThread;
 use super::meter::Meter;
 use super::order;
 use super::segments::{self, Preparer};
+use super::shortfall::{self, Measured, Shortfalls};
 use super::{Job, JobError, OnGap};
 use crate::fetch::{Client, Ordered, Window, ordered};
 
 /// How often bytes that came in are counted while a segment is under way.
 const COUNT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Every segment of the plan through fetch, decrypt and merge. What is missing.
+/// Every segment of the plan through fetch, decrypt and merge. What is missing, and how many segments were merged.
 pub(super) async fn run(
     job: &Job,
     client: Client,
     meter: &Arc<Meter>,
     merging: &mut MergeThread,
-) -> Result<Gaps, JobError> {
+) -> Result<(Gaps, usize), JobError> {
     let entries = order::interleaved(&job.plan);
     let planned = |entry: &order::Entry| job.plan.tracks.get(entry.track)?.segments.get(entry.segment);
     let wanted = entries
@@ -37,10 +38,12 @@ pub(super) async fn run(
     let mut fetches = ordered(&client, wanted.collect::<Vec<_>>(), window, meter.received());
     let mut preparer = Preparer::new(client, Arc::clone(meter));
     let mut gaps = Gaps::new(job.plan.tracks.len());
+    let mut shortfalls = Shortfalls::new(job.plan.tracks.len());
+    let mut pushed = 0;
     for entry in &entries {
         let Some(segment) = planned(entry) else { continue };
         let place = order::gap(*entry, segment);
-        let input = match next(segment, &mut fetches, &mut preparer, meter).await {
+        let (input, measured) = match next(segment, &mut fetches, &mut preparer, meter).await {
             Ok(Some(input)) => input,
             Ok(None) => {
                 let reason = format!(
@@ -58,12 +61,25 @@ pub(super) async fn run(
             }
             Err(error) => return Err(error),
         };
+        if let Some((before, seconds)) = shortfalls.add(*entry, segment, measured)
+            && let Some(short) = planned(&before)
+        {
+            let (gap, reason) = shortfall::gap(before, short, seconds);
+            gaps.add(gap, false, reason);
+        }
         let gap = gaps.close(entry.track);
+        pushed += 1;
         merging
             .push(place, input.into_merger(entry.track, segment, gap))
             .await?;
     }
-    Ok(gaps)
+    for (entry, seconds) in shortfalls.end() {
+        if let Some(short) = planned(&entry) {
+            let (gap, reason) = shortfall::gap(entry, short, seconds);
+            gaps.add_late(gap, reason);
+        }
+    }
+    Ok((gaps, pushed))
 }
 
 /// The next segment, ready to merge; None for one that the playlist marks as missing.
@@ -72,7 +88,7 @@ async fn next(
     downloads: &mut Ordered,
     preparer: &mut Preparer,
     meter: &Meter,
-) -> Result<Option<segments::Prepared>, JobError> {
+) -> Result<Option<(segments::Prepared, Measured)>, JobError> {
     if segment.gap {
         return Ok(None);
     }
@@ -85,8 +101,6 @@ async fn next(
         }
     };
     let fetched = fetched.ok_or_else(|| JobError::internal("a segment was not fetched"))?;
-    let bytes = fetched
-        .map_err(|error| preparer.failed(segment.sequence, error))?
-        .bytes;
-    preparer.prepare(segment, bytes).await.map(Some)
+    let fetched = fetched.map_err(|error| preparer.failed(segment.sequence, error))?;
+    preparer.prepare_measured(segment, fetched).await.map(Some)
 }

@@ -8,8 +8,10 @@ use weir_core::protocol::{MediaSequence, PlannedMap, PlannedSegment, SegmentKey}
 use super::JobError;
 use super::gaps::OpenGap;
 use super::meter::Meter;
+use super::shortfall::Measured;
 use crate::decrypt;
-use crate::fetch::{Client, FetchError, Resource, ResourceKind};
+use crate::demux::extent;
+use crate::fetch::{Client, FetchError, Fetched, Resource, ResourceKind};
 use crate::keys::KeyCache;
 use crate::merge::SegmentInput;
 
@@ -31,6 +33,8 @@ pub(super) struct Preparer {
     maps: Vec<(PlannedMap, Bytes)>,
     /// A segment was had: what is refused from now on was allowed before.
     was_let_in: bool,
+    /// Suspicious segments that came no other way when they were asked for again.
+    confirmed: u32,
     meter: Arc<Meter>,
 }
 
@@ -44,6 +48,14 @@ pub(super) fn resource(segment: &PlannedSegment) -> Resource {
 }
 
 impl Prepared {
+    async fn measure(&self, delimited: bool) -> Result<Measured, JobError> {
+        let (data, map) = (self.data.clone(), self.map.clone());
+        let extent = tokio::task::spawn_blocking(move || extent(&data, map.as_ref()))
+            .await
+            .map_err(JobError::internal)?;
+        Ok(Measured { extent, delimited })
+    }
+
     /// As the merger takes it; `gap` was left out just before it.
     pub(super) fn into_merger(
         self,
@@ -69,6 +81,7 @@ impl Preparer {
             client,
             maps: Vec::new(),
             was_let_in: false,
+            confirmed: 0,
             meter,
         }
     }
@@ -88,6 +101,38 @@ impl Preparer {
             .clear(segment.sequence, &resource(segment), segment.key.as_ref(), bytes)
             .await?;
         Ok(Prepared { map, data })
+    }
+
+    /// The same, and looks how long it plays. A segment that plays shorter than it should is fetched once more.
+    pub(super) async fn prepare_measured(
+        &mut self,
+        segment: &PlannedSegment,
+        fetched: Fetched,
+    ) -> Result<(Prepared, Measured), JobError> {
+        /// After so many the playlist is taken to be wrong, and the others are believed.
+        const ENOUGH: u32 = 3;
+        let delimited = fetched.delimited;
+        let first = self.prepare(segment, fetched.bytes).await?;
+        let measured = first.measure(delimited).await?;
+        if !measured.is_suspicious(segment) || self.confirmed >= ENOUGH {
+            return Ok((first, measured));
+        }
+        let sequence = segment.sequence.0;
+        tracing::info!(sequence, "shorter than it should be: asking again");
+        let resource = resource(segment);
+        let again = self.client.get_metered(&resource, self.meter.received()).await;
+        self.meter.retried();
+        let Ok(again) = again else {
+            return Ok((first, measured));
+        };
+        let delimited = again.delimited;
+        let again = self.prepare(segment, again.bytes).await?;
+        if again.data.len() > first.data.len() {
+            let measured = again.measure(delimited).await?;
+            return Ok((again, measured));
+        }
+        self.confirmed += 1;
+        Ok((first, measured))
     }
 
     /// Keys that could not be had are asked for again.

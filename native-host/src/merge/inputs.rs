@@ -7,7 +7,7 @@ use super::subtitle::Subtitles;
 use super::subtitle_file::SubtitleFiles;
 use super::track::Track;
 use super::{MergeError, SegmentInput, SubtitleFile, SubtitleFormat, TrackHint};
-use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, Media, Timeline};
+use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, Media, StreamId, Timeline};
 
 /// Takes what comes out of the demuxers.
 pub(super) trait Sink {
@@ -32,6 +32,27 @@ pub(super) struct Inputs {
     timeline: Timeline,
     /// Where files of the subtitles are asked for.
     files: Option<SubtitleFiles>,
+    /// What a person should know though the output is whole, a sentence each.
+    notes: Vec<String>,
+    /// What the demuxers found no use for.
+    left_out: Vec<LeftOut>,
+}
+
+/// What of a stream is in no sample.
+#[derive(Debug)]
+struct LeftOut {
+    input: usize,
+    stream: StreamId,
+    what: String,
+}
+
+/// What there is to say in the end, a sentence each.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    /// The output is whole.
+    pub(super) warnings: Vec<String>,
+    /// It is not.
+    pub(super) losses: Vec<String>,
 }
 
 /// One of the plan's tracks.
@@ -43,6 +64,10 @@ struct Input {
     /// Of all segments that came, and of those left out.
     seconds: f64,
     subtitles: Subtitles,
+    /// Of those before the first with media.
+    cover_seconds: f64,
+    /// A segment has had media.
+    begun: bool,
 }
 
 /// What is kept of a track.
@@ -53,7 +78,8 @@ fn wanted(hint: &TrackHint, mut batch: Vec<Demuxed>) -> Vec<Demuxed> {
             | Demuxed::Sample(stream, _)
             | Demuxed::Cue(stream, _)
             | Demuxed::CuesUntil(stream, _)
-            | Demuxed::CueBlock(stream, _)) = demuxed;
+            | Demuxed::CueBlock(stream, _)
+            | Demuxed::LeftOut(stream, _)) = demuxed;
             stream.kind == only
         });
     }
@@ -93,11 +119,15 @@ impl Inputs {
             segments: 0,
             seconds: 0.0,
             subtitles: Subtitles::default(),
+            cover_seconds: 0.0,
+            begun: false,
         };
         Self {
             all: hints.iter().enumerate().map(input).collect(),
             timeline: Timeline::new(hints.len()),
             files: None,
+            notes: Vec::new(),
+            left_out: Vec::new(),
         }
     }
 
@@ -112,6 +142,8 @@ impl Inputs {
             all: inputs,
             timeline,
             files,
+            notes,
+            left_out,
         } = self;
         let track = segment.track;
         let expectations = {
@@ -131,17 +163,29 @@ impl Inputs {
             demuxer,
             hint,
             segments,
+            seconds,
             subtitles,
-            ..
+            cover_seconds,
+            begun,
         } = input;
         let mut hand_on = |batch| {
-            let wanted = wanted(hint, batch);
-            let wanted = subtitles.samples(wanted, (track, hint), sink.tracks(), files.as_mut());
-            sink.take(track, hint, wanted, &expectations).map_err(Stop::Merge)
+            let batch = without_left_out(wanted(hint, batch), track, left_out);
+            let batch = subtitles.samples(batch, (track, hint), sink.tracks(), files.as_mut());
+            sink.take(track, hint, batch, &expectations).map_err(Stop::Merge)
         };
-        demuxer
-            .push(&segment.data, segment.map.as_ref(), edge, timeline, &mut hand_on)
-            .map_err(|stop| stop.at(track, *segments))?;
+        let pushed = demuxer.push(&segment.data, segment.map.as_ref(), edge, timeline, &mut hand_on);
+        match pushed {
+            Err(Stop::Demux(DemuxError::Picture(name))) if !*begun => {
+                *cover_seconds = *seconds;
+                notes.push(format!(
+                    "segment {segments} of track {track} is a {name} picture ahead of the media: left out"
+                ));
+            }
+            pushed => {
+                *begun = true;
+                pushed.map_err(|stop| stop.at(track, *segments))?;
+            }
+        }
         let has_begun = |(index, input): (usize, &Expectation)| {
             let mut of_input = sink.tracks().iter().filter(|track| track.input == index);
             input.sparse || of_input.any(Track::has_samples)
@@ -167,6 +211,7 @@ impl Inputs {
             all: inputs,
             timeline,
             files,
+            ..
         } = self;
         for (track, input) in inputs.iter_mut().enumerate() {
             let Input {
@@ -193,9 +238,10 @@ impl Inputs {
                 segments,
                 ..
             } = input;
+            let left_out = &mut self.left_out;
             let mut hand_on = |batch| {
-                let wanted = wanted(hint, batch);
-                sink.take(track, hint, wanted, &expectations).map_err(Stop::Merge)
+                let batch = without_left_out(wanted(hint, batch), track, left_out);
+                sink.take(track, hint, batch, &expectations).map_err(Stop::Merge)
             };
             demuxer
                 .flush(&mut hand_on)
@@ -223,16 +269,33 @@ impl Inputs {
         files.map_or_else(Vec::new, |files| files.finish(start))
     }
 
-    /// A sentence for each of the plan's tracks whose media is clearly longer or shorter than its playlist said, and for
-    /// subtitles that make no sense.
-    pub(super) fn warnings(&self, tracks: &[Track]) -> Vec<String> {
+    /// What there is to say of the tracks in the end: what was left out, whose media is clearly longer or shorter than
+    /// its playlist said, and which subtitles make no sense.
+    pub(super) fn words(self, tracks: &[Track]) -> Words {
         let warning = |(index, input): (usize, &Input)| {
             let of_demuxer = input.demuxer.warning();
             of_demuxer
                 .map(|warning| format!("track {index}: {warning}"))
                 .or_else(|| input.duration_warning(index, tracks))
         };
-        self.all.iter().enumerate().filter_map(warning).collect()
+        let of_tracks = self.all.iter().enumerate().filter_map(warning);
+        let mut words = Words {
+            warnings: self.notes,
+            losses: Vec::new(),
+        };
+        words.warnings.extend(of_tracks);
+        for LeftOut { input, stream, what } in self.left_out {
+            let has_samples = tracks
+                .iter()
+                .any(|track| (track.input, track.stream) == (input, stream) && track.has_samples());
+            let list = if has_samples {
+                &mut words.warnings
+            } else {
+                &mut words.losses
+            };
+            list.push(format!("left out of track {input} ({}): {what}", stream.kind));
+        }
+        words
     }
 }
 
@@ -259,15 +322,23 @@ impl Input {
             .iter()
             .filter(|track| track.input == index && track.has_samples());
         let seconds = of_input.map(Track::seconds).fold(0.0, f64::max);
-        let difference = (seconds - self.seconds).abs();
-        let wrong = self.seconds > 0.0 && difference > TOLERANCE_SECONDS.max(self.seconds * TOLERANCE_RATIO);
-        wrong.then(|| {
-            format!(
-                "track {index} plays for {seconds:.1} s, its playlist says {:.1} s",
-                self.seconds
-            )
-        })
+        let expected = self.seconds - self.cover_seconds;
+        let difference = (seconds - expected).abs();
+        let wrong = expected > 0.0 && difference > TOLERANCE_SECONDS.max(expected * TOLERANCE_RATIO);
+        wrong.then(|| format!("track {index} plays for {seconds:.1} s, its playlist says {expected:.1} s"))
     }
+}
+
+/// Takes out of a batch what is in no sample.
+fn without_left_out(batch: Vec<Demuxed>, input: usize, left_out: &mut Vec<LeftOut>) -> Vec<Demuxed> {
+    let mut kept = Vec::with_capacity(batch.len());
+    for demuxed in batch {
+        match demuxed {
+            Demuxed::LeftOut(stream, what) => left_out.push(LeftOut { input, stream, what }),
+            demuxed => kept.push(demuxed),
+        }
+    }
+    kept
 }
 
 /// Seconds as timeline ticks.

@@ -87,6 +87,8 @@ pub struct Merged {
     pub warnings: Vec<String>,
     /// Files to lie beside the output, where they were asked for.
     pub subtitle_files: Vec<SubtitleFile>,
+    /// Streams that were announced and had data, of which nothing could be kept: the output is not whole.
+    pub losses: Vec<String>,
     /// The kind of output, when it is not the one that was asked for; a warning says why.
     pub instead: Option<Container>,
 }

@@ -50,6 +50,7 @@ impl Subtitles {
         let is_subtitle = |demuxed: &Demuxed| match demuxed {
             Demuxed::Format(stream, _) | Demuxed::Sample(stream, _) => stream.kind == TrackKind::Subtitle,
             Demuxed::Cue(..) | Demuxed::CuesUntil(..) | Demuxed::CueBlock(..) => true,
+            Demuxed::LeftOut(..) => false,
         };
         if !batch.iter().any(is_subtitle) {
             return batch;
@@ -99,7 +100,7 @@ impl Subtitles {
                     };
                     out.extend(sample.map(|sample| Demuxed::Sample(stream, sample)));
                 }
-                other @ Demuxed::Sample(..) => out.push(other),
+                other @ (Demuxed::Sample(..) | Demuxed::LeftOut(..)) => out.push(other),
             }
         }
         out

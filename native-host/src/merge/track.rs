@@ -141,7 +141,7 @@ impl Track {
     /// Takes a sample in. Decoding times rise strictly in a file: one that does not is moved, its presentation stays.
     pub(super) fn push(&mut self, sample: Sample) {
         let scale = |time| rescale(time, self.source_timescale, self.timescale);
-        let mut dts = scale(sample.dts).max(self.last_dts.map_or(i64::MIN, |last| last + 1));
+        let mut dts = scale(sample.dts).max(self.last_dts.map_or(i64::MIN, |last| last.saturating_add(1)));
         let mut pts = scale(sample.pts);
         let mut duration = u32::try_from(scale(i64::from(sample.duration))).unwrap_or(0);
         if self.is_sparse() {
@@ -273,7 +273,9 @@ impl Track {
     /// How many samples a second come, as far as the queue shows.
     pub(super) fn samples_per_second(&self) -> Option<f64> {
         let (first, last) = self.queued()?;
-        let ticks = i32::try_from(last - first).ok().filter(|&ticks| ticks > 0)?;
+        let ticks = i32::try_from(last.saturating_sub(first))
+            .ok()
+            .filter(|&ticks| ticks > 0)?;
         let distances = u32::try_from(self.queue.len()).ok()?.checked_sub(1)?;
         Some(f64::from(distances) * f64::from(CLOCK_HZ) / f64::from(ticks))
     }

@@ -134,8 +134,10 @@ fn audio_of_its_own_becomes_a_track() {
 
 /// What a process has used, by Linux's `/proc`.
 #[derive(Debug, Default, Clone, Copy)]
-struct Usage {
-    peak_memory_bytes: u64,
+pub(crate) struct Usage {
+    pub(crate) peak_memory_bytes: u64,
+    /// Bytes of it without what is of files, such as the program itself; looked at now and then.
+    pub(crate) peak_anonymous: u64,
     written_bytes: u64,
 }
 
@@ -212,7 +214,7 @@ fn check_packet_counts(event: &Value, folder: &Path) {
 }
 
 /// Reads what the process uses until it ends.
-fn watch(mut child: Child) -> (Usage, Option<i32>) {
+pub(crate) fn watch(mut child: Child) -> (Usage, Option<i32>) {
     let folder = PathBuf::from(format!("/proc/{}", child.id()));
     let deadline = Instant::now() + Duration::from_secs(300);
     let mut usage = Usage::default();
@@ -221,6 +223,9 @@ fn watch(mut child: Child) -> (Usage, Option<i32>) {
         let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
         if let Some(kilobytes) = field(&status, "VmHWM:") {
             usage.peak_memory_bytes = kilobytes * 1024;
+        }
+        if let Some(kilobytes) = field(&status, "RssAnon:") {
+            usage.peak_anonymous = usage.peak_anonymous.max(kilobytes * 1024);
         }
         let io = fs::read_to_string(folder.join("io")).unwrap_or_default();
         usage.written_bytes = field(&io, "wchar:").unwrap_or(usage.written_bytes);

@@ -5,6 +5,7 @@ mod cli;
 mod cli_cut;
 mod cli_get;
 mod docs;
+mod endurance;
 mod fetch;
 mod fetch_faults;
 mod fetch_hops;

@@ -1,5 +1,7 @@
 //! AAC in ADTS frames (ISO/IEC 14496-3, 1.A.2).
 
+use std::ops::Range;
+
 use super::frame_stream::{Frame, FrameSyntax};
 use super::{Format, esds, sample_entry};
 
@@ -51,9 +53,55 @@ impl FrameSyntax for Aac {
             header_bytes: Self::HEADER_BYTES + checksum_bytes,
             samples: FRAME_SAMPLES,
         };
-        // Several raw data blocks in a frame would need to be cut by decoding them; no encoder makes such streams.
-        let further_blocks = seventh & 0x03;
-        (frame.bytes > frame.header_bytes && further_blocks == 0).then_some(frame)
+        // Several raw data blocks are samples of their own. Where they begin stands in the header, if it has a checksum.
+        let further_blocks = u32::from(seventh & 0x03);
+        let blocks_are_told = further_blocks == 0 || checksum_bytes > 0;
+        let frame = Frame {
+            samples: FRAME_SAMPLES * (1 + further_blocks),
+            ..frame
+        };
+        (frame.bytes > frame.header_bytes && blocks_are_told).then_some(frame)
+    }
+
+    fn unsupported(bytes: &[u8]) -> Option<&'static str> {
+        /// So many frames behind each other are no accident.
+        const FRAMES: usize = 3;
+        let mut rest = bytes;
+        for _ in 0..FRAMES {
+            let [0xff, second, _, fourth, fifth, sixth, seventh] = *rest.first_chunk::<7>()? else {
+                return None;
+            };
+            let length = usize::from(fourth & 0x03) << 11 | usize::from(fifth) << 3 | usize::from(sixth >> 5);
+            let several_without_checksum = second & 0xf7 == 0xf1 && seventh & 0x03 > 0;
+            rest = rest
+                .get(length..)
+                .filter(|_| several_without_checksum && length > Self::HEADER_BYTES)?;
+        }
+        Some("AAC with several blocks in an ADTS frame that does not say where they begin")
+    }
+
+    /// `adts_header_error_check`: the positions of all blocks but the first, then a checksum; another follows each block.
+    fn samples_within(frame: &[u8]) -> Option<Vec<Range<usize>>> {
+        const CHECKSUM_BYTES: usize = 2;
+        let [_, second, _, _, _, _, seventh] = *frame.first_chunk::<7>()?;
+        let further_blocks = usize::from(seventh & 0x03);
+        if further_blocks == 0 || second & 1 == 1 {
+            return None;
+        }
+        let first = Self::HEADER_BYTES + 2 * further_blocks + CHECKSUM_BYTES;
+        let positions = frame.get(Self::HEADER_BYTES..first).unwrap_or_default();
+        let further = positions
+            .chunks_exact(2)
+            .take(further_blocks)
+            .filter_map(|position| position.first_chunk())
+            .map(|&position| first + usize::from(u16::from_be_bytes(position)));
+        let begins: Vec<usize> = [first].into_iter().chain(further).collect();
+        let ends = begins.iter().skip(1).copied().chain([frame.len()]);
+        let ranges = begins.iter().zip(ends).map(|(&begin, end)| {
+            let end = end.checked_sub(CHECKSUM_BYTES)?;
+            (begin < end && end <= frame.len()).then_some(begin..end)
+        });
+        Some(ranges.collect::<Option<_>>().unwrap_or_default())
     }
 
     fn format(config: Config) -> Format {

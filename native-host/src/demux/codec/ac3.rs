@@ -2,8 +2,8 @@
 
 use h264_reader::rbsp::{BitRead, BitReader, BitReaderError};
 
-use super::frame_stream::{Frame, FrameSyntax};
-use super::{Format, sample_entry};
+use super::frame_stream::{Frame, FrameStream, FrameSyntax};
+use super::{ElementaryStream, Format, Timestamps, Unit, sample_entry};
 
 /// Samples of an audio block, of which AC-3 frames have six.
 const BLOCK_SAMPLES: u32 = 256;
@@ -39,6 +39,80 @@ pub(super) struct Ac3;
 /// E-AC-3 frames.
 #[derive(Debug)]
 pub(super) struct Eac3;
+
+/// AC-3 or E-AC-3, as the frames say: programme maps often name the one and mean the other.
+#[derive(Debug, Default)]
+pub(super) struct Either {
+    ac3: FrameStream<Ac3>,
+    eac3: FrameStream<Eac3>,
+    chosen: Option<Choice>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Choice {
+    Ac3,
+    Eac3,
+}
+
+impl Either {
+    /// The readers that are in question: both, until one has found a frame.
+    fn readers(&mut self) -> Vec<&mut dyn ElementaryStream> {
+        match self.chosen {
+            Some(Choice::Ac3) => vec![&mut self.ac3],
+            Some(Choice::Eac3) => vec![&mut self.eac3],
+            None => vec![&mut self.ac3, &mut self.eac3],
+        }
+    }
+
+    fn take(&mut self, out: &mut Vec<Unit>, take: fn(&mut dyn ElementaryStream, &mut Vec<Unit>)) {
+        let mut taken = self.readers().into_iter().map(|reader| {
+            let mut units = Vec::new();
+            take(reader, &mut units);
+            units
+        });
+        let (first, second) = (taken.next().unwrap_or_default(), taken.next());
+        drop(taken);
+        let has_sample = |units: &[Unit]| units.iter().any(|unit| matches!(unit, Unit::Sample(_)));
+        match second {
+            Some(eac3) if has_sample(&eac3) => {
+                self.chosen = Some(Choice::Eac3);
+                out.extend(eac3);
+            }
+            Some(_) => {
+                self.chosen = has_sample(&first).then_some(Choice::Ac3);
+                out.extend(first);
+            }
+            None => out.extend(first),
+        }
+    }
+}
+
+impl ElementaryStream for Either {
+    fn begin_pes(&mut self, timestamps: Option<Timestamps>) {
+        self.readers()
+            .into_iter()
+            .for_each(|reader| reader.begin_pes(timestamps));
+    }
+
+    fn data(&mut self, bytes: &[u8]) {
+        self.readers().into_iter().for_each(|reader| reader.data(bytes));
+    }
+
+    fn drain(&mut self, out: &mut Vec<Unit>) {
+        self.take(out, |reader, out| reader.drain(out));
+    }
+
+    fn flush(&mut self, out: &mut Vec<Unit>) {
+        self.take(out, |reader, out| reader.flush(out));
+    }
+
+    fn end(&self) -> Option<i64> {
+        match self.chosen {
+            Some(Choice::Eac3) => self.eac3.end(),
+            _ => self.ac3.end(),
+        }
+    }
+}
 
 impl FrameSyntax for Ac3 {
     type Config = Config;

@@ -3,6 +3,19 @@
 use bytes::{BufMut, Bytes};
 use memchr::memmem;
 
+/// What every NAL unit stands behind.
+const START_CODE: &[u8] = &[0, 0, 1];
+
+/// The first `count` bytes of the NAL unit that `bytes` begin with, or all of a shorter one.
+pub(super) fn begin_of_nal(bytes: &[u8], count: usize) -> &[u8] {
+    let begin = bytes.get(..count).unwrap_or(bytes);
+    // A start code may be cut off with its first zeros, which stand in no NAL unit either.
+    let end = begin
+        .windows(START_CODE.len())
+        .position(|window| matches!(window, [0, 0, 0 | 1]));
+    begin.get(..end.unwrap_or(begin.len())).unwrap_or(begin)
+}
+
 /// Where a NAL unit begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StartCode {
@@ -14,6 +27,15 @@ pub(super) struct StartCode {
     pub(super) nal: usize,
 }
 
+impl StartCode {
+    /// The first `count` bytes of the buffer are gone.
+    pub(super) fn discard(&mut self, count: usize) {
+        for place in [&mut self.at, &mut self.short, &mut self.nal] {
+            *place = place.saturating_sub(count);
+        }
+    }
+}
+
 /// Finds start codes in a growing buffer, each once.
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
@@ -23,7 +45,6 @@ pub(super) struct Scanner {
 impl Scanner {
     /// The next start code with at least `header_bytes` of its NAL unit behind it.
     pub(super) fn next(&mut self, bytes: &[u8], header_bytes: usize) -> Option<StartCode> {
-        const START_CODE: &[u8] = &[0, 0, 1];
         let rest = bytes.get(self.from..)?;
         let Some(ahead) = memmem::find(rest, START_CODE) else {
             // Its beginning may be here already.
@@ -74,6 +95,22 @@ impl NalUnits {
         if let Some((_, end)) = self.spans.last_mut() {
             *end = at;
         }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Takes all but the first `count` out.
+    pub(super) fn split_off(&mut self, count: usize) -> Self {
+        let spans = self.spans.split_off(count.min(self.spans.len()));
+        Self { spans }
+    }
+
+    /// The last NAL unit's bytes, once it has ended.
+    pub(super) fn last<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        self.spans.last().and_then(|&(begin, end)| bytes.get(begin..end))
     }
 
     /// The first `count` bytes of the buffer are gone.

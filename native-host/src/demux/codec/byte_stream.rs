@@ -1,6 +1,6 @@
 //! H.264 and HEVC in byte stream format -> access units: the two differ only in what their NAL units say.
 
-use super::annex_b::{NalUnits, Scanner, StartCode};
+use super::annex_b::{self, NalUnits, Scanner, StartCode};
 use super::buffer::StreamBuffer;
 use super::clock::FrameClock;
 use super::{ElementaryStream, Format, Sample, Timestamps, Unit};
@@ -11,12 +11,48 @@ const MAX_UNIT_BYTES: usize = 64 << 20;
 /// What the beginning of a NAL unit says of the access unit it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// A slice; its place in the picture where that is told, None when it goes on with the picture.
-    Slice(Option<u32>),
+    /// A slice.
+    Slice(Slice),
     /// Can only stand before the first slice.
     Leading,
     /// Anywhere else.
     Other,
+}
+
+/// What a slice's header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slice {
+    /// Its place in the picture where that is told, None when it goes on with the picture.
+    pub(super) place: Option<u32>,
+    /// None when the picture is a whole frame.
+    pub(super) field: Option<Field>,
+}
+
+/// Half of a frame: two that belong together are one sample (ISO/IEC 14496-15, 5.3.3), whatever stands between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Field {
+    /// Which of the two.
+    pub(super) bottom: bool,
+    /// Number of its frame.
+    pub(super) frame: u32,
+}
+
+impl Field {
+    /// Whether this is the other half of the frame whose first field came before.
+    fn completes(self, first: Self) -> bool {
+        self.bottom != first.bottom && self.frame == first.frame
+    }
+}
+
+/// What an access unit is to a decoder that has nothing before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Entry {
+    /// It cannot be decoded.
+    No,
+    /// Decoding can begin, and pictures get whole with time.
+    Gradual,
+    /// Decoding can begin, and it is right at once.
+    Clean,
 }
 
 /// See [`NalSyntax::ZERO_AT_BORDER`].
@@ -38,13 +74,21 @@ pub(super) trait NalSyntax: Default + std::fmt::Debug + Send {
     const ZERO_AT_BORDER: ZeroAtBorder;
 
     /// The role of a NAL unit that begins with these bytes, of which there is at least one.
-    fn role(header: &[u8]) -> Role;
+    fn role(&self, header: &[u8]) -> Role;
 
-    /// Reads a whole NAL unit. Returns whether it makes its access unit one that decoding can start at.
-    fn read(&mut self, nal: &[u8]) -> bool;
+    /// A NAL unit is whole, and its access unit is not yet: what [`NalSyntax::role`] needs to know is taken from it.
+    fn look_at(&mut self, _nal: &[u8]) {}
 
-    /// Whether [`NalSyntax::read`] has seen other sequence parameters since the last call.
+    /// Reads the NAL units of an access unit. Returns whether decoding can begin with it.
+    fn read<'a>(&mut self, nal_units: impl Iterator<Item = &'a [u8]>) -> Entry;
+
+    /// Whether the sequence parameters in use differ from those of the last call.
     fn take_changed(&mut self) -> bool;
+
+    /// How long a picture lasts by the sequence parameters in use, in 90 kHz ticks.
+    fn picture_ticks(&self) -> Option<i64> {
+        None
+    }
 
     /// The format that the parameter sets seen so far describe; None while some are missing.
     fn format(&self) -> Option<Format>;
@@ -58,8 +102,10 @@ pub(super) struct ByteStream<S> {
     unit: AccessUnit,
     clock: FrameClock,
     syntax: S,
-    /// A key frame with its parameter sets has come: what comes before can't be decoded.
+    /// An entry with its parameter sets has come: what comes before can't be decoded.
     started: bool,
+    /// A clean entry has come: until then gradual ones are the only places where players can begin.
+    has_clean_entry: bool,
     dropped: u64,
 }
 
@@ -72,6 +118,10 @@ struct AccessUnit {
     nal_units: NalUnits,
     /// Place of its last slice; None before the first slice.
     last_slice: Option<u32>,
+    /// It has the first field of a frame alone.
+    field: Option<Field>,
+    /// Where the next one begins, unless a second field comes: the start code, and how many NAL units stand before.
+    border: Option<(StartCode, usize)>,
 }
 
 impl<S: NalSyntax> ElementaryStream for ByteStream<S> {
@@ -89,20 +139,30 @@ impl<S: NalSyntax> ElementaryStream for ByteStream<S> {
     fn drain(&mut self, out: &mut Vec<Unit>) {
         self.scan(S::HEADER_BYTES, out);
         if self.buffer.len() > MAX_UNIT_BYTES {
-            tracing::warn!("left out {MAX_UNIT_BYTES} bytes of video without an end");
+            let bytes = self.buffer.len();
+            out.push(Unit::LeftOut(format!("{bytes} bytes of video without an end")));
             self.forget();
         }
     }
 
     fn flush(&mut self, out: &mut Vec<Unit>) {
         self.scan(1, out);
-        self.finish_unit(self.buffer.len(), out);
+        let end = self.buffer.len();
+        self.end_unit(
+            StartCode {
+                at: end,
+                short: end,
+                nal: end,
+            },
+            out,
+        );
+        self.finish_unit(end, out);
         self.forget();
         if self.dropped > 0 {
-            tracing::info!(
-                dropped = self.dropped,
-                "left out pictures before the first key frame"
-            );
+            out.push(Unit::LeftOut(format!(
+                "{} pictures before the first that decoding can begin with",
+                self.dropped
+            )));
             self.dropped = 0;
         }
     }
@@ -123,6 +183,9 @@ impl<S: NalSyntax> ByteStream<S> {
         self.scanner.discard(done);
         self.unit.nal_units.discard(done);
         self.unit.begin = self.unit.begin.map(|_| 0);
+        if let Some((code, _)) = &mut self.unit.border {
+            code.discard(done);
+        }
     }
 
     fn forget(&mut self) {
@@ -132,30 +195,62 @@ impl<S: NalSyntax> ByteStream<S> {
     }
 
     fn nal_unit(&mut self, code: StartCode, out: &mut Vec<Unit>) {
+        self.unit.nal_units.close(code.at);
+        if let Some(nal) = self.unit.nal_units.last(self.buffer.bytes()) {
+            self.syntax.look_at(nal);
+        }
         let header = self.buffer.bytes().get(code.nal..).unwrap_or_default();
-        let role = S::role(header.get(..S::HEADER_BYTES).unwrap_or(header));
+        let role = self.syntax.role(annex_b::begin_of_nal(header, S::HEADER_BYTES));
         // A delimiter is not always there: an access unit also begins with what can only stand before its first slice,
         // and with a slice that does not go on behind the last one.
-        let begins = match (role, self.unit.last_slice) {
-            (Role::Slice(Some(place)), Some(last)) => place <= last,
-            (Role::Leading, Some(_)) => true,
-            _ => false,
-        };
-        if begins {
-            let end = match S::ZERO_AT_BORDER {
-                ZeroAtBorder::BeginsUnit => code.at,
-                ZeroAtBorder::EndsUnit => code.short,
-            };
-            self.finish_unit(end, out);
+        match (role, self.unit.last_slice) {
+            (Role::Leading, Some(_)) if self.unit.field.is_some() => {
+                let before = self.unit.nal_units.count();
+                self.unit.border.get_or_insert((code, before));
+            }
+            (Role::Leading, Some(_)) => self.end_unit(code, out),
+            (Role::Slice(slice), Some(last)) if slice.place.is_some_and(|place| place <= last) => {
+                match (self.unit.field.take(), slice.field) {
+                    (Some(first), Some(second)) if second.completes(first) => self.unit.border = None,
+                    _ => self.end_unit(code, out),
+                }
+            }
+            _ => {}
         }
         if self.unit.begin.is_none() {
-            self.unit.begin = Some(code.at);
-            self.unit.timestamps = self.buffer.take_mark(code.at);
+            self.begin_unit(code);
         }
-        self.unit.nal_units.close(code.at);
         self.unit.nal_units.open(code.nal);
-        if let Role::Slice(place) = role {
-            self.unit.last_slice = place.or(self.unit.last_slice).or(Some(0));
+        if let Role::Slice(slice) = role {
+            if self.unit.last_slice.is_none() {
+                self.unit.field = slice.field;
+            }
+            self.unit.last_slice = slice.place.or(self.unit.last_slice).or(Some(0));
+        }
+    }
+
+    fn begin_unit(&mut self, code: StartCode) {
+        self.unit.begin = Some(code.at);
+        // The zero before it may have come with the PES packet before.
+        self.unit.timestamps = self.buffer.take_mark(code.short);
+    }
+
+    /// The access unit ends before the NAL unit that begins here; or, when a second field was waited for in vain,
+    /// before what stood ahead of it.
+    fn end_unit(&mut self, code: StartCode, out: &mut Vec<Unit>) {
+        let border = self.unit.border.take();
+        let after = border.map(|(_, before)| self.unit.nal_units.split_off(before));
+        let (end, _) = border.unwrap_or((code, 0));
+        self.finish_unit(
+            match S::ZERO_AT_BORDER {
+                ZeroAtBorder::BeginsUnit => end.at,
+                ZeroAtBorder::EndsUnit => end.short,
+            },
+            out,
+        );
+        if let Some(nal_units) = after {
+            self.begin_unit(end);
+            self.unit.nal_units = nal_units;
         }
     }
 
@@ -166,13 +261,18 @@ impl<S: NalSyntax> ByteStream<S> {
         if unit.begin.is_none() {
             return;
         }
-        let times = self.clock.frame(unit.timestamps);
         let bytes = self.buffer.bytes();
-        let mut key = false;
-        for nal in unit.nal_units.slices(bytes) {
-            key |= self.syntax.read(nal);
+        let entry = self.syntax.read(unit.nal_units.slices(bytes));
+        if unit.last_slice.is_none() {
+            tracing::debug!("left out NAL units at the end that belong to no picture");
+            return;
         }
-        if key && (self.syntax.take_changed() || !self.started) {
+        let changed = entry > Entry::No && (self.syntax.take_changed() || !self.started);
+        if changed {
+            self.clock.expect(self.syntax.picture_ticks());
+        }
+        let times = self.clock.frame(unit.timestamps);
+        if changed {
             if let Some(format) = self.syntax.format() {
                 self.started = true;
                 out.push(Unit::Format(format));
@@ -184,11 +284,16 @@ impl<S: NalSyntax> ByteStream<S> {
             self.dropped += 1;
             return;
         }
+        self.has_clean_entry |= entry == Entry::Clean;
         out.push(Unit::Sample(Sample {
             dts: times.dts,
             pts: times.pts,
             duration: u32::try_from(self.clock.frame_duration()).unwrap_or(0),
-            sync: key,
+            sync: match entry {
+                Entry::Clean => true,
+                Entry::Gradual => !self.has_clean_entry,
+                Entry::No => false,
+            },
             data: unit.nal_units.length_prefixed(bytes),
         }));
     }

@@ -1,5 +1,7 @@
 //! Audio that is a row of frames with a header each -> samples: the codecs differ only in their headers.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use memchr::memchr_iter;
 
@@ -37,6 +39,16 @@ pub(super) trait FrameSyntax: std::fmt::Debug + Send {
     /// None where no frame can begin.
     fn parse(header: &[u8]) -> Option<Frame<Self::Config>>;
 
+    /// What these bytes begin with, when it is a kind of frame that is not read.
+    fn unsupported(_bytes: &[u8]) -> Option<&'static str> {
+        None
+    }
+
+    /// Where the samples are in a frame with these bytes, when it is one of several; none when it contradicts itself.
+    fn samples_within(_frame: &[u8]) -> Option<Vec<Range<usize>>> {
+        None
+    }
+
     /// Whether a frame may follow another in the same stream.
     fn follows(next: &Frame<Self::Config>, frame: &Frame<Self::Config>) -> bool {
         next.config == frame.config
@@ -65,6 +77,9 @@ pub(super) struct FrameStream<S: FrameSyntax> {
     clock: AudioClock,
     /// The next frame is known to begin where the last one ended.
     synced: bool,
+    /// Bytes that belong to no frame, since the last word of them.
+    junk_bytes: usize,
+    unsupported: Option<&'static str>,
 }
 
 /// Whether bytes may follow those in the buffer.
@@ -90,6 +105,8 @@ impl<S: FrameSyntax> Default for FrameStream<S> {
             config: None,
             clock: AudioClock::default(),
             synced: false,
+            junk_bytes: 0,
+            unsupported: None,
         }
     }
 }
@@ -111,12 +128,27 @@ impl<S: FrameSyntax> ElementaryStream for FrameStream<S> {
 
     fn flush(&mut self, out: &mut Vec<Unit>) {
         self.cut(More::Never, out);
+        // A frame that is cut off by what follows is no junk.
+        if S::parse(self.buffer.bytes()).is_none() {
+            self.junk_bytes += self.buffer.len();
+        }
         self.buffer.discard(usize::MAX);
         self.synced = false;
+        if self.junk_bytes > 0 {
+            let junk = std::mem::take(&mut self.junk_bytes);
+            out.push(Unit::LeftOut(match self.config {
+                Some(_) => format!("{junk} bytes of audio that make no frame"),
+                None => format!("all audio: there is no frame in its {junk} bytes"),
+            }));
+        }
     }
 
     fn end(&self) -> Option<i64> {
         self.clock.end()
+    }
+
+    fn unsupported(&self) -> Option<&'static str> {
+        self.unsupported
     }
 }
 
@@ -124,10 +156,18 @@ impl<S: FrameSyntax> FrameStream<S> {
     fn cut(&mut self, more: More, out: &mut Vec<Unit>) {
         let mut groups: Vec<Group<S::Config>> = Vec::new();
         let mut at = 0;
+        if self.config.is_none() && self.unsupported.is_none() {
+            self.unsupported = S::unsupported(self.buffer.bytes());
+        }
         loop {
             let bytes = self.buffer.bytes();
             if !self.synced {
-                let (junk, sure) = find_frame::<S>(bytes.get(at..).unwrap_or_default(), more);
+                let rest = bytes.get(at..).unwrap_or_default();
+                let (junk, sure) = find_frame::<S>(rest, more);
+                // Tags between frames of packed audio are no loss.
+                if !rest.starts_with(b"ID3") {
+                    self.junk_bytes += junk;
+                }
                 at += junk;
                 if !sure {
                     break;
@@ -154,8 +194,21 @@ impl<S: FrameSyntax> FrameStream<S> {
             .collect();
         let bytes = self.buffer.split(at);
         for (group, timestamps) in groups.into_iter().zip(timestamps) {
-            let data = bytes.slice(group.begin + group.first.header_bytes..group.end);
-            self.sample(group.first.config, group.samples, timestamps, data, out);
+            let frame = bytes.slice(group.begin..group.end);
+            match S::samples_within(&frame) {
+                Some(ranges) if ranges.is_empty() => self.junk_bytes += frame.len(),
+                Some(ranges) => {
+                    let samples = group.samples / u32::try_from(ranges.len()).unwrap_or(1).max(1);
+                    for (index, range) in ranges.into_iter().enumerate() {
+                        let timestamps = timestamps.filter(|_| index == 0);
+                        self.sample(group.first.config, samples, timestamps, frame.slice(range), out);
+                    }
+                }
+                None => {
+                    let data = frame.slice(group.first.header_bytes..);
+                    self.sample(group.first.config, group.samples, timestamps, data, out);
+                }
+            }
         }
     }
 
@@ -169,6 +222,10 @@ impl<S: FrameSyntax> FrameStream<S> {
     ) {
         let mut new_format = None;
         if self.config.is_none_or(|known| !S::same_format(&config, &known)) {
+            if self.config.is_none() {
+                // The end of a frame that began before the first segment is no loss.
+                self.junk_bytes = 0;
+            }
             self.config = Some(config);
             let format = S::format(config);
             self.clock.set_rate(format.timescale);

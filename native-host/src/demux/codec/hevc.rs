@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::num::NonZeroUsize;
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 use h264_reader::rbsp::{BitRead, BitReader, BitReaderError, ByteReader};
 
 use super::annex_b::LENGTH_BYTES;
-use super::byte_stream::{NalSyntax, Role, ZeroAtBorder};
+use super::byte_stream::{Entry, NalSyntax, Role, Slice, ZeroAtBorder};
 use super::parameter_sets::ParameterSets;
 use super::sample_entry::{self, Picture};
 use super::{CLOCK_HZ, Format};
@@ -33,7 +33,10 @@ pub(super) struct Hevc {
     vps: ParameterSets,
     sps: ParameterSets,
     pps: ParameterSets,
-    changed: bool,
+    /// The picture parameter set of the last picture read.
+    pps_in_use: u32,
+    /// The sequence parameter set that the last format was made of.
+    described: Option<Bytes>,
 }
 
 impl NalSyntax for Hevc {
@@ -43,7 +46,7 @@ impl NalSyntax for Hevc {
     const ZERO_AT_BORDER: ZeroAtBorder = ZeroAtBorder::EndsUnit;
 
     /// See 7.4.2.4.4.
-    fn role(header: &[u8]) -> Role {
+    fn role(&self, header: &[u8]) -> Role {
         let layer = match header {
             [first, second, ..] => (first & 1) << 5 | second >> 3,
             _ => 0,
@@ -52,7 +55,11 @@ impl NalSyntax for Hevc {
             _ if layer > 0 => Role::Other,
             0..=nal_type::LAST_SLICE => {
                 let first_of_picture = header.get(2).is_some_and(|byte| byte & 0x80 != 0);
-                Role::Slice(first_of_picture.then_some(0))
+                // Fields are pictures, and samples, of their own (ISO/IEC 14496-15, 8.3.2).
+                Role::Slice(Slice {
+                    place: first_of_picture.then_some(0),
+                    field: None,
+                })
             }
             nal_type::VPS..=nal_type::ACCESS_UNIT_DELIMITER | nal_type::PREFIX_SEI | 41..=44 | 48..=55 => {
                 Role::Leading
@@ -61,34 +68,44 @@ impl NalSyntax for Hevc {
         }
     }
 
-    fn read(&mut self, nal: &[u8]) -> bool {
-        let kind = nal_unit_type(nal);
-        match kind {
-            nal_type::VPS => {
-                let id = nal.get(2).map_or(0, |byte| u32::from(byte >> 4));
-                self.vps.add(id, nal);
+    fn read<'a>(&mut self, nal_units: impl Iterator<Item = &'a [u8]>) -> Entry {
+        let mut entry = Entry::No;
+        for nal in nal_units {
+            let kind = nal_unit_type(nal);
+            match kind {
+                nal_type::VPS => {
+                    let id = nal.get(2).map_or(0, |byte| u32::from(byte >> 4));
+                    self.vps.add(id, nal);
+                }
+                nal_type::SPS => {
+                    let id = Sps::parse(nal).map_or(0, |sps| sps.id);
+                    self.sps.add(id, nal);
+                }
+                nal_type::PPS => {
+                    let id = rbsp(nal).read_ue("pps_pic_parameter_set_id").unwrap_or(0);
+                    self.pps.add(id, nal);
+                }
+                nal_type::FIRST_RANDOM_ACCESS..=nal_type::LAST_RANDOM_ACCESS => {
+                    entry = Entry::Clean;
+                    self.pps_in_use = slice_pps_id(nal).unwrap_or(self.pps_in_use);
+                }
+                _ => {}
             }
-            nal_type::SPS => {
-                let id = Sps::parse(nal).map_or(0, |sps| sps.id);
-                self.changed |= self.sps.add(id, nal);
-            }
-            nal_type::PPS => {
-                let id = rbsp(nal).read_ue("pps_pic_parameter_set_id").unwrap_or(0);
-                self.pps.add(id, nal);
-            }
-            _ => {}
         }
-        (nal_type::FIRST_RANDOM_ACCESS..=nal_type::LAST_RANDOM_ACCESS).contains(&kind)
+        entry
     }
 
     fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+        let in_use = self.sps_in_use().cloned();
+        let changed = in_use != self.described;
+        self.described = in_use;
+        changed
     }
 
     fn format(&self) -> Option<Format> {
         self.vps.first()?;
         self.pps.first()?;
-        let sps = Sps::parse(self.sps.first()?)?;
+        let sps = Sps::parse(self.sps_in_use()?)?;
         Some(Format {
             codec: sps.codec(),
             timescale: CLOCK_HZ,
@@ -100,6 +117,12 @@ impl NalSyntax for Hevc {
 }
 
 impl Hevc {
+    /// The sequence parameter set of the last picture read.
+    fn sps_in_use(&self) -> Option<&Bytes> {
+        let named = self.pps.get(self.pps_in_use).and_then(|pps| pps_sps_id(pps));
+        named.and_then(|id| self.sps.get(id)).or(self.sps.first())
+    }
+
     /// `HEVCDecoderConfigurationRecord` (ISO/IEC 14496-15, 8.3.3.1).
     fn configuration(&self, sps: &Sps) -> Vec<u8> {
         let mut out = vec![1];
@@ -241,6 +264,21 @@ impl Sps {
         }
         codec
     }
+}
+
+/// The picture parameter set that a slice of a random access picture names (7.3.6.1).
+fn slice_pps_id(nal: &[u8]) -> Option<u32> {
+    let mut bits = rbsp(nal);
+    bits.skip(2, "first_slice_segment_in_pic_flag, no_output_of_prior_pics_flag")
+        .ok()?;
+    bits.read_ue("slice_pic_parameter_set_id").ok()
+}
+
+/// The sequence parameter set that a picture parameter set goes with.
+fn pps_sps_id(nal: &[u8]) -> Option<u32> {
+    let mut bits = rbsp(nal);
+    bits.read_ue("pps_pic_parameter_set_id").ok()?;
+    bits.read_ue("pps_seq_parameter_set_id").ok()
 }
 
 /// Profiles and levels of the sub-layers (7.3.3).

@@ -16,7 +16,7 @@ mod parameter_sets;
 mod sample_entry;
 
 use byte_stream::ByteStream;
-use frame_stream::{FrameStream, begins_with_frame};
+use frame_stream::{FrameStream, FrameSyntax as _, begins_with_frame};
 
 use super::{CLOCK_HZ, Demuxed, Format, Sample, StreamId};
 
@@ -32,6 +32,8 @@ pub(super) struct Timestamps {
 pub(super) enum Unit {
     Format(Format),
     Sample(Sample),
+    /// What was left out of the stream, in words.
+    LeftOut(String),
 }
 
 impl Unit {
@@ -40,6 +42,7 @@ impl Unit {
         match self {
             Self::Format(format) => Demuxed::Format(stream, format),
             Self::Sample(sample) => Demuxed::Sample(stream, sample),
+            Self::LeftOut(what) => Demuxed::LeftOut(stream, what),
         }
     }
 }
@@ -60,6 +63,11 @@ pub(super) trait ElementaryStream: std::fmt::Debug + Send {
 
     /// When the unit is expected that begins with the next PES packet.
     fn end(&self) -> Option<i64>;
+
+    /// What the stream has turned out to be, when that is a form of the codec which is not read.
+    fn unsupported(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// The codecs of elementary streams.
@@ -97,6 +105,11 @@ impl Codec {
             .map(|(codec, _)| codec)
     }
 
+    /// A form of audio that is recognised and not read, whose frames begin here.
+    pub(super) fn unsupported_packed_audio(frames: &[u8]) -> Option<&'static str> {
+        aac::Aac::unsupported(frames).or_else(|| mpeg_audio::MpegAudio::unsupported(frames))
+    }
+
     /// A reader for a stream of this codec.
     pub(super) fn reader(self) -> Box<dyn ElementaryStream> {
         match self {
@@ -104,8 +117,7 @@ impl Codec {
             Self::Hevc => Box::<ByteStream<hevc::Hevc>>::default(),
             Self::Aac => Box::<FrameStream<aac::Aac>>::default(),
             Self::MpegAudio => Box::<FrameStream<mpeg_audio::MpegAudio>>::default(),
-            Self::Ac3 => Box::<FrameStream<ac3::Ac3>>::default(),
-            Self::Eac3 => Box::<FrameStream<ac3::Eac3>>::default(),
+            Self::Ac3 | Self::Eac3 => Box::<ac3::Either>::default(),
             Self::Opus(1) => Box::<FrameStream<opus::Opus<1>>>::default(),
             Self::Opus(3) => Box::<FrameStream<opus::Opus<3>>>::default(),
             Self::Opus(4) => Box::<FrameStream<opus::Opus<4>>>::default(),

@@ -81,6 +81,33 @@ impl FrameSyntax for MpegAudio {
         })
     }
 
+    /// Free format: the bit rate, and with it a frame's length, is not told (2.4.2.3). Frames are as far apart as the
+    /// first two, but for a slot of padding.
+    fn unsupported(bytes: &[u8]) -> Option<&'static str> {
+        const LONGEST: usize = 8192;
+        const FRAMES: usize = 4;
+        let fixed = |header: &[u8; 4]| [header[0], header[1], header[2] & 0xfc];
+        let header = bytes.first_chunk::<4>()?;
+        let is_free = Self::parse(&[header[0], header[1], header[2] | 0x10, header[3]]).is_some()
+            && header[2] >> 4 == 0;
+        let begins_at = |at: usize| {
+            bytes
+                .get(at..)
+                .and_then(|rest| rest.first_chunk::<4>())
+                .is_some_and(|next| fixed(next) == fixed(header))
+        };
+        let repeats = |length: usize| {
+            let mut at = length;
+            (2..FRAMES).all(|_| {
+                let next = (at + length - 4..=at + length + 4).find(|&next| begins_at(next));
+                at = next.unwrap_or(at);
+                next.is_some()
+            })
+        };
+        (is_free && (24..LONGEST).any(|length| begins_at(length) && repeats(length)))
+            .then_some("MPEG audio in free format")
+    }
+
     fn format(config: Config) -> Format {
         // Object types of MPEG-1 and, for the halved rates, of MPEG-2 audio.
         let (object_type, codec) = if config.sample_rate >= 32_000 {

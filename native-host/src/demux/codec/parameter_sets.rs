@@ -4,21 +4,27 @@ use std::collections::BTreeMap;
 
 use bytes::{BufMut, Bytes};
 
+/// Ids below this are kept: H.264's picture parameter sets have the most.
+const IDS: u32 = 256;
+
 /// The sets of one kind that hold now, by their ids.
 #[derive(Debug, Default)]
 pub(super) struct ParameterSets(BTreeMap<u32, Bytes>);
 
 impl ParameterSets {
-    /// Returns whether the set is new or differs from the one with its id.
-    pub(super) fn add(&mut self, id: u32, nal: &[u8]) -> bool {
+    /// Adds a set, in the place of the one with its id.
+    pub(super) fn add(&mut self, id: u32, nal: &[u8]) {
         // Zero bytes before the next start code (annex B) are no part of the set.
         let length = nal.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
         let nal = nal.get(..length).unwrap_or(nal);
-        let changed = self.0.get(&id).is_none_or(|known| known != nal);
-        if changed {
+        if id < IDS && self.0.get(&id).is_none_or(|known| known != nal) {
             self.0.insert(id, Bytes::copy_from_slice(nal));
         }
-        changed
+    }
+
+    /// The set with this id.
+    pub(super) fn get(&self, id: u32) -> Option<&Bytes> {
+        self.0.get(&id)
     }
 
     /// The set with the lowest id.

@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes};
 
 use super::init::{Defaults, Init, Track};
 use crate::demux::DemuxError;
-use crate::demux::bmff::{Box, boxes, full_box};
+use crate::demux::bmff::{Box, boxes, find, full_box};
 
 /// Samples of a track that follow each other in time.
 #[derive(Debug)]
@@ -41,10 +41,7 @@ pub(super) fn runs<'a>(
         offset += found.whole.len();
     }
     if offset < segment.len() {
-        return Err(DemuxError::Malformed(format!(
-            "the segment is cut short: a box goes on beyond its {} bytes",
-            segment.len()
-        )));
+        return Err(DemuxError::Cut(segment.len()));
     }
     Ok(runs)
 }
@@ -60,6 +57,8 @@ fn fragment<'a>(
     let malformed = || DemuxError::Malformed("a movie fragment (moof) contradicts itself".to_owned());
     // Without any other word data follows that of the track fragment before, and the first begins with the moof.
     let mut implied_base = moof_offset;
+    // From what the first explicit base of this fragment says to where it is in the segment.
+    let mut explicit_shift: Option<isize> = None;
     for traf in boxes(moof.content).filter(|found| found.kind == *b"traf") {
         let mut inner = boxes(traf.content);
         let header = inner
@@ -73,8 +72,12 @@ fn fragment<'a>(
         let base = match header.base {
             Base::Moof => moof_offset,
             Base::Implied => implied_base,
-            // Counts from the start of the resource that the segment was cut from, unless it is a file of its own.
-            Base::Explicit(base) => base.filter(|&base| base < segment.len()).unwrap_or(moof_offset),
+            Base::Explicit(base) => {
+                let shift = *explicit_shift
+                    .get_or_insert_with(|| explicit_shift_of(segment, base, moof_offset, traf.content));
+                base.and_then(|base| base.checked_add_signed(shift))
+                    .unwrap_or(moof_offset)
+            }
         };
         let tfdt = boxes(traf.content).find(|found| found.kind == *b"tfdt");
         let next = nexts
@@ -102,6 +105,40 @@ fn fragment<'a>(
         nexts.push((track.id, decode_time));
     }
     Ok(())
+}
+
+/// What to add to an explicit base to find it in the segment. It counts from the beginning of the resource, which the segment is not when
+/// it is a range of bytes of it. Muxers write the offset of the `moof`, so that the data of the first run is that of an
+/// `mdat`: the interpretation under which this holds is right.
+fn explicit_shift_of(segment: &[u8], base: Option<usize>, moof_offset: usize, traf: &[u8]) -> isize {
+    let data_offset = find(traf, b"trun").and_then(first_data_offset).unwrap_or(0);
+    let mut offset = 0;
+    let mdat_contents: Vec<usize> = boxes(segment)
+        .filter_map(|found| {
+            offset += found.whole.len();
+            (found.kind == *b"mdat").then_some(offset - found.content.len())
+        })
+        .collect();
+    let fits = |base: usize| {
+        base.checked_add_signed(data_offset)
+            .is_some_and(|begin| mdat_contents.contains(&begin))
+    };
+    match base {
+        Some(base) if base < segment.len() && (fits(base) || !fits(moof_offset)) => 0,
+        Some(base) => {
+            let signed = |place: usize| isize::try_from(place).unwrap_or(isize::MAX);
+            signed(moof_offset) - signed(base)
+        }
+        None => 0,
+    }
+}
+
+/// `data_offset` of a `trun`, where it has one.
+fn first_data_offset(trun: &[u8]) -> Option<isize> {
+    let (_, present, mut rest) = full_box(trun)?;
+    rest.try_get_u32().ok()?;
+    let offset = rest.try_get_i32().ok().filter(|_| present & 0x1 != 0)?;
+    isize::try_from(offset).ok()
 }
 
 /// `tfhd` (8.8.7).

@@ -43,7 +43,8 @@ impl Fmp4Reader {
 
         let mut firsts: Vec<(StreamId, i64)> = Vec::new();
         for run in &runs {
-            let first = rescale(run.decode_time + run.track.shift, run.track.timescale, CLOCK_HZ);
+            let first = run.decode_time.saturating_add(run.track.shift);
+            let first = rescale(first, run.track.timescale, CLOCK_HZ);
             match firsts.iter_mut().find(|(stream, _)| *stream == run.track.stream) {
                 Some((_, known)) => *known = first.min(*known),
                 None => firsts.push((run.track.stream, first)),

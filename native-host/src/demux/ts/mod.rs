@@ -3,6 +3,7 @@
 //! `sync` finds packets, [`packets`] cuts them out, [`psi`] says what they carry, [`pes`] gives payloads and times,
 //! [`streams`] knows the codecs; what is inside is the business of [`super::codec`].
 
+mod extent;
 pub(crate) mod packets;
 pub(crate) mod pes;
 pub(crate) mod psi;
@@ -11,6 +12,7 @@ pub(super) mod sync;
 
 use bytes::Bytes;
 
+pub(super) use self::extent::extent;
 use self::packets::{Packet, PacketReader};
 use self::psi::{MappedStream, PAT_PID, SectionReader};
 use self::streams::Streams;
@@ -46,6 +48,7 @@ impl TsReader {
     ) -> Result<(), E> {
         if edge.discontinuity {
             self.finish_units(out)?;
+            timeline.settle(playlist, self.streams.ends());
         }
         if let Some(map) = map {
             self.read_tables(map);
@@ -93,7 +96,7 @@ impl TsReader {
         self.packets.begin_segment(data);
         for piece in data.chunks(PIECE_BYTES) {
             self.piece(piece, &mut epoch)?;
-            out(self.streams.drain())?;
+            out(self.streams.drain()?)?;
         }
         timeline.leave(playlist, epoch, self.streams.ends());
         Ok(())

@@ -129,11 +129,14 @@ impl Streams {
     }
 
     /// Takes the samples that are complete.
-    pub(super) fn drain(&mut self) -> Vec<Demuxed> {
+    pub(super) fn drain(&mut self) -> Result<Vec<Demuxed>, DemuxError> {
         for stream in &mut self.read {
             stream.drain(&mut self.out);
+            if let Some(name) = stream.unsupported() {
+                return Err(DemuxError::Unsupported(name.to_owned()));
+            }
         }
-        std::mem::take(&mut self.out)
+        Ok(std::mem::take(&mut self.out))
     }
 
     /// Takes all samples: nothing goes on.
@@ -203,6 +206,11 @@ impl Stream {
     /// Takes the units that are complete.
     pub(crate) fn drain(&mut self, out: &mut Vec<Demuxed>) {
         self.hand_out(out, |units, out| units.drain(out));
+    }
+
+    /// What it has turned out to be, when that is a form of its codec which is not read.
+    pub(crate) fn unsupported(&self) -> Option<&'static str> {
+        self.units.unsupported()
     }
 
     /// When its next unit is expected, in output time.

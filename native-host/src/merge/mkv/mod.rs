@@ -88,13 +88,16 @@ impl MkvMerger {
             return Err(MergeError::NoSamples);
         }
         let (bytes, milliseconds) = writer.finish(&mut tracks, &mut states)?;
-        warnings.extend(inputs.warnings(&tracks));
+        let subtitle_files = inputs.subtitle_files(&tracks);
+        let words = inputs.words(&tracks);
+        warnings.extend(words.warnings);
         Ok(Merged {
             bytes,
             duration_seconds: milliseconds / 1000.0,
             tracks: tracks.iter().map(Track::summary).collect(),
             warnings,
-            subtitle_files: inputs.subtitle_files(&tracks),
+            subtitle_files,
+            losses: words.losses,
             instead: None,
         })
     }
@@ -130,8 +133,8 @@ impl Sink for Output {
                         self.push(index, sample);
                     }
                 }
-                // They come as samples.
-                Demuxed::Cue(..) | Demuxed::CuesUntil(..) | Demuxed::CueBlock(..) => {}
+                // They come as samples, and what is left out the inputs keep.
+                Demuxed::Cue(..) | Demuxed::CuesUntil(..) | Demuxed::CueBlock(..) | Demuxed::LeftOut(..) => {}
             }
         }
         self.writer

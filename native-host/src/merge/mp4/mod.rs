@@ -10,7 +10,7 @@ use std::path::Path;
 
 pub(super) use self::check::contents;
 use self::writer::Writer;
-use super::inputs::{Inputs, Sink};
+use super::inputs::{Inputs, Sink, Words};
 use super::interleave::Expectation;
 use super::track::Track;
 use super::{About, MergeError, Merged, SegmentInput, SubtitleFormat, TrackHint};
@@ -74,6 +74,8 @@ impl Mp4Merger {
             .finish(&mut tracks, &expectations)
             .map_err(MergeError::Write)?;
         check::check(&file, bytes, samples, sample_bytes)?;
+        let subtitle_files = inputs.subtitle_files(&tracks);
+        let Words { warnings, losses } = inputs.words(&tracks);
         Ok(Merged {
             bytes,
             duration_seconds: moov::duration_seconds(&tracks),
@@ -82,8 +84,9 @@ impl Mp4Merger {
                 .filter(|track| track.has_samples())
                 .map(Track::summary)
                 .collect(),
-            warnings: inputs.warnings(&tracks),
-            subtitle_files: inputs.subtitle_files(&tracks),
+            warnings,
+            losses,
+            subtitle_files,
             instead: None,
         })
     }
@@ -119,8 +122,8 @@ impl Sink for Output {
                         track.push(sample);
                     }
                 }
-                // They come as samples.
-                Demuxed::Cue(..) | Demuxed::CuesUntil(..) | Demuxed::CueBlock(..) => {}
+                // They come as samples, and what is left out the inputs keep.
+                Demuxed::Cue(..) | Demuxed::CuesUntil(..) | Demuxed::CueBlock(..) | Demuxed::LeftOut(..) => {}
             }
         }
         self.writer

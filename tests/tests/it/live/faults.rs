@@ -238,7 +238,7 @@ fn row_2_a_segment_that_is_gone_is_a_gap_and_the_recording_goes_on() {
     check_gaps(&finished, &[(4, 2.0)]);
     let message = finished["error"]["message"].as_str().unwrap();
     assert!(
-        message.starts_with("1 of 8 segments are missing; the first: segment 4: "),
+        message.starts_with("1 of 8 segments are missing or cut short; the first: segment 4: "),
         "{message}"
     );
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::*;
 
 /// Where the corpus is: `WEIR_CORPUS`, or beside the checkouts. It is not part of the repository.
-fn corpus(test: &str) -> Option<PathBuf> {
+pub(super) fn corpus(test: &str) -> Option<PathBuf> {
     let folder =
         std::env::var_os("WEIR_CORPUS").map_or_else(|| PathBuf::from("/work/shared/corpus"), PathBuf::from);
     let there = folder.join("CORPUS.tsv").is_file();

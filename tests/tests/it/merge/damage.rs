@@ -2,9 +2,8 @@
 
 use proptest::prelude::*;
 
+use super::mux::{PACKET_BYTES, section_packet};
 use super::*;
-
-const PACKET_BYTES: usize = 188;
 
 /// The stream that all are made from: one playlist in one segment.
 fn original() -> &'static Bytes {
@@ -157,20 +156,6 @@ fn another_program_without_media_first() {
         let rest: Vec<&[u8]> = packets(data).filter(|packet| pid(packet) != 0).collect();
         vec![[pat, pmt, rest.concat()].concat()]
     });
-}
-
-/// A packet with one section, whose checksum is added.
-fn section_packet(pid: u16, section: &[u8]) -> Vec<u8> {
-    let crc = section.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte) << 24, |crc, _| {
-            crc << 1 ^ if crc >> 31 == 1 { 0x04c1_1db7 } else { 0 }
-        })
-    });
-    let mut packet = vec![0x47, 0x40 | pid.to_be_bytes()[0], pid.to_be_bytes()[1], 0x10, 0];
-    packet.extend_from_slice(section);
-    packet.extend_from_slice(&crc.to_be_bytes());
-    packet.resize(PACKET_BYTES, 0xff);
-    packet
 }
 
 /// Segments that end anywhere: in a packet, in a NAL unit, in an audio frame.

@@ -340,7 +340,7 @@ fn packed_audio_beside_ts_video() {
     check_sound(&ours, &merged);
 }
 
-fn adts_frames(mut data: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn adts_frames(mut data: &[u8]) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     while let [0xff, _, _, fourth, fifth, sixth, ..] = *data {
         let bytes = usize::from(fourth & 3) << 11 | usize::from(fifth) << 3 | usize::from(sixth >> 5);
@@ -351,7 +351,7 @@ fn adts_frames(mut data: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// RFC 8216, 3.4.
-fn id3_timestamp(timestamp: i64) -> Vec<u8> {
+pub(super) fn id3_timestamp(timestamp: i64) -> Vec<u8> {
     let frame = [
         &b"com.apple.streaming.transportStreamTimestamp\0"[..],
         &timestamp.to_be_bytes(),

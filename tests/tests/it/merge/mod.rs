@@ -7,12 +7,18 @@
     reason = "a test that cannot go on should say so at once"
 )]
 
+mod audio_frames;
 mod corpus;
+mod corpus_table;
 mod damage;
 mod external;
+mod fields;
 mod file;
 mod generated;
+mod matrix;
 mod mkv;
+mod mux;
+mod rules;
 mod subtitles;
 mod ts;
 
@@ -206,6 +212,10 @@ fn read(path: &Path) -> Bytes {
     fs::read(path)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         .into()
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
 }
 
 /// A folder that keeps its files when `WEIR_KEEP` is set, for a look at them.

@@ -264,6 +264,10 @@ fn webvtt_of_fragmented_mp4_is_copied() {
         fragment(0, &[(1_000, &nothing), (2_000, &one)]),
         fragment(10_000, &[(500, &two)]),
     ];
+    // Half a second of ten, and nothing is missing.
+    let map = Bytes::from(init(*b"text", &entry));
+    let extent = weir::demux::extent(&segments[1].clone().into(), Some(&map));
+    assert_eq!(extent, None, "subtitles are not measured");
     let file = merge_fragments(folder.path(), *b"text", &entry, segments);
     assert!(contains(&file, &entry), "the sample entry is as it was");
     assert!(
