@@ -199,6 +199,10 @@ playlist: AbsoluteUrl,
 language: string | null,
 /** NAME of its EXT-X-MEDIA. */
 name: string | null,
+/** DEFAULT of its EXT-X-MEDIA: players start with it. */
+default: boolean,
+/** FORCED of its EXT-X-MEDIA: these subtitles are for everyone, also for who asks for none. */
+forced: boolean,
 /** CODECS of its variant. */
 codecs: Array<string>,
 /** RESOLUTION of its variant, in pixels: width, height. */

@@ -56,6 +56,8 @@ fn track(chosen: &ChosenTrack, media: &Media) -> Result<PlannedTrack, PlanError>
         playlist: chosen.playlist.clone(),
         language: chosen.language.clone(),
         name: chosen.name.clone(),
+        default: chosen.default,
+        forced: chosen.forced,
         codecs: chosen.codecs.clone(),
         resolution: chosen.resolution,
         segments: media

@@ -57,6 +57,7 @@ fn own_tracks(
     let own = ChosenTrack {
         language: inside.and_then(|rendition| rendition.language.clone()),
         name: inside.and_then(|rendition| rendition.name.clone()),
+        default: inside.is_some_and(|rendition| rendition.default),
         codecs: variant.codecs.clone(),
         resolution: variant.resolution,
         ..ChosenTrack::only(url.clone())
@@ -77,6 +78,7 @@ fn own_tracks(
             playlist: view.clone(),
             language: None,
             name: None,
+            default: false,
             ..own.clone()
         },
         _ => own.clone(),
@@ -324,6 +326,8 @@ fn add(tracks: &mut Vec<ChosenTrack>, kind: TrackKind, renditions: &[&Rendition]
             only: (kind == TrackKind::Audio).then_some(kind),
             language: rendition.language.clone(),
             name: rendition.name.clone(),
+            default: rendition.default,
+            forced: rendition.forced,
             ..ChosenTrack::only(url.clone())
         });
     }

@@ -79,6 +79,10 @@ pub struct ChosenTrack {
     pub language: Option<String>,
     /// NAME.
     pub name: Option<String>,
+    /// DEFAULT.
+    pub default: bool,
+    /// FORCED.
+    pub forced: bool,
     /// CODECS of the variant.
     pub codecs: Vec<String>,
     /// RESOLUTION of the variant, in pixels.
@@ -95,6 +99,8 @@ impl ChosenTrack {
             playlist,
             language: None,
             name: None,
+            default: false,
+            forced: false,
             codecs: Vec::new(),
             resolution: None,
         }

@@ -39,6 +39,12 @@ pub struct PlannedTrack {
     /// NAME of its EXT-X-MEDIA.
     #[serde(default)]
     pub name: Option<String>,
+    /// DEFAULT of its EXT-X-MEDIA: players start with it.
+    #[serde(default)]
+    pub default: bool,
+    /// FORCED of its EXT-X-MEDIA: these subtitles are for everyone, also for who asks for none.
+    #[serde(default)]
+    pub forced: bool,
     /// CODECS of its variant.
     #[serde(default)]
     pub codecs: Vec<String>,

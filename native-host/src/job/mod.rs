@@ -351,8 +351,8 @@ fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
             only: track.only,
             language: track.language.clone(),
             name: track.name.clone(),
-            default: false,
-            forced: false,
+            default: track.default,
+            forced: track.forced,
             duration_seconds: match job.recording() {
                 // Nobody knows how long it will be, unless it was said.
                 Some(options) => options.duration.map(|duration| duration.as_secs_f64()),

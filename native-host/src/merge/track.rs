@@ -280,6 +280,18 @@ impl Track {
         Some(f64::from(distances) * f64::from(CLOCK_HZ) / f64::from(ticks))
     }
 
+    /// Whether a player starts with this track of these: the default one of its kind, else the first; of subtitles only a
+    /// default one.
+    pub(super) fn plays_unasked<'a>(&self, all: impl Iterator<Item = &'a Self> + Clone) -> bool {
+        let mut rivals = all.filter(|other| other.stream.kind == self.stream.kind);
+        let chosen = match rivals.clone().find(|rival| rival.default) {
+            None if self.is_sparse() => None,
+            None => rivals.next(),
+            default => default,
+        };
+        chosen.is_some_and(|chosen| std::ptr::eq(chosen, self))
+    }
+
     /// Whether a sample has ever come.
     pub(super) fn has_samples(&self) -> bool {
         self.first_dts.is_some()

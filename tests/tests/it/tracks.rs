@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
 use weir_tests::binary::{Home, last_event};
 use weir_tests::media;
 use weir_tests::origin::{Origin, Reply};
@@ -74,6 +75,110 @@ fn sound_alone_is_an_m4a() {
     assert_eq!(brand(&named), b"M4A ");
     let left = home.files(home.path()).unwrap();
     assert!(left.iter().all(|name| !name.contains(".part")), "{left:?}");
+}
+
+/// What a player needs to know of a track: kind, language, name, and whether it plays unasked and for everyone.
+fn tracks_of(file: &Path) -> Vec<(String, String, String, bool, bool)> {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-of", "json", "-show_streams"])
+        .arg(file)
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let track = |stream: &Value| {
+        let (tags, disposition) = (&stream["tags"], &stream["disposition"]);
+        let name = [&tags["title"], &tags["handler_name"]].map(text);
+        (
+            text(&stream["codec_type"]),
+            text(&tags["language"]),
+            name.into_iter().find(|name| !name.is_empty()).unwrap_or_default(),
+            disposition["default"] == 1,
+            disposition["forced"] == 1,
+        )
+    };
+    report["streams"].as_array().unwrap().iter().map(track).collect()
+}
+
+/// DEFAULT is not the first of its kind here, and one of the subtitles is FORCED.
+#[test]
+fn all_tracks_with_the_default_one_and_the_forced_one() {
+    if media::skip_without_ffmpeg("all_tracks_with_the_default_one_and_the_forced_one") {
+        return;
+    }
+    let (folder, home, origin) = (
+        tempfile::tempdir().unwrap(),
+        Home::new().unwrap(),
+        Origin::start().unwrap(),
+    );
+    let hls = "-t 6 -f hls -hls_time 2 -hls_playlist_type vod";
+    ffmpeg(
+        folder.path(),
+        &format!(
+            "-f lavfi -i testsrc2=size=320x180:rate=25 -c:v libx264 -preset ultrafast -g 50 {hls} picture.m3u8"
+        ),
+    );
+    for (tone, language) in [(440, "de"), (660, "en"), (880, "fr")] {
+        let source = format!("-f lavfi -i sine=sample_rate=48000:frequency={tone} -c:a aac");
+        ffmpeg(folder.path(), &format!("{source} {hls} {language}.m3u8"));
+    }
+    origin.directory("/", folder.path());
+    let mut master = "#EXTM3U\n".to_owned();
+    for (kind, language, name, attributes) in [
+        ("AUDIO", "de", "Deutsch", "DEFAULT=NO"),
+        ("AUDIO", "en", "English", "DEFAULT=YES"),
+        ("AUDIO", "fr", "Français", "DEFAULT=NO"),
+        ("SUBTITLES", "de", "Untertitel", "DEFAULT=NO"),
+        ("SUBTITLES", "en", "Subtitles", "DEFAULT=YES"),
+        ("SUBTITLES", "fr", "Affiches", "DEFAULT=NO,FORCED=YES"),
+    ] {
+        let file = match kind {
+            "AUDIO" => format!("{language}.m3u8"),
+            _ => format!("words-{language}.m3u8"),
+        };
+        if kind == "SUBTITLES" {
+            let cue = format!("WEBVTT\n\n00:01.000 --> 00:03.000\n{name}\n");
+            origin.reply(&format!("/{language}.vtt"), Reply::ok(cue));
+            let list =
+                format!("#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n{language}.vtt\n#EXT-X-ENDLIST\n");
+            origin.reply(&format!("/{file}"), Reply::ok(list));
+        }
+        let media = format!(
+            "#EXT-X-MEDIA:TYPE={kind},GROUP-ID=\"{kind}\",LANGUAGE=\"{language}\",NAME=\"{name}\",{attributes},URI=\"{file}\"\n"
+        );
+        master += &media;
+    }
+    master += "#EXT-X-STREAM-INF:BANDWIDTH=640000,AUDIO=\"AUDIO\",SUBTITLES=\"SUBTITLES\"\npicture.m3u8\n";
+    origin.reply("/master.m3u8", Reply::ok(master));
+
+    let track = |kind: &str, language: &str, name: &str, default, forced| {
+        (
+            kind.to_owned(),
+            language.to_owned(),
+            name.to_owned(),
+            default,
+            forced,
+        )
+    };
+    let expected = |german, french| {
+        [
+            track("audio", german, "Deutsch", false, false),
+            track("audio", "eng", "English", true, false),
+            track("audio", french, "Français", false, false),
+            track("subtitle", german, "Untertitel", false, false),
+            track("subtitle", "eng", "Subtitles", true, false),
+            track("subtitle", french, "Affiches", false, true),
+        ]
+    };
+    // The codes of ISO 639-2: for terminology in MP4, bibliographic in Matroska.
+    for (name, german, french) in [("all.mp4", "deu", "fra"), ("all.mkv", "ger", "fre")] {
+        let all = ["--audio", "all", "--subs", "all", "-o", name];
+        let file = capture(&origin, &home, "/master.m3u8", &all);
+        let tracks = tracks_of(&file);
+        assert_eq!(tracks[0].0, "video");
+        assert_eq!(tracks[1..], expected(german, french), "{name}");
+        assert_eq!(media::decode_errors(&file).unwrap(), "");
+    }
 }
 
 /// A caption of CEA-708 as a SEI message (ATSC A/53, part 4, 6.2.3), different for every picture.

@@ -157,19 +157,17 @@ fn tags(about: &About) -> Vec<u8> {
 
 fn entries(tracks: &[Described<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut kinds = Vec::new();
     ebml::master(&mut out, id::TRACKS, |out| {
         for described in tracks {
-            let kind = described.track.stream.kind;
-            let first_of_kind = !kinds.contains(&kind);
-            kinds.push(kind);
-            ebml::master(out, id::TRACK_ENTRY, |out| entry(out, described, first_of_kind));
+            let all = tracks.iter().map(|described| described.track);
+            let is_default = described.track.plays_unasked(all);
+            ebml::master(out, id::TRACK_ENTRY, |out| entry(out, described, is_default));
         }
     });
     out
 }
 
-fn entry(out: &mut Vec<u8>, described: &Described<'_>, first_of_kind: bool) {
+fn entry(out: &mut Vec<u8>, described: &Described<'_>, is_default: bool) {
     /// RFC 9559, 5.1.4.1.3.
     const VIDEO: u64 = 1;
     const AUDIO: u64 = 2;
@@ -189,8 +187,7 @@ fn entry(out: &mut Vec<u8>, described: &Described<'_>, first_of_kind: bool) {
         Media::Text(_) => SUBTITLE,
     };
     ebml::uint(out, 0x83, kind);
-    // Without a word a track is a default one. Other subtitles are for those who choose them.
-    let is_default = track.default || first_of_kind && kind != SUBTITLE;
+    // Without a word a track is a default one.
     ebml::uint(out, 0x88, u64::from(is_default));
     if track.forced {
         ebml::uint(out, 0x55aa, 1);

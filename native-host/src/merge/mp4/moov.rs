@@ -47,13 +47,20 @@ pub(super) fn moov(tracks: &[Track], about: &About, stage: Stage<'_>) -> Vec<u8>
             .zip(&edits)
             .filter(|((_, track), _)| track.has_samples())
     };
+    let with_samples = || tracks.iter().filter(|track| track.has_samples());
     let mut out = Vec::new();
     write_box(&mut out, *b"moov", |out| {
         let longest = edits.iter().map(|edits| duration(edits)).max().unwrap_or(0);
         write_movie_header(out, longest, u32::try_from(tracks.len()).unwrap_or(u32::MAX));
         for ((id, track), edits) in present() {
             write_box(out, *b"trak", |out| {
-                write_track_header(out, id, track, duration(edits), is_enabled(track, tracks));
+                write_track_header(
+                    out,
+                    id,
+                    track,
+                    duration(edits),
+                    track.plays_unasked(with_samples()),
+                );
                 let tables = match stage {
                     Stage::Growing => None,
                     Stage::Finished(tables) => tables.get(index(id)),
@@ -112,19 +119,6 @@ pub(super) fn user_data(about: &About) -> Vec<u8> {
         });
     }
     out
-}
-
-/// Whether a player starts with this track: the default one of its kind, else the first; of subtitles only a default one.
-fn is_enabled(track: &Track, tracks: &[Track]) -> bool {
-    let mut rivals = tracks
-        .iter()
-        .filter(|other| other.has_samples() && other.stream.kind == track.stream.kind);
-    let chosen = match rivals.clone().find(|rival| rival.default) {
-        None if track.is_sparse() => None,
-        None => rivals.next(),
-        default => default,
-    };
-    chosen.is_some_and(|chosen| std::ptr::eq(chosen, track))
 }
 
 /// The place in the list of the track with this id.
