@@ -154,7 +154,7 @@ progress: Progress,
 finished: Finished | null, };
 
 /** How a segment is encrypted (`METHOD` of EXT-X-KEY). */
-export type KeyMethod = "AES-128" | "SAMPLE-AES" | "SAMPLE-AES-CTR";
+export type KeyMethod = "AES-128" | "AES-256" | "AES-256-CTR" | "AES-256-GCM" | "SAMPLE-AES" | "SAMPLE-AES-CTR";
 
 /** A segment's media sequence number (RFC 8216bis, 4.4.3.2). A JSON number, or a string above 2^53 - 1. */
 export type MediaSequence = number | string;

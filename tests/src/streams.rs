@@ -2,7 +2,9 @@
 //!
 //! Each is made once and kept under `target/streams`, in a folder named after the hash of its recipe.
 
+pub mod common_encryption;
 pub mod encrypt;
+pub mod sample_aes;
 
 use std::fs;
 use std::path::{Path, PathBuf};

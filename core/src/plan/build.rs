@@ -88,10 +88,10 @@ impl Context<'_> {
         })
     }
 
-    /// The map's own key is the one that was in force where it stood. Only AES-128 encrypts a map; without
+    /// The map's own key is the one that was in force where it stood. Methods of samples leave maps clear; without
     /// an explicit IV, which the specification asks for, players take zero.
     fn map(&self, map: &Map) -> Result<PlannedMap, PlanError> {
-        let key = self.key(&map.keys)?.filter(|key| key.method == KeyMethod::Aes128);
+        let key = self.key(&map.keys)?.filter(|key| !key.method.is_of_samples());
         Ok(PlannedMap {
             url: self.url(&map.uri, "map", map.line)?,
             range: map.range,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::protocol::limits::MAX_PLAYLIST_SEGMENTS;
-use crate::protocol::{ByteRange, MediaSequence};
+use crate::protocol::{ByteRange, KeyMethod, MediaSequence};
 
 use super::attributes::Attributes;
 use super::key::{Protection, protection};
@@ -297,7 +297,8 @@ impl MediaReader {
         let range = attribute_range(attributes, None, scope)?;
         if let Protection::Key(key) = protection(&self.keys)
             && key.iv.is_none()
-            && key.method.eq_ignore_ascii_case("AES-128")
+            && let Some(KeyMethod::Aes128 | KeyMethod::Aes256 | KeyMethod::Aes256Ctr) =
+                KeyMethod::parse(&key.method)
         {
             let message = format_args!("EXT-X-MAP is encrypted and its key has no IV");
             scope

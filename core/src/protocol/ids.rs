@@ -37,6 +37,15 @@ pub enum KeyMethod {
     /// The whole segment, AES-CBC with PKCS#7 padding.
     #[serde(rename = "AES-128")]
     Aes128,
+    /// The whole segment, AES-CBC with PKCS#7 padding and a key of 256 bits: some packagers' extension.
+    #[serde(rename = "AES-256")]
+    Aes256,
+    /// The whole segment, AES-CTR with a key of 256 bits and 64 bits of counter: some packagers' extension.
+    #[serde(rename = "AES-256-CTR")]
+    Aes256Ctr,
+    /// The whole segment, AES-GCM with a key of 256 bits; the segment begins with its IV (RFC 8216bis-19).
+    #[serde(rename = "AES-256-GCM")]
+    Aes256Gcm,
     /// Parts of each sample, AES-CBC (TS, packed audio, `cbcs`).
     #[serde(rename = "SAMPLE-AES")]
     SampleAes,
@@ -157,16 +166,32 @@ impl fmt::Display for TrackKind {
 
 impl KeyMethod {
     /// Every method.
-    pub const ALL: [Self; 3] = [Self::Aes128, Self::SampleAes, Self::SampleAesCtr];
+    pub const ALL: [Self; 6] = [
+        Self::Aes128,
+        Self::Aes256,
+        Self::Aes256Ctr,
+        Self::Aes256Gcm,
+        Self::SampleAes,
+        Self::SampleAesCtr,
+    ];
 
     /// As the specification writes it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Aes128 => "AES-128",
+            Self::Aes256 => "AES-256",
+            Self::Aes256Ctr => "AES-256-CTR",
+            Self::Aes256Gcm => "AES-256-GCM",
             Self::SampleAes => "SAMPLE-AES",
             Self::SampleAesCtr => "SAMPLE-AES-CTR",
         }
+    }
+
+    /// Whether samples are encrypted and the segment around them is clear; else all of it is encrypted.
+    #[must_use]
+    pub fn is_of_samples(self) -> bool {
+        matches!(self, Self::SampleAes | Self::SampleAesCtr)
     }
 
     /// Reads METHOD, in any case; None for one that Weir does not decrypt.

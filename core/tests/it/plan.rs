@@ -325,13 +325,13 @@ fn drm_is_refused_by_name() {
 
 #[test]
 fn an_unknown_method_is_unsupported() {
-    let text = head("#EXT-X-KEY:METHOD=AES-256,URI=\"k\"\n#EXTINF:4,\na.ts\n");
+    let text = head("#EXT-X-KEY:METHOD=AES-512,URI=\"k\"\n#EXTINF:4,\na.ts\n");
     assert_eq!(
         crate::support::warnings(&text),
-        ["3: unknown-method: unknown key METHOD: AES-256"]
+        ["3: unknown-method: unknown key METHOD: AES-512"]
     );
     let error = built(&text).unwrap_err();
-    assert_eq!(error.to_string(), "line 3: unknown key METHOD AES-256");
+    assert_eq!(error.to_string(), "line 3: unknown key METHOD AES-512");
     assert_eq!(error.code(), ErrorCode::Unsupported);
 }
 

@@ -85,7 +85,8 @@ fn key_methods() {
         assert_eq!(to_value(method).unwrap(), method.as_str());
         assert_eq!(KeyMethod::parse(&method.as_str().to_lowercase()), Some(method));
     }
-    assert_eq!(KeyMethod::parse("AES-256"), None);
+    assert_eq!(KeyMethod::parse("AES-256"), Some(KeyMethod::Aes256));
+    assert_eq!(KeyMethod::parse("AES-512"), None);
 }
 
 #[test]

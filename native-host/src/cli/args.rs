@@ -77,10 +77,11 @@ pub(super) struct Get {
     pub limit_rate: Option<BytesPerSecond>,
     #[command(flatten)]
     pub asking: Asking,
-    /// The key of encrypted segments, instead of the playlist's: 32 hexadecimal digits, or a file of 16 bytes.
-    #[arg(long, value_name = "HEX|FILE")]
-    pub key: Option<String>,
-    /// The initialisation vector of encrypted segments, instead of the playlist's.
+    /// The key of what is encrypted, instead of the playlist's: hexadecimal digits, or a file with its bytes. With a KID it is
+    /// for the fragmented MP4 tracks that name it; may be repeated, and a file may have several, one a line.
+    #[arg(long = "key", value_name = "HEX|KID:HEX|FILE")]
+    pub keys: Vec<String>,
+    /// The initialisation vector of what is encrypted, instead of the playlist's.
     #[arg(long, value_name = "HEX")]
     pub iv: Option<Iv>,
     /// Where to begin, in seconds or as a clock shows it; cut at segment borders.

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use weir_core::plan::{self, ChosenTrack, Languages, PlanError, Selection};
 use weir_core::playlist::{Media, Multivariant, Playlist};
-use weir_core::protocol::{
-    CapturePlan, Container, ErrorCode, Finished, Iv, KeyMethod, Progress, SegmentKey, TrackKind,
-};
+use weir_core::protocol::{CapturePlan, Container, ErrorCode, Finished, Progress, TrackKind};
 use weir_core::url::{AbsoluteUrl, AddressClass};
 
 use super::Exit;
@@ -18,8 +16,12 @@ use super::source::{self, Source, SourceError};
 use crate::error::Coded;
 use crate::fetch::{Client, Permission};
 use crate::job::{self, Job, JobError, LiveOptions, StopHandle, StopReason};
+use crate::keys::{GivenKeyError, GivenKeys};
 use crate::output_path::{OutputError, Target};
 use crate::report::Reporter;
+
+/// Room for a thousand keys with their KIDs.
+const MAX_KEY_FILE_BYTES: usize = 128 << 10;
 
 /// Names of playlists that say nothing of what is in them.
 const GENERIC_NAMES: &[&str] = &[
@@ -51,10 +53,10 @@ enum GetError {
     List(usize),
     #[error("a file without absolute URLs needs --base URL")]
     NeedsBase,
-    #[error("--key: 32 hexadecimal digits or a file of 16 bytes")]
-    Key,
-    #[error("--key and --iv are for streams that have an end; a live stream's own keys are used")]
-    KeyOfLive,
+    #[error("--key: {0}")]
+    Key(#[from] GivenKeyError),
+    #[error("--key: neither hexadecimal digits, nor KID:HEX, nor a file that can be read")]
+    KeyFile,
     #[error(transparent)]
     LeaveOut(#[from] LeaveOutError),
     #[error("--subs-file makes files of subtitles beside an mp4 or mkv only")]
@@ -76,8 +78,8 @@ impl Coded for GetError {
             Self::List(_) => ErrorCode::NotAPlaylist,
             Self::LeaveOut(error) => error.code(),
             Self::NeedsBase
-            | Self::Key
-            | Self::KeyOfLive
+            | Self::Key(_)
+            | Self::KeyFile
             | Self::SubtitleFiles
             | Self::NoSubtitles
             | Self::IvOfClear => ErrorCode::Usage,
@@ -156,17 +158,17 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
     }
     let target = target(arguments.output.as_deref(), &source, container)?;
     target.check()?;
-    let key = arguments.key.as_deref().map(key_url).transpose()?;
+    let keys = given_keys(arguments)?;
     let context = source::context(&arguments.asking)?;
     let span = cut::span(arguments)?;
     let (origin, tracks) = read_tracks(arguments, &source).await?;
     let mut plan = plan::build(&origin, None, &tracks)?;
     let notes = cut::leave_out(&mut plan, &tracks, span, arguments)?;
-    replace_keys(&mut plan, key.as_ref(), arguments.iv)?;
+    check_iv(&plan, &keys)?;
     if arguments.subs_file.is_some() && !may_have_subtitles(&plan) {
         return Err(GetError::NoSubtitles);
     }
-    let live = recording(arguments, &source, &plan)?;
+    let live = recording(arguments, &source, &plan);
     Ok(Job {
         id: None,
         plan,
@@ -177,6 +179,7 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
         subtitle_files: arguments.subs_file,
         on_gap: arguments.on_gap,
         live,
+        keys,
         private_addresses: permission(arguments.allow_private),
         downgrades: permission(arguments.allow_downgrade),
         proxy: arguments.asking.proxy.clone(),
@@ -186,17 +189,13 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
 }
 
 /// How a live stream is recorded; None for a playlist that is a file and does not grow.
-fn recording(arguments: &Get, source: &Source, plan: &CapturePlan) -> Result<Option<LiveOptions>, GetError> {
+fn recording(arguments: &Get, source: &Source, plan: &CapturePlan) -> Option<LiveOptions> {
     let is_file = matches!(source, Source::File(..)) && plan.tracks.len() == 1;
     let is_data = plan.tracks.iter().any(|track| track.playlist.is_data());
     if is_file || is_data || !plan.live {
-        return Ok(None);
+        return None;
     }
-    let replaces_keys = arguments.key.is_some() || arguments.iv.is_some();
-    if replaces_keys {
-        return Err(GetError::KeyOfLive);
-    }
-    Ok(Some(LiveOptions::from(&arguments.live)))
+    Some(LiveOptions::from(&arguments.live))
 }
 
 /// Reads the playlist, and those that the selection needs. The first is where it came from.
@@ -352,49 +351,30 @@ fn percent_decoded(path: &str) -> String {
         .into_owned()
 }
 
-/// The key of `--key` as a `data:` URL, so that it goes the same way as every other key.
-fn key_url(text: &str) -> Result<AbsoluteUrl, GetError> {
-    let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let bytes = if is_hex {
-        u128::from_str_radix(text, 16)
-            .map_err(|_| GetError::Key)?
-            .to_be_bytes()
-            .to_vec()
-    } else {
-        source::read_file(Path::new(text), 64).map_err(|_| GetError::Key)?
-    };
-    if bytes.len() != 16 {
-        return Err(GetError::Key);
+/// The keys of `--key`, as typed or in files, and the IV of `--iv`.
+fn given_keys(arguments: &Get) -> Result<GivenKeys, GetError> {
+    let mut keys = GivenKeys::default();
+    for text in &arguments.keys {
+        if GivenKeys::is_written(text) {
+            keys.add(text)?;
+        } else {
+            // What was typed is not repeated: it may be a key with a slip in it.
+            let bytes =
+                source::read_file(Path::new(text), MAX_KEY_FILE_BYTES).map_err(|_| GetError::KeyFile)?;
+            keys.add_file(&bytes)?;
+        }
     }
-    let encoded = percent_encoding::percent_encode(&bytes, percent_encoding::NON_ALPHANUMERIC);
-    AbsoluteUrl::parse(&format!("data:application/octet-stream,{encoded}")).map_err(|_| GetError::Key)
+    keys.set_iv(arguments.iv);
+    Ok(keys)
 }
 
-/// Puts `--key` and `--iv` in the place of the playlist's. Where the playlist tells of no encryption at
-/// all, a given key is for every segment; otherwise clear segments stay clear.
-fn replace_keys(plan: &mut CapturePlan, key: Option<&AbsoluteUrl>, iv: Option<Iv>) -> Result<(), GetError> {
-    if key.is_none() && iv.is_none() {
-        return Ok(());
-    }
+/// An IV alone is for keys of the playlist.
+fn check_iv(plan: &CapturePlan, keys: &GivenKeys) -> Result<(), GetError> {
     let segments = || plan.tracks.iter().flat_map(|track| &track.segments);
-    let none_encrypted = segments().all(|segment| segment.key.is_none());
-    if none_encrypted && key.is_none() {
+    let encrypted = segments()
+        .any(|segment| segment.key.is_some() || segment.map.as_ref().is_some_and(|map| map.key.is_some()));
+    if keys.iv().is_some() && keys.is_empty() && !encrypted {
         return Err(GetError::IvOfClear);
-    }
-    for segment in plan.tracks.iter_mut().flat_map(|track| &mut track.segments) {
-        if none_encrypted && let Some(url) = key {
-            let iv = Iv::from_sequence(segment.sequence);
-            segment.key = Some(SegmentKey {
-                method: KeyMethod::Aes128,
-                url: url.clone(),
-                iv,
-            });
-        }
-        let map_key = segment.map.as_mut().and_then(|map| map.key.as_mut());
-        for used in segment.key.iter_mut().chain(map_key) {
-            used.url = key.unwrap_or(&used.url).clone();
-            used.iv = iv.unwrap_or(used.iv);
-        }
     }
     Ok(())
 }
@@ -413,12 +393,5 @@ mod tests {
         assert_eq!(name("https://a.example/films/mill.m3u8"), "mill");
         assert_eq!(name("https://a.example/index.m3u8"), "index");
         assert_eq!(name("lists/mill.m3u8"), "mill");
-    }
-
-    #[test]
-    fn keys_as_typed() {
-        let url = key_url("000102030405060708090a0b0c0d0eff").unwrap();
-        assert!(url.as_str().ends_with("%0B%0C%0D%0E%FF"), "{}", url.as_str());
-        assert_eq!(key_url("0001").unwrap_err().code(), ErrorCode::Usage);
     }
 }

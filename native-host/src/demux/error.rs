@@ -33,6 +33,15 @@ pub enum DemuxError {
     /// A codec that Weir does not read itself.
     #[error("{0} is not merged by Weir itself")]
     ForeignCodec(String),
+    /// What was decrypted is certainly no media: why.
+    #[error("wrong key or corrupt: {0}")]
+    WrongKey(&'static str),
+    /// Encrypted media without a key for it: what it is.
+    #[error("{0}, and there is no key for it")]
+    NoKey(String),
+    /// Media that names DRM systems and has no key of the playlist: which.
+    #[error("protected by DRM ({0}): Weir does not remove DRM")]
+    Drm(&'static str),
     /// A codec or a protection that this version does not merge.
     #[error("{0} is not supported yet")]
     Unsupported(String),

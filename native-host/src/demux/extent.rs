@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use weir_core::protocol::TrackKind;
 
-use super::timeline::{CLOCK_HZ, Edge, SourceClock, Timeline};
-use super::{DemuxError, Demuxed, Demuxer, SegmentKind, rescale, seconds, sniff, ts};
+use super::timeline::{CLOCK_HZ, SourceClock, Timeline};
+use super::{DemuxError, Demuxed, Demuxer, Segment, SegmentKind, rescale, seconds, sniff, ts};
 
 /// The part of its source's time that a segment holds, in timeline ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,8 +99,13 @@ fn of_samples(data: &Bytes, map: Option<&Bytes>, clock: SourceClock) -> Option<E
         }
         Ok(())
     };
-    let mut demuxer = Demuxer::new(0);
-    let pushed = demuxer.push(data, map, Edge::default(), &mut Timeline::new(1), &mut take);
+    let mut demuxer = Demuxer::of_times();
+    let segment = Segment {
+        data: data.clone(),
+        map: map.cloned(),
+        ..Segment::default()
+    };
+    let pushed = demuxer.push(segment, &mut Timeline::new(1), &mut take);
     let flushed: Result<(), DemuxError> = pushed.and_then(|()| demuxer.flush(&mut take));
     let last = match flushed {
         Ok(()) => End::Whole,

@@ -7,6 +7,7 @@
 pub(crate) mod bmff;
 mod codec;
 mod error;
+pub(crate) mod evidence;
 mod extent;
 mod fmp4;
 mod packed;
@@ -17,6 +18,8 @@ mod webvtt;
 
 use bytes::Bytes;
 use weir_core::protocol::TrackKind;
+
+use crate::decrypt::SampleCipher;
 
 pub use codec::Codec;
 pub use error::DemuxError;
@@ -88,13 +91,37 @@ pub enum Demuxed {
     LeftOut(StreamId, String),
 }
 
+/// A segment, and what has to be known of it.
+#[derive(Debug, Clone, Default)]
+pub struct Segment {
+    /// Its bytes. Where nobody else has a handle to them, samples are decrypted in place.
+    pub data: Bytes,
+    /// Its media initialization section.
+    pub map: Option<Bytes>,
+    /// What decrypts its samples; None when they are clear.
+    pub cipher: Option<SampleCipher>,
+    /// How it joins the one before.
+    pub edge: Edge,
+}
+
 /// Reads the segments of one media playlist.
 #[derive(Debug)]
 pub struct Demuxer {
     /// Its number on the timeline.
     playlist: usize,
+    purpose: Purpose,
     reader: Option<Reader>,
     map: Option<Bytes>,
+}
+
+/// What samples are read for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Purpose {
+    /// All of them.
+    #[default]
+    Samples,
+    /// Their times alone: their bytes stay encrypted.
+    Times,
 }
 
 #[derive(Debug)]
@@ -111,61 +138,62 @@ impl Demuxer {
     pub fn new(playlist: usize) -> Self {
         Self {
             playlist,
+            purpose: Purpose::Samples,
             reader: None,
             map: None,
         }
     }
 
-    /// Reads a segment. `edge` says how it joins the one before, `map` is its media initialization section.
-    /// Samples are handed to `out` in batches of a bounded size; what is cut off at the segment's end stays
+    /// For the times of one segment's samples.
+    fn of_times() -> Self {
+        Self {
+            purpose: Purpose::Times,
+            ..Self::new(0)
+        }
+    }
+
+    /// Reads a segment. Samples are handed to `out` in batches of a bounded size; what is cut off at the segment's end stays
     /// here until the next segment or [`Demuxer::flush`].
     ///
     /// # Errors
     /// [`DemuxError`] when the bytes are no media that is handled; or what `out` returns.
     pub fn push<E: From<DemuxError>>(
         &mut self,
-        data: &Bytes,
-        map: Option<&Bytes>,
-        edge: Edge,
+        mut segment: Segment,
         timeline: &mut Timeline,
         out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
     ) -> Result<(), E> {
         let kind = match &self.reader {
             // Where nothing is said there may be nothing at all.
-            Some(Reader::WebVtt(_)) if data.is_empty() => SegmentKind::WebVtt,
-            _ => sniff(data)?,
+            Some(Reader::WebVtt(_)) if segment.data.is_empty() => SegmentKind::WebVtt,
+            _ => sniff(&segment.data)?,
         };
         self.switch(&kind, out)?;
-        let new_map = map.filter(|&map| self.map.as_ref() != Some(map)).cloned();
-        if new_map.is_some() {
-            self.map.clone_from(&new_map);
+        // From here on a map is one that has changed.
+        if segment.map == self.map {
+            segment.map = None;
+        } else if segment.map.is_some() {
+            self.map.clone_from(&segment.map);
         }
         match (&mut self.reader, kind) {
             // What stands ahead of the packets is left to the reader: it may be the end of the last segment's packet.
             (Some(Reader::Ts(reader)), SegmentKind::TransportStream { .. }) => {
-                reader.push(self.playlist, new_map.as_ref(), data, edge, timeline, out)
+                reader.push(self.playlist, segment, timeline, out)
             }
             (Some(Reader::Fmp4(reader)), SegmentKind::FragmentedMp4) => {
                 let mut samples = Vec::new();
-                reader.push(
-                    self.playlist,
-                    new_map.as_ref(),
-                    data,
-                    edge,
-                    timeline,
-                    &mut samples,
-                )?;
+                reader.push(self.playlist, segment, timeline, &mut samples)?;
                 out(samples)
             }
             (Some(Reader::Packed(reader)), SegmentKind::PackedAudio(_)) => {
-                let head = packed::Head::parse(data).ok_or(DemuxError::Unknown)?;
+                let head = packed::Head::parse(&segment.data).ok_or(DemuxError::Unknown)?;
                 let mut samples = Vec::new();
-                reader.push(self.playlist, data, head, edge, timeline, &mut samples)?;
+                reader.push(self.playlist, &segment, head, timeline, &mut samples)?;
                 out(samples)
             }
             (Some(Reader::WebVtt(reader)), SegmentKind::WebVtt) => {
                 let mut blocks = Vec::new();
-                reader.push(data, edge, &mut blocks)?;
+                reader.push(&segment.data, segment.edge, &mut blocks)?;
                 out(blocks)
             }
             // `switch` has just made the reader fit the kind.
@@ -244,7 +272,7 @@ impl Demuxer {
             self.map = None;
             self.reader = match kind {
                 SegmentKind::TransportStream { .. } => Some(Reader::Ts(Box::default())),
-                SegmentKind::FragmentedMp4 => Some(Reader::Fmp4(fmp4::Fmp4Reader::default())),
+                SegmentKind::FragmentedMp4 => Some(Reader::Fmp4(fmp4::Fmp4Reader::new(self.purpose))),
                 SegmentKind::PackedAudio(_) => Some(Reader::Packed(packed::PackedReader::default())),
                 SegmentKind::WebVtt => Some(Reader::WebVtt(Box::default())),
             };

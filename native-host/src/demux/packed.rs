@@ -1,12 +1,13 @@
 //! Packed audio (RFC 8216, 3.4): the frames of one audio stream, behind an ID3 tag that says when they begin.
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use memchr::memmem;
 use weir_core::protocol::TrackKind;
 
-use super::codec::{Codec, ElementaryStream, Timestamps, Unit};
-use super::timeline::{Edge, SourceClock, Timeline};
-use super::{DemuxError, Demuxed, StreamId};
+use super::codec::{Codec, ElementaryStream, Timestamps, Unit, for_stream};
+use super::timeline::{SourceClock, Timeline};
+use super::{DemuxError, Demuxed, Segment, StreamId};
+use crate::decrypt::{Declaration, SampleCipher};
 
 /// The one stream of a playlist of packed audio.
 const STREAM: StreamId = StreamId {
@@ -53,12 +54,13 @@ impl PackedReader {
     pub(super) fn push(
         &mut self,
         playlist: usize,
-        data: &Bytes,
+        segment: &Segment,
         head: Head,
-        edge: Edge,
         timeline: &mut Timeline,
         out: &mut Vec<Demuxed>,
     ) -> Result<(), DemuxError> {
+        let &Segment { ref data, edge, .. } = segment;
+        let cipher = cipher(segment.cipher.as_ref(), head.codec)?;
         let known = self
             .reader
             .as_ref()
@@ -74,6 +76,7 @@ impl PackedReader {
         let Some((_, reader)) = &mut self.reader else {
             return Ok(());
         };
+        reader.set_cipher(cipher);
 
         let first = head.timestamp.map(|timestamp| (STREAM, timestamp));
         let mut epoch = timeline.enter(playlist, first.as_slice(), SourceClock::Wrapping, edge);
@@ -91,7 +94,10 @@ impl PackedReader {
         timeline.leave(playlist, epoch, reader.end().map(|end| (STREAM, end)));
         let unsupported = reader.unsupported();
         hand_out(units, out);
-        unsupported.map_or(Ok(()), |name| Err(DemuxError::Unsupported(name.to_owned())))
+        if let Some(name) = unsupported {
+            return Err(DemuxError::Unsupported(name.to_owned()));
+        }
+        reader.check_key()
     }
 
     /// Hands out what is held back.
@@ -101,6 +107,17 @@ impl PackedReader {
             reader.flush(&mut units);
         }
         hand_out(units, out);
+    }
+}
+
+/// What decrypts packed audio of a codec: all of it is encrypted when the playlist says so.
+fn cipher(cipher: Option<&SampleCipher>, codec: Codec) -> Result<Option<SampleCipher>, DemuxError> {
+    match (cipher, codec.sample_aes()) {
+        (Some(cipher), name) if cipher.declaration() == Declaration::Playlist => {
+            let name = name.ok_or_else(|| DemuxError::Unsupported("SAMPLE-AES encrypted MP3".to_owned()))?;
+            for_stream(cipher, name).map(Some)
+        }
+        _ => Ok(None),
     }
 }
 

@@ -2,25 +2,24 @@
 
 use weir_core::plan::{CheckPolicy, Rule};
 use weir_core::protocol::limits::{MAX_CONTEXT_ENTRIES, MAX_PLAYLIST_SEGMENTS};
-use weir_core::protocol::{CapturePlan, ErrorCode, KeyMethod, PlannedTrack, RequestContext};
+use weir_core::protocol::{
+    CapturePlan, Container, ErrorCode, KeyMethod, MediaSequence, PlannedTrack, RequestContext,
+};
 use weir_core::url::AbsoluteUrl;
 
-use super::{Job, JobError};
+use super::{Job, JobError, segments};
 use crate::fetch::Permission;
+use crate::keys::KeySize;
 
 /// Checks what the types do not: sizes, protections, and where the URLs lead as far as their text tells.
 /// Names are checked again when they are resolved, redirects when they are followed.
 pub(super) fn job(job: &Job) -> Result<(), JobError> {
-    plan(&job.plan, policy(job))?;
+    plan(&job.plan, rules(job))?;
     context(&job.context)
 }
 
 /// Checks more segments of a track, as strictly as those of the plan.
-pub(super) fn more(
-    source: &AbsoluteUrl,
-    track: &mut PlannedTrack,
-    policy: CheckPolicy,
-) -> Result<(), JobError> {
+pub(super) fn more(source: &AbsoluteUrl, track: &mut PlannedTrack, rules: Rules) -> Result<(), JobError> {
     let segments = std::mem::take(&mut track.segments);
     let mut more = CapturePlan {
         source: source.clone(),
@@ -31,16 +30,30 @@ pub(super) fn more(
             ..track.clone()
         }],
     };
-    plan(&more, policy)?;
+    plan(&more, rules)?;
     track.segments = more.tracks.pop().map(|track| track.segments).unwrap_or_default();
     Ok(())
 }
 
-/// What the user let through.
-pub(super) fn policy(job: &Job) -> CheckPolicy {
-    CheckPolicy {
-        private_addresses: rule(job.private_addresses),
-        downgrades: rule(job.downgrades),
+/// What a job's segments must keep to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// What the user let through.
+    policy: CheckPolicy,
+    /// Of the key that the user gave for everything.
+    given_key: Option<KeySize>,
+    container: Container,
+}
+
+/// The rules of a job.
+pub(super) fn rules(job: &Job) -> Rules {
+    Rules {
+        policy: CheckPolicy {
+            private_addresses: rule(job.private_addresses),
+            downgrades: rule(job.downgrades),
+        },
+        given_key: job.keys.any().map(|key| key.size()),
+        container: job.container,
     }
 }
 
@@ -52,27 +65,33 @@ pub(super) fn is_refused_by_rule(code: ErrorCode) -> bool {
     )
 }
 
-fn plan(plan: &CapturePlan, policy: CheckPolicy) -> Result<(), JobError> {
-    plan.check(policy)?;
+fn plan(plan: &CapturePlan, rules: Rules) -> Result<(), JobError> {
+    plan.check(rules.policy)?;
     let count = segment_count(plan);
     if usize::try_from(count).map_or(true, |count| count > MAX_PLAYLIST_SEGMENTS) {
         return Err(JobError::TooManySegments(count));
     }
     for segment in plan.tracks.iter().flat_map(|track| &track.segments) {
-        let keys = [
-            segment.key.as_ref(),
-            segment.map.as_ref().and_then(|map| map.key.as_ref()),
-        ];
-        if let Some(key) = keys
-            .into_iter()
-            .flatten()
-            .find(|key| key.method != KeyMethod::Aes128)
-        {
-            return Err(JobError::Method {
-                sequence: segment.sequence,
-                method: key.method,
-            });
+        for key in segments::keys(segment) {
+            method(rules, segment.sequence, key.method)?;
         }
+    }
+    Ok(())
+}
+
+/// Whether a method goes with the key that was given and with the output.
+fn method(rules: Rules, sequence: MediaSequence, method: KeyMethod) -> Result<(), JobError> {
+    let size = KeySize::from(method);
+    if rules.given_key.is_some_and(|given| given != size) {
+        return Err(JobError::GivenKey {
+            sequence,
+            method,
+            bytes: size.bytes(),
+        });
+    }
+    // These outputs keep the segments as they are.
+    if method.is_of_samples() && matches!(rules.container, Container::Ts | Container::Segments) {
+        return Err(JobError::Container { sequence, method });
     }
     Ok(())
 }

@@ -26,9 +26,19 @@ pub enum JobError {
     /// More headers or cookies than anyone needs.
     #[error("too many headers or cookies: {0}")]
     TooManyEntries(usize),
-    /// A protection that this version does not handle.
-    #[error("segment {}: {method} encryption is not supported yet", .sequence.0)]
-    Method {
+    /// The key that the user gave cannot be the key of a segment.
+    #[error("segment {}: {method} needs a key of {bytes} bytes, and the one given has another length", .sequence.0)]
+    GivenKey {
+        /// The first such segment.
+        sequence: MediaSequence,
+        /// Its method.
+        method: KeyMethod,
+        /// What the method needs.
+        bytes: usize,
+    },
+    /// An output that would keep encrypted samples.
+    #[error("segment {}: {method} encrypts the samples, and this kind of output keeps the segments as they are: choose mp4 or mkv", .sequence.0)]
+    Container {
         /// The first such segment.
         sequence: MediaSequence,
         /// Its method.
@@ -120,7 +130,8 @@ impl Coded for JobError {
             Self::NothingLeft => ErrorCode::NothingToCapture,
             Self::TooManySegments(_) => ErrorCode::BadPlaylist,
             Self::TooManyEntries(_) => ErrorCode::BadHeader,
-            Self::Method { .. } => ErrorCode::Unsupported,
+            Self::GivenKey { .. } => ErrorCode::Usage,
+            Self::Container { .. } => ErrorCode::Unsupported,
             Self::Client(error) | Self::Segment { error, .. } => error.code(),
             Self::LinkExpired { .. } => ErrorCode::LinkExpired,
             Self::Key { error, .. } => error.code(),

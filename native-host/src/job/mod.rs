@@ -38,6 +38,7 @@ pub use stop::{Stop, StopHandle, StopReason};
 
 use crate::error::Coded as _;
 use crate::fetch::{BytesPerSecond, Client, ClientOptions, Permission};
+use crate::keys::GivenKeys;
 use crate::merge::{About, Merged, Merger, SubtitleFile, SubtitleFormat, TrackHint};
 use crate::output_path::{Beside, Content, OutputError, Slot, Target};
 use crate::settings::Concurrency;
@@ -67,6 +68,8 @@ pub struct Job {
     pub on_gap: OnGap,
     /// How a live stream is recorded; None: only what its playlist lists, which cannot be asked for again.
     pub live: Option<LiveOptions>,
+    /// Keys and IV in the place of the playlist's.
+    pub keys: GivenKeys,
     /// `--allow-private`.
     pub private_addresses: Permission,
     /// `--allow-downgrade`.

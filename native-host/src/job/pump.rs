@@ -36,7 +36,8 @@ pub(super) async fn run(
     let window = Window::new(NonZeroUsize::new(job.concurrency.get()).unwrap_or(NonZeroUsize::MIN));
     // Collected, because the fetches outlive this borrow of the plan.
     let mut fetches = ordered(&client, wanted.collect::<Vec<_>>(), window, meter.received());
-    let mut preparer = Preparer::new(client, Arc::clone(meter));
+    let declaration = segments::declaration(&job.plan);
+    let mut preparer = Preparer::new(client, Arc::clone(meter), declaration, job.keys.clone());
     let mut gaps = Gaps::new(job.plan.tracks.len());
     let mut shortfalls = Shortfalls::new(job.plan.tracks.len());
     let mut pushed = 0;

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use weir_core::protocol::{MediaSequence, PlannedMap, PlannedSegment, SegmentKey};
+use weir_core::protocol::{
+    CapturePlan, Iv, KeyMethod, MediaSequence, PlannedMap, PlannedSegment, SegmentKey,
+};
 
 use super::JobError;
 use super::gaps::OpenGap;
 use super::meter::Meter;
 use super::shortfall::Measured;
-use crate::decrypt;
+use crate::decrypt::{self, Declaration, SampleCipher};
 use crate::demux::extent;
 use crate::fetch::{Client, FetchError, Fetched, Resource, ResourceKind};
-use crate::keys::KeyCache;
+use crate::keys::{GivenKeys, Key, KeyCache, KeySize};
 use crate::merge::SegmentInput;
 
 /// Maps that are remembered; a stream switches between a few at most.
@@ -23,6 +25,7 @@ const REMEMBERED_MAPS: usize = 16;
 pub(super) struct Prepared {
     map: Option<Bytes>,
     data: Bytes,
+    cipher: Option<SampleCipher>,
 }
 
 /// Makes segments ready, and remembers what several of them share.
@@ -30,12 +33,25 @@ pub(super) struct Prepared {
 pub(super) struct Preparer {
     client: Client,
     keys: KeyCache,
+    given: GivenKeys,
+    /// Whether the playlists tell of encryption anywhere.
+    declaration: Declaration,
     maps: Vec<(PlannedMap, Bytes)>,
     /// A segment was had: what is refused from now on was allowed before.
     was_let_in: bool,
     /// Suspicious segments that came no other way when they were asked for again.
     confirmed: u32,
     meter: Arc<Meter>,
+}
+
+/// How bytes are encrypted.
+#[derive(Debug)]
+enum Protection {
+    Clear,
+    /// All of them.
+    Whole(KeyMethod, Key, Iv),
+    /// The samples in them.
+    Samples(SampleCipher),
 }
 
 /// What is fetched for a segment.
@@ -70,15 +86,18 @@ impl Prepared {
             duration_seconds: segment.duration_seconds,
             map: self.map,
             data: self.data,
+            cipher: self.cipher,
         }
     }
 }
 
 impl Preparer {
-    pub(super) fn new(client: Client, meter: Arc<Meter>) -> Self {
+    pub(super) fn new(client: Client, meter: Arc<Meter>, declaration: Declaration, given: GivenKeys) -> Self {
         Self {
             keys: KeyCache::new(client.clone()),
             client,
+            given,
+            declaration,
             maps: Vec::new(),
             was_let_in: false,
             confirmed: 0,
@@ -86,21 +105,34 @@ impl Preparer {
         }
     }
 
-    /// Decrypts a fetched segment and adds its map.
+    /// Decrypts a fetched segment, or finds what decrypts its samples, and adds its map.
     pub(super) async fn prepare(
         &mut self,
         segment: &PlannedSegment,
         bytes: Bytes,
     ) -> Result<Prepared, JobError> {
         self.was_let_in = true;
+        if keys(segment).next().is_some() {
+            self.declaration = Declaration::Playlist;
+        }
+        let sequence = segment.sequence;
         let map = match &segment.map {
-            Some(map) => Some(self.map(segment.sequence, map).await?),
+            Some(map) => Some(self.map(sequence, map).await?),
             None => None,
         };
-        let data = self
-            .clear(segment.sequence, &resource(segment), segment.key.as_ref(), bytes)
+        let implicit_iv = Iv::from_sequence(sequence);
+        let is_media = decrypt::looks_like_media(&bytes);
+        let protection = self
+            .protection(sequence, segment.key.as_ref(), implicit_iv, is_media)
             .await?;
-        Ok(Prepared { map, data })
+        let cipher = match &protection {
+            Protection::Samples(cipher) => Some(cipher.clone()),
+            Protection::Clear | Protection::Whole(..) => None,
+        };
+        let data = self
+            .clear(sequence, &resource(segment), protection, bytes)
+            .await?;
+        Ok(Prepared { map, data, cipher })
     }
 
     /// The same, and looks how long it plays. A segment that plays shorter than it should is fetched once more.
@@ -158,7 +190,15 @@ impl Preparer {
             kind: ResourceKind::Map,
         };
         let fetched = self.fetch(sequence, &resource).await?;
-        let bytes = self.clear(sequence, &resource, map.key.as_ref(), fetched).await?;
+        // Some packagers encrypt the segments and leave the map as it was.
+        let bytes = if decrypt::is_clear_map(&fetched) {
+            fetched
+        } else {
+            let protection = self
+                .protection(sequence, map.key.as_ref(), Iv([0; 16]), false)
+                .await?;
+            self.clear(sequence, &resource, protection, fetched).await?
+        };
         if self.maps.len() == REMEMBERED_MAPS {
             self.maps.remove(0);
         }
@@ -166,21 +206,81 @@ impl Preparer {
         Ok(bytes)
     }
 
-    /// Decrypts. What does not decrypt is fetched once more: the transfer may have been bad in a way that
-    /// HTTP cannot see.
+    /// How bytes are encrypted, with the user's keys and IV in the place of the playlist's. Where no playlist tells of any
+    /// encryption, a key that is given is for what is no media as it is, and for the samples of what is.
+    async fn protection(
+        &self,
+        sequence: MediaSequence,
+        planned: Option<&SegmentKey>,
+        implicit_iv: Iv,
+        is_media: bool,
+    ) -> Result<Protection, JobError> {
+        let given = self.given.any();
+        let iv = self
+            .given
+            .iv()
+            .or(planned.map(|planned| planned.iv))
+            .unwrap_or(implicit_iv);
+        let method = match (planned, given) {
+            (Some(planned), _) => planned.method,
+            (None, _) if self.declaration == Declaration::Playlist || self.given.is_empty() => {
+                return Ok(Protection::Clear);
+            }
+            (None, Some(key)) if !is_media => match key.size() {
+                KeySize::Bits128 => KeyMethod::Aes128,
+                KeySize::Bits256 => KeyMethod::Aes256,
+            },
+            (None, _) => KeyMethod::SampleAes,
+        };
+        let key = match (given, planned) {
+            (Some(key), _) => Some(key),
+            (None, Some(planned)) => self.key(sequence, planned).await?,
+            (None, None) => None,
+        };
+        let decrypt = |error| JobError::Decrypt { sequence, error };
+        match key {
+            Some(key) if !method.is_of_samples() => Ok(Protection::Whole(method, key, iv)),
+            _ => SampleCipher::new(method, iv, self.declaration, key, self.given.by_id())
+                .map(Protection::Samples)
+                .map_err(decrypt),
+        }
+    }
+
+    /// The playlist's key. It may be out of reach where the user gave keys for all that names them.
+    async fn key(&self, sequence: MediaSequence, planned: &SegmentKey) -> Result<Option<Key>, JobError> {
+        match self.keys.get(&planned.url, planned.method.into()).await {
+            Ok(key) => Ok(Some(key)),
+            Err(error) if planned.method.is_of_samples() && !self.given.by_id().is_empty() => {
+                tracing::warn!("segment {}: {error}; only the keys given are used", sequence.0);
+                Ok(None)
+            }
+            Err(error) => Err(JobError::Key { sequence, error }),
+        }
+    }
+
+    /// Decrypts what is encrypted as a whole. What does not decrypt is fetched once more: the transfer may have been bad in
+    /// a way that HTTP cannot see.
     async fn clear(
         &self,
         sequence: MediaSequence,
         resource: &Resource,
-        key: Option<&SegmentKey>,
+        protection: Protection,
         bytes: Bytes,
     ) -> Result<Bytes, JobError> {
-        let Some(key) = key else { return Ok(bytes) };
-        match self.decrypt(sequence, key, bytes).await {
+        let Protection::Whole(method, key, iv) = protection else {
+            return Ok(bytes);
+        };
+        let decrypt = |bytes| async move {
+            tokio::task::spawn_blocking(move || decrypt::segment(method, &key, iv, bytes))
+                .await
+                .map_err(JobError::internal)?
+                .map_err(|error| JobError::Decrypt { sequence, error })
+        };
+        match decrypt(bytes).await {
             Err(JobError::Decrypt { .. }) => {
                 let again = self.fetch(sequence, resource).await?;
                 self.meter.retried();
-                self.decrypt(sequence, key, again).await
+                decrypt(again).await
             }
             decrypted => decrypted,
         }
@@ -192,22 +292,20 @@ impl Preparer {
             .map(|fetched| fetched.bytes)
             .map_err(|error| self.failed(sequence, error))
     }
+}
 
-    async fn decrypt(
-        &self,
-        sequence: MediaSequence,
-        key: &SegmentKey,
-        bytes: Bytes,
-    ) -> Result<Bytes, JobError> {
-        let secret = self
-            .keys
-            .get(&key.url)
-            .await
-            .map_err(|error| JobError::Key { sequence, error })?;
-        let iv = key.iv;
-        tokio::task::spawn_blocking(move || decrypt::decrypt(&secret, iv, bytes))
-            .await
-            .map_err(JobError::internal)?
-            .map_err(|error| JobError::Decrypt { sequence, error })
+/// Whether playlists tell of encryption anywhere.
+pub(super) fn declaration(plan: &CapturePlan) -> Declaration {
+    let mut segments = plan.tracks.iter().flat_map(|track| &track.segments);
+    if segments.any(|segment| keys(segment).next().is_some()) {
+        Declaration::Playlist
+    } else {
+        Declaration::Nowhere
     }
+}
+
+/// The keys of a segment and of its map.
+pub(super) fn keys(segment: &PlannedSegment) -> impl Iterator<Item = &SegmentKey> {
+    let of_map = segment.map.as_ref().and_then(|map| map.key.as_ref());
+    segment.key.iter().chain(of_map)
 }

@@ -53,6 +53,18 @@ impl MergeError {
                 ..
             }
             | Self::Container(_) => ErrorCode::Unsupported,
+            Self::Segment {
+                source: DemuxError::Drm(_),
+                ..
+            } => ErrorCode::Drm,
+            Self::Segment {
+                source: DemuxError::WrongKey(_),
+                ..
+            } => ErrorCode::Decrypt,
+            Self::Segment {
+                source: DemuxError::NoKey(_),
+                ..
+            } => ErrorCode::BadKey,
             Self::Segment { .. } | Self::NoSamples => ErrorCode::BadMedia,
             Self::NoSuchTrack(_) | Self::Check(_) => ErrorCode::Internal,
         }

@@ -7,7 +7,7 @@ use super::subtitle::Subtitles;
 use super::subtitle_file::SubtitleFiles;
 use super::track::Track;
 use super::{MergeError, SegmentInput, SubtitleFile, SubtitleFormat, TrackHint};
-use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, Media, StreamId, Timeline};
+use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, Media, Segment, StreamId, Timeline};
 
 /// Takes what comes out of the demuxers.
 pub(super) trait Sink {
@@ -137,7 +137,7 @@ impl Inputs {
     }
 
     /// Demuxes a segment into `sink`.
-    pub(super) fn push(&mut self, segment: &SegmentInput, sink: &mut impl Sink) -> Result<(), MergeError> {
+    pub(super) fn push(&mut self, segment: SegmentInput, sink: &mut impl Sink) -> Result<(), MergeError> {
         let Self {
             all: inputs,
             timeline,
@@ -173,8 +173,13 @@ impl Inputs {
             let batch = subtitles.samples(batch, (track, hint), sink.tracks(), files.as_mut());
             sink.take(track, hint, batch, &expectations).map_err(Stop::Merge)
         };
-        let pushed = demuxer.push(&segment.data, segment.map.as_ref(), edge, timeline, &mut hand_on);
-        match pushed {
+        let segment = Segment {
+            data: segment.data,
+            map: segment.map,
+            cipher: segment.cipher,
+            edge,
+        };
+        match demuxer.push(segment, timeline, &mut hand_on) {
             Err(Stop::Demux(DemuxError::Picture(name))) if !*begun => {
                 *cover_seconds = *seconds;
                 notes.push(format!(

@@ -26,6 +26,7 @@ pub use error::MergeError;
 use external::External;
 pub use subtitle_file::{SubtitleFile, SubtitleFormat};
 
+use crate::decrypt::SampleCipher;
 use crate::demux::DemuxError;
 
 /// What the plan knows of a track before its first byte.
@@ -47,7 +48,7 @@ pub struct TrackHint {
     pub duration_seconds: Option<f64>,
 }
 
-/// One decrypted segment, in playlist order within its track.
+/// One segment, in playlist order within its track; decrypted, but for its samples where these are encrypted.
 #[derive(Debug, Clone, Default)]
 pub struct SegmentInput {
     /// Index of the plan's track.
@@ -63,6 +64,8 @@ pub struct SegmentInput {
     pub map: Option<Bytes>,
     /// The segment's bytes.
     pub data: Bytes,
+    /// What decrypts its samples, where the method is one of samples.
+    pub cipher: Option<SampleCipher>,
 }
 
 /// What a file tells of itself.
@@ -193,15 +196,16 @@ impl Merger {
             self.lost_subtitles = true;
             return Ok(());
         }
-        let pushed = self.output.push(&segment);
-        match pushed {
+        // Kept only while it may have to be written again; else samples can be decrypted in its own memory.
+        let kept = self.held.is_some().then(|| segment.clone());
+        match self.output.push(segment) {
             Err(MergeError::Segment {
                 source: DemuxError::ForeignCodec(name),
                 track,
                 segment: number,
             }) => {
-                if let Some(held) = self.held.take() {
-                    return self.become_transport_stream(name, &held, &segment);
+                if let (Some(held), Some(segment)) = (self.held.take(), &kept) {
+                    return self.become_transport_stream(name, &held, segment);
                 }
                 Err(MergeError::Segment {
                     source: DemuxError::Unsupported(format!(
@@ -213,9 +217,9 @@ impl Merger {
             }
             Err(error) => Err(error),
             Ok(()) => {
-                match &mut self.held {
-                    Some(held) if !self.output.has_begun() => held.push(segment),
-                    held => *held = None,
+                match (&mut self.held, kept) {
+                    (Some(held), Some(segment)) if !self.output.has_begun() => held.push(segment),
+                    (held, _) => *held = None,
                 }
                 Ok(())
             }
@@ -279,12 +283,12 @@ impl Asked {
 }
 
 impl Output {
-    fn push(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
+    fn push(&mut self, segment: SegmentInput) -> Result<(), MergeError> {
         match self {
             Self::Mp4(merger) => merger.push(segment),
             Self::Mkv(merger) => merger.push(segment),
-            Self::Ts(merger) => merger.push(segment),
-            Self::Segments(merger) => merger.push(segment),
+            Self::Ts(merger) => merger.push(&segment),
+            Self::Segments(merger) => merger.push(&segment),
         }
     }
 
@@ -304,5 +308,16 @@ impl Output {
             Self::Ts(merger) => merger.finish(),
             Self::Segments(merger) => merger.finish(),
         }
+    }
+}
+
+/// An output that keeps segments as they are would keep encrypted samples.
+fn refuse_encrypted_samples(segment: &SegmentInput) -> Result<(), MergeError> {
+    match &segment.cipher {
+        None => Ok(()),
+        Some(cipher) => Err(MergeError::Container(format!(
+            "{} encrypts the samples, and this kind of output keeps the segments as they are: choose mp4 or mkv",
+            cipher.method()
+        ))),
     }
 }

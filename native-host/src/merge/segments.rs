@@ -59,6 +59,7 @@ impl SegmentsMerger {
             segment: number,
             source,
         };
+        super::refuse_encrypted_samples(segment)?;
         let kind = sniff(&segment.data).map_err(in_segment)?;
         let head_bytes = match kind {
             SegmentKind::TransportStream { head_bytes } => head_bytes,

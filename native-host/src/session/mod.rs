@@ -22,6 +22,7 @@ use weir_core::protocol::{
 use crate::error::Coded;
 use crate::fetch::Permission;
 use crate::job::{Job, JobError, LiveOptions, OnGap, StopReason};
+use crate::keys::GivenKeys;
 use crate::output_path::Target;
 use crate::port::{self, FrameError, PortError};
 use crate::settings::{Concurrency, SettingsError, SettingsFile};
@@ -279,6 +280,7 @@ impl Session {
             live: Some(LiveOptions::default()),
             private_addresses: Permission::Refused,
             downgrades: Permission::Refused,
+            keys: GivenKeys::default(),
             proxy: None,
             limit_rate: None,
             notes: Vec::new(),

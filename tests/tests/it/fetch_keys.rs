@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use weir::fetch::{Client, ClientOptions};
-use weir::keys::KeyCache;
+use weir::keys::{KeyCache, KeySize};
 use weir_tests::origin::{Gate, Origin, Reply};
 
 use crate::fetch::{client, options, tuning, url};
@@ -23,20 +23,20 @@ async fn many_segments_ask_for_a_key_once() {
         url(&origin.url("/none.key")),
     );
 
-    let mut all = std::pin::pin!(join_all((0..50).map(|_| keys.get(&a))));
+    let mut all = std::pin::pin!(join_all((0..50).map(|_| keys.get(&a, KeySize::Bits128))));
     while origin.in_flight() == 0 {
         assert!(futures_util::poll!(all.as_mut()).is_pending());
         tokio::task::yield_now().await;
     }
     gate.open();
-    assert!(all.await.into_iter().all(|key| key.unwrap().bytes() == &KEY));
+    assert!(all.await.into_iter().all(|key| key.unwrap().bytes() == KEY));
     assert_eq!(
-        keys.clone().get(&b).await.unwrap().bytes()[..3],
+        keys.clone().get(&b, KeySize::Bits128).await.unwrap().bytes()[..3],
         [0x00, 0x11, 0x22]
     );
-    keys.get(&b).await.unwrap();
+    keys.get(&b, KeySize::Bits128).await.unwrap();
     for _ in 0..3 {
-        let error = keys.get(&none).await.unwrap_err();
+        let error = keys.get(&none, KeySize::Bits128).await.unwrap_err();
         assert!(error.to_string().contains("key refused (403)"), "{error}");
     }
     assert_eq!(origin.requests().len(), 3);
@@ -51,14 +51,14 @@ async fn another_asks_when_the_one_that_asked_is_cancelled() {
     let a = url(&origin.url("/a.key"));
     let first = tokio::spawn({
         let (keys, a) = (keys.clone(), a.clone());
-        async move { keys.get(&a).await }
+        async move { keys.get(&a, KeySize::Bits128).await }
     });
     while origin.in_flight() == 0 {
         tokio::task::yield_now().await;
     }
     first.abort();
     gate.open();
-    assert_eq!(keys.get(&a).await.unwrap().bytes(), &KEY);
+    assert_eq!(keys.get(&a, KeySize::Bits128).await.unwrap().bytes(), KEY);
 }
 
 /// bad-inputs 39 to 43, 46 and 47.
@@ -85,7 +85,10 @@ async fn what_is_no_key_is_said_to_be_none() {
     for (path, reply, expected) in replies {
         origin.reply(path, reply);
         let error = keys
-            .get(&url(&origin.url(&format!("{path}?token=s3cret"))))
+            .get(
+                &url(&origin.url(&format!("{path}?token=s3cret"))),
+                KeySize::Bits128,
+            )
             .await
             .unwrap_err();
         assert!(error.to_string().contains(expected), "{path}: {error}");
@@ -98,7 +101,10 @@ async fn what_is_no_key_is_said_to_be_none() {
         ..options(&origin)
     };
     let keys = KeyCache::new(Client::with_tuning(&public, tuning()).unwrap());
-    let error = keys.get(&url(&origin.url("/0"))).await.unwrap_err();
+    let error = keys
+        .get(&url(&origin.url("/0")), KeySize::Bits128)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("private address"), "{error}");
     assert_eq!(error.code().as_str(), "private-address");
 }

@@ -186,11 +186,12 @@ fn what_is_not_supported_is_refused_before_anything_is_fetched() {
     let (_home, mut host) = greeted();
     let key = json!({"method": "SAMPLE-AES", "url": origin.url("/key"), "iv": "0".repeat(32)});
     plan["tracks"][0]["segments"][0]["key"] = key;
-    let answer = host.ask(&start(1, "s", &plan)).unwrap();
+    let mut command = start(1, "s", &plan);
+    command["options"] = json!({"container": "segments"});
     check_error(
-        &answer,
+        &host.ask(&command).unwrap(),
         "unsupported",
-        "SAMPLE-AES encryption is not supported yet",
+        "SAMPLE-AES encrypts the samples",
     );
     plan["source"] = json!("https://public.example/master.m3u8");
     check_error(

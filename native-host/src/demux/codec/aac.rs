@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::frame_stream::{Frame, FrameSyntax};
 use super::{Format, esds, sample_entry};
+use crate::demux::evidence::{End, Evidence};
 
 /// Sampling frequencies by `sampling_frequency_index`.
 const SAMPLE_RATES: [u32; 13] = [
@@ -104,6 +105,12 @@ impl FrameSyntax for Aac {
         Some(ranges.collect::<Option<_>>().unwrap_or_default())
     }
 
+    fn weigh(frame: &[u8], header_bytes: usize, evidence: &mut Evidence) {
+        const CLEAR_BYTES: usize = 16;
+        let encrypted = frame.len().saturating_sub(header_bytes + CLEAR_BYTES);
+        weigh_end(frame, encrypted, evidence);
+    }
+
     fn format(config: Config) -> Format {
         const MPEG4_AUDIO: u8 = 0x40;
         // audioObjectType 5 bits, samplingFrequencyIndex 4, channelConfiguration 4, then a GASpecificConfig of zeros.
@@ -123,4 +130,25 @@ impl FrameSyntax for Aac {
             presentation_start: None,
         }
     }
+}
+
+/// What the end of a frame says of the key; `encrypted`: how many bytes of it are, as far as they fill whole blocks.
+pub(in crate::demux) fn weigh_end(frame: &[u8], encrypted: usize, evidence: &mut Evidence) {
+    const BLOCK_BYTES: usize = 16;
+    let end = if encrypted > 0 && encrypted.is_multiple_of(BLOCK_BYTES) {
+        End::Encrypted
+    } else {
+        End::Clear
+    };
+    evidence.end(ends_raw_data_block(frame), end);
+}
+
+/// Whether bytes end as a `raw_data_block` does (4.4.2.1): with `ID_END`, three ones, and zeros up to a whole byte.
+fn ends_raw_data_block(frame: &[u8]) -> bool {
+    let Some(&tail) = frame.last_chunk::<2>() else {
+        return false;
+    };
+    let tail = u16::from_be_bytes(tail);
+    let zeros = tail.trailing_zeros();
+    zeros < 8 && (tail >> zeros) & 0b111 == 0b111
 }

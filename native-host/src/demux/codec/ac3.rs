@@ -4,6 +4,9 @@ use h264_reader::rbsp::{BitRead, BitReader, BitReaderError};
 
 use super::frame_stream::{Frame, FrameStream, FrameSyntax};
 use super::{ElementaryStream, Format, Timestamps, Unit, sample_entry};
+use crate::decrypt::SampleCipher;
+use crate::demux::DemuxError;
+use crate::demux::evidence::Evidence;
 
 /// Samples of an audio block, of which AC-3 frames have six.
 const BLOCK_SAMPLES: u32 = 256;
@@ -88,6 +91,12 @@ impl Either {
 }
 
 impl ElementaryStream for Either {
+    fn set_cipher(&mut self, cipher: Option<SampleCipher>) {
+        self.readers()
+            .into_iter()
+            .for_each(|reader| reader.set_cipher(cipher.clone()));
+    }
+
     fn begin_pes(&mut self, timestamps: Option<Timestamps>) {
         self.readers()
             .into_iter()
@@ -100,6 +109,15 @@ impl ElementaryStream for Either {
 
     fn drain(&mut self, out: &mut Vec<Unit>) {
         self.take(out, |reader, out| reader.drain(out));
+    }
+
+    /// While both are in question none has a frame to judge by.
+    fn check_key(&self) -> Result<(), DemuxError> {
+        match self.chosen {
+            Some(Choice::Ac3) => self.ac3.check_key(),
+            Some(Choice::Eac3) => self.eac3.check_key(),
+            None => Ok(()),
+        }
     }
 
     fn flush(&mut self, out: &mut Vec<Unit>) {
@@ -125,6 +143,10 @@ impl FrameSyntax for Ac3 {
         header
             .starts_with(&[0x0b, 0x77])
             .then(|| parse_ac3(header).ok().flatten())?
+    }
+
+    fn weigh(frame: &[u8], _: usize, evidence: &mut Evidence) {
+        evidence.checksum(has_right_checksum(frame));
     }
 
     /// `AC3SpecificBox` (annex F.4).
@@ -156,6 +178,10 @@ impl FrameSyntax for Eac3 {
         header
             .starts_with(&[0x0b, 0x77])
             .then(|| parse_eac3(header).ok().flatten())?
+    }
+
+    fn weigh(frame: &[u8], _: usize, evidence: &mut Evidence) {
+        evidence.checksum(has_right_checksum(frame));
     }
 
     /// A dependent substream's frame has another channel layout than the one it adds to.
@@ -200,6 +226,35 @@ impl Config {
             presentation_start: None,
         }
     }
+}
+
+/// What the frames of a decrypted sample say of the key.
+pub(in crate::demux) fn weigh_frames(mut sample: &[u8], evidence: &mut Evidence) {
+    loop {
+        let bytes = Eac3::parse(sample).map(|frame| frame.bytes);
+        let bytes = bytes.or_else(|| Ac3::parse(sample).map(|frame| frame.bytes));
+        let frame = bytes.and_then(|bytes| sample.split_off(..bytes));
+        let Some(frame) = frame else {
+            if !sample.is_empty() {
+                evidence.checksum(false);
+            }
+            return;
+        };
+        evidence.checksum(has_right_checksum(frame));
+    }
+}
+
+/// `crc2` (6.1.7 and annex E): over all but the sync word, itself included, it is zero.
+fn has_right_checksum(frame: &[u8]) -> bool {
+    const SYNC_WORD_BYTES: usize = 2;
+    const POLYNOMIAL: u16 = 0x8005;
+    let covered = frame.get(SYNC_WORD_BYTES..).unwrap_or_default();
+    let checksum = covered.iter().fold(0_u16, |crc, &byte| {
+        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
+            (crc << 1) ^ if crc >> 15 == 1 { POLYNOMIAL } else { 0 }
+        })
+    });
+    checksum == 0
 }
 
 /// `syncinfo` and the beginning of `bsi` (4.3.1, 4.3.2).

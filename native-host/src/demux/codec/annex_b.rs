@@ -129,17 +129,44 @@ impl NalUnits {
             .filter(|nal| !nal.is_empty())
     }
 
-    /// The NAL units with a length before each, as samples have them (ISO/IEC 14496-15, 5.3.3.2).
-    pub(super) fn length_prefixed(&self, bytes: &[u8]) -> Bytes {
+    /// The NAL units with a length before each, as samples have them (ISO/IEC 14496-15, 5.3.3.2). `write` is given where
+    /// each begins in the buffer and its bytes, and adds to the sample what it is to hold of them.
+    pub(super) fn length_prefixed(&self, bytes: &[u8], write: impl Fn(usize, &[u8], &mut Vec<u8>)) -> Bytes {
         let size = self.slices(bytes).map(|nal| LENGTH_BYTES + nal.len()).sum();
         let mut sample = Vec::with_capacity(size);
-        for nal in self.slices(bytes) {
+        for &(begin, end) in &self.spans {
+            let Some(nal) = bytes.get(begin..end).filter(|nal| !nal.is_empty()) else {
+                continue;
+            };
+            let length_at = sample.len();
+            sample.put_u32(0);
+            let nal_at = sample.len();
+            write(begin, nal, &mut sample);
             // Longer ones do not exist: a segment is limited to far less than 4 GiB.
-            sample.put_u32(u32::try_from(nal.len()).unwrap_or(u32::MAX));
-            sample.put_slice(nal);
+            let length = u32::try_from(sample.len() - nal_at).unwrap_or(u32::MAX);
+            if let Some(place) = sample.get_mut(length_at..nal_at) {
+                place.copy_from_slice(&length.to_be_bytes());
+            }
         }
         sample.into()
     }
+}
+
+/// Adds a NAL unit without its emulation prevention (7.4.1.1 of H.264).
+pub(super) fn put_unescaped(mut nal: &[u8], out: &mut Vec<u8>) {
+    const ESCAPED: &[u8] = &[0, 0, 3];
+    while let Some(at) = memmem::find(nal, ESCAPED) {
+        let (before, after) = nal.split_at(at + ESCAPED.len());
+        out.put_slice(before.get(..at + 2).unwrap_or_default());
+        nal = after;
+    }
+    out.put_slice(nal);
+}
+
+/// A NAL unit without the zero bytes that trail it before the next start code.
+pub(super) fn without_trailing_zeros(nal: &[u8]) -> &[u8] {
+    let length = nal.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    nal.get(..length).unwrap_or(nal)
 }
 
 /// Size of the length before each NAL unit.

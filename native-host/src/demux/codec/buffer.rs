@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 
 use super::Timestamps;
+use crate::decrypt::SampleCipher;
 
 /// A window of the stream: positions count from its first byte.
 #[derive(Debug, Default)]
@@ -12,6 +13,8 @@ pub(super) struct StreamBuffer {
     bytes: BytesMut,
     /// Where PES packets began, with their times.
     marks: VecDeque<(usize, Timestamps)>,
+    /// From where on units are encrypted, and how; None: clear.
+    ciphers: VecDeque<(usize, Option<SampleCipher>)>,
 }
 
 impl StreamBuffer {
@@ -20,12 +23,37 @@ impl StreamBuffer {
         self.marks.push_back((self.bytes.len(), timestamps));
     }
 
+    /// Units that begin with what comes now are encrypted like this.
+    pub(super) fn set_cipher(&mut self, cipher: Option<SampleCipher>) {
+        let begin = self.bytes.len();
+        if self.ciphers.back().is_some_and(|&(known, _)| known == begin) {
+            self.ciphers.pop_back();
+        }
+        self.ciphers.push_back((begin, cipher));
+    }
+
+    /// How a unit is encrypted that begins at `at`.
+    pub(super) fn cipher_at(&self, at: usize) -> Option<&SampleCipher> {
+        let in_force = self.ciphers.iter().rev().find(|(begin, _)| *begin <= at);
+        in_force.and_then(|(_, cipher)| cipher.as_ref())
+    }
+
+    /// Whether any unit may be encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.ciphers.iter().any(|(_, cipher)| cipher.is_some())
+    }
+
     pub(super) fn extend(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The bytes, to be decrypted where they are.
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
     }
 
     pub(super) fn len(&self) -> usize {
@@ -54,6 +82,12 @@ impl StreamBuffer {
         let count = count.min(self.bytes.len());
         for (begin, _) in &mut self.marks {
             *begin = begin.saturating_sub(count);
+        }
+        for (begin, _) in &mut self.ciphers {
+            *begin = begin.saturating_sub(count);
+        }
+        while self.ciphers.get(1).is_some_and(|(begin, _)| *begin == 0) {
+            self.ciphers.pop_front();
         }
         self.bytes.split_to(count).freeze()
     }

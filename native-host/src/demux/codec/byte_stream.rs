@@ -1,9 +1,13 @@
 //! H.264 and HEVC in byte stream format -> access units: the two differ only in what their NAL units say.
 
-use super::annex_b::{self, NalUnits, Scanner, StartCode};
+use bytes::BufMut;
+
+use super::annex_b::{self, NalUnits, Scanner, StartCode, put_unescaped, without_trailing_zeros};
 use super::buffer::StreamBuffer;
 use super::clock::FrameClock;
 use super::{ElementaryStream, Format, Sample, Timestamps, Unit};
+use crate::decrypt::{SHORT_NAL_BYTES, SampleCipher};
+use crate::demux::DemuxError;
 
 /// An access unit of this size has no end: it is no video.
 const MAX_UNIT_BYTES: usize = 64 << 20;
@@ -82,6 +86,9 @@ pub(super) trait NalSyntax: Default + std::fmt::Debug + Send {
     /// Reads the NAL units of an access unit. Returns whether decoding can begin with it.
     fn read<'a>(&mut self, nal_units: impl Iterator<Item = &'a [u8]>) -> Entry;
 
+    /// Whether SAMPLE-AES encrypts NAL units of this one's type.
+    fn is_encrypted(nal: &[u8]) -> bool;
+
     /// Whether the sequence parameters in use differ from those of the last call.
     fn take_changed(&mut self) -> bool;
 
@@ -125,6 +132,10 @@ struct AccessUnit {
 }
 
 impl<S: NalSyntax> ElementaryStream for ByteStream<S> {
+    fn set_cipher(&mut self, cipher: Option<SampleCipher>) {
+        self.buffer.set_cipher(cipher);
+    }
+
     fn begin_pes(&mut self, timestamps: Option<Timestamps>) {
         if let Some(timestamps) = timestamps {
             self.clock.mark(timestamps.dts);
@@ -143,6 +154,11 @@ impl<S: NalSyntax> ElementaryStream for ByteStream<S> {
             out.push(Unit::LeftOut(format!("{bytes} bytes of video without an end")));
             self.forget();
         }
+    }
+
+    /// A slice shows nothing: its header is clear, and what is decrypted behind it looks like noise with any key.
+    fn check_key(&self) -> Result<(), DemuxError> {
+        Ok(())
     }
 
     fn flush(&mut self, out: &mut Vec<Unit>) {
@@ -254,6 +270,21 @@ impl<S: NalSyntax> ByteStream<S> {
         }
     }
 
+    /// Adds a NAL unit to a sample, decrypted.
+    fn put_nal(&self, begin: usize, nal: &[u8], out: &mut Vec<u8>) {
+        let Some(cipher) = self.buffer.cipher_at(begin) else {
+            return out.put_slice(nal);
+        };
+        let (content, zeros) = nal.split_at(without_trailing_zeros(nal).len());
+        if !S::is_encrypted(content) || content.len() <= SHORT_NAL_BYTES {
+            return out.put_slice(nal);
+        }
+        let at = out.len();
+        put_unescaped(content, out);
+        cipher.nal_unit(out.get_mut(at..).unwrap_or_default());
+        out.put_slice(zeros);
+    }
+
     /// Hands out the access unit, which ends before `end`.
     fn finish_unit(&mut self, end: usize, out: &mut Vec<Unit>) {
         let mut unit = std::mem::take(&mut self.unit);
@@ -294,7 +325,9 @@ impl<S: NalSyntax> ByteStream<S> {
                 Entry::Gradual => !self.has_clean_entry,
                 Entry::No => false,
             },
-            data: unit.nal_units.length_prefixed(bytes),
+            data: unit
+                .nal_units
+                .length_prefixed(bytes, |begin, nal, out| self.put_nal(begin, nal, out)),
         }));
     }
 }

@@ -8,6 +8,9 @@ use memchr::memchr_iter;
 use super::buffer::StreamBuffer;
 use super::clock::AudioClock;
 use super::{ElementaryStream, Format, Sample, Timestamps, Unit};
+use crate::decrypt::SampleCipher;
+use crate::demux::DemuxError;
+use crate::demux::evidence::Evidence;
 
 /// What a frame's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,9 @@ pub(super) trait FrameSyntax: std::fmt::Debug + Send {
         None
     }
 
+    /// What a whole frame, decrypted, says of the key.
+    fn weigh(_frame: &[u8], _header_bytes: usize, _evidence: &mut Evidence) {}
+
     /// Whether a frame may follow another in the same stream.
     fn follows(next: &Frame<Self::Config>, frame: &Frame<Self::Config>) -> bool {
         next.config == frame.config
@@ -80,6 +86,7 @@ pub(super) struct FrameStream<S: FrameSyntax> {
     /// Bytes that belong to no frame, since the last word of them.
     junk_bytes: usize,
     unsupported: Option<&'static str>,
+    evidence: Evidence,
 }
 
 /// Whether bytes may follow those in the buffer.
@@ -107,11 +114,16 @@ impl<S: FrameSyntax> Default for FrameStream<S> {
             synced: false,
             junk_bytes: 0,
             unsupported: None,
+            evidence: Evidence::default(),
         }
     }
 }
 
 impl<S: FrameSyntax> ElementaryStream for FrameStream<S> {
+    fn set_cipher(&mut self, cipher: Option<SampleCipher>) {
+        self.buffer.set_cipher(cipher);
+    }
+
     fn begin_pes(&mut self, timestamps: Option<Timestamps>) {
         if let Some(timestamps) = timestamps {
             self.buffer.mark(timestamps);
@@ -124,6 +136,10 @@ impl<S: FrameSyntax> ElementaryStream for FrameStream<S> {
 
     fn drain(&mut self, out: &mut Vec<Unit>) {
         self.cut(More::MayCome, out);
+    }
+
+    fn check_key(&self) -> Result<(), DemuxError> {
+        self.evidence.check()
     }
 
     fn flush(&mut self, out: &mut Vec<Unit>) {
@@ -188,6 +204,11 @@ impl<S: FrameSyntax> FrameStream<S> {
         if S::SAMPLES_OF_SAMPLE > 0 && more == More::MayCome {
             at = groups.pop().map_or(at, |group| group.begin);
         }
+        if self.buffer.is_encrypted() {
+            for group in &groups {
+                self.decrypt(group.begin, group.end);
+            }
+        }
         let timestamps: Vec<Option<Timestamps>> = groups
             .iter()
             .map(|group| self.buffer.take_mark(group.begin))
@@ -209,6 +230,21 @@ impl<S: FrameSyntax> FrameStream<S> {
                     self.sample(group.first.config, group.samples, timestamps, data, out);
                 }
             }
+        }
+    }
+
+    /// Decrypts the frames between two positions.
+    fn decrypt(&mut self, mut begin: usize, end: usize) {
+        while let Some(header) = self.buffer.bytes().get(begin..end)
+            && let Some(frame) = S::parse(header)
+        {
+            if let Some(cipher) = self.buffer.cipher_at(begin).cloned()
+                && let Some(bytes) = self.buffer.bytes_mut().get_mut(begin..begin + frame.bytes)
+            {
+                cipher.audio_frame(bytes, frame.header_bytes);
+                S::weigh(bytes, frame.header_bytes, &mut self.evidence);
+            }
+            begin += frame.bytes;
         }
     }
 

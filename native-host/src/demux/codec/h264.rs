@@ -98,6 +98,10 @@ impl NalSyntax for H264 {
         entry
     }
 
+    fn is_encrypted(nal: &[u8]) -> bool {
+        matches!(nal_unit_type(nal), nal_type::SLICE | nal_type::IDR_SLICE)
+    }
+
     fn take_changed(&mut self) -> bool {
         let in_use = self.sps_in_use().cloned();
         let changed = in_use != self.described;

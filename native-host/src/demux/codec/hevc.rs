@@ -95,6 +95,11 @@ impl NalSyntax for Hevc {
         entry
     }
 
+    /// Not defined for HEVC in byte streams; who reads them refuses them.
+    fn is_encrypted(_: &[u8]) -> bool {
+        false
+    }
+
     fn take_changed(&mut self) -> bool {
         let in_use = self.sps_in_use().cloned();
         let changed = in_use != self.described;

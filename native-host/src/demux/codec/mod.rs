@@ -18,7 +18,12 @@ mod sample_entry;
 use byte_stream::ByteStream;
 use frame_stream::{FrameStream, FrameSyntax as _, begins_with_frame};
 
-use super::{CLOCK_HZ, Demuxed, Format, Sample, StreamId};
+use weir_core::protocol::KeyMethod;
+
+use super::bmff::FourCc;
+use super::evidence::Evidence;
+use super::{CLOCK_HZ, DemuxError, Demuxed, Format, Sample, StreamId};
+use crate::decrypt::{SampleCipher, Scheme};
 
 /// Times of an access unit on the timeline, in [`CLOCK_HZ`] ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +54,9 @@ impl Unit {
 
 /// Cuts an elementary stream into access units. Units go on across PES packets and segments.
 pub(super) trait ElementaryStream: std::fmt::Debug + Send {
+    /// Units that begin with what comes now are encrypted like this; None: clear.
+    fn set_cipher(&mut self, cipher: Option<SampleCipher>);
+
     /// A PES packet begins: the times are those of the first access unit that begins in it.
     fn begin_pes(&mut self, timestamps: Option<Timestamps>);
 
@@ -57,6 +65,12 @@ pub(super) trait ElementaryStream: std::fmt::Debug + Send {
 
     /// Hands out the units that are complete.
     fn drain(&mut self, out: &mut Vec<Unit>);
+
+    /// Whether what was decrypted so far is what was encrypted.
+    ///
+    /// # Errors
+    /// [`DemuxError::WrongKey`] when it is certainly not.
+    fn check_key(&self) -> Result<(), DemuxError>;
 
     /// Hands out the last unit too: nothing follows, or what follows does not belong to it.
     fn flush(&mut self, out: &mut Vec<Unit>);
@@ -110,6 +124,17 @@ impl Codec {
         aac::Aac::unsupported(frames).or_else(|| mpeg_audio::MpegAudio::unsupported(frames))
     }
 
+    /// How SAMPLE-AES is called with this codec; None where it is not defined.
+    pub(crate) fn sample_aes(self) -> Option<&'static str> {
+        match self {
+            Self::H264 => Some("SAMPLE-AES encrypted H.264"),
+            Self::Aac => Some("SAMPLE-AES encrypted AAC"),
+            Self::Ac3 => Some("SAMPLE-AES encrypted AC-3"),
+            Self::Eac3 => Some("SAMPLE-AES encrypted E-AC-3"),
+            Self::Hevc | Self::MpegAudio | Self::Opus(_) => None,
+        }
+    }
+
     /// A reader for a stream of this codec.
     pub(super) fn reader(self) -> Box<dyn ElementaryStream> {
         match self {
@@ -127,5 +152,30 @@ impl Codec {
             Self::Opus(8) => Box::<FrameStream<opus::Opus<8>>>::default(),
             Self::Opus(_) => Box::<FrameStream<opus::Opus<2>>>::default(),
         }
+    }
+}
+
+/// The cipher of an elementary stream, which is called `name`.
+///
+/// # Errors
+/// [`DemuxError::Unsupported`] when the method is not defined for those, [`DemuxError::NoKey`] when all its keys are for
+/// what names them: a stream does not.
+pub(super) fn for_stream(cipher: &SampleCipher, name: &str) -> Result<SampleCipher, DemuxError> {
+    match (cipher.method(), cipher.any()) {
+        (KeyMethod::SampleAes, Some(_)) => Ok(cipher.clone()),
+        (KeyMethod::SampleAes, None) => Err(DemuxError::NoKey(name.to_owned())),
+        (method, _) => Err(DemuxError::Unsupported(format!(
+            "{method} outside of fragmented MP4"
+        ))),
+    }
+}
+
+/// What a decrypted sample of ISO BMFF says of the key, by the type of its sample entry.
+pub(super) fn weigh_sample(kind: FourCc, sample: &[u8], scheme: Scheme, evidence: &mut Evidence) {
+    match (&kind, scheme) {
+        // All of a sample is encrypted, as far as it fills whole blocks; a stream cipher leaves no end to compare with.
+        (b"mp4a", Scheme::Cbcs | Scheme::Cbc1) => aac::weigh_end(sample, sample.len(), evidence),
+        (b"ac-3" | b"ec-3", _) => ac3::weigh_frames(sample, evidence),
+        _ => {}
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::{BufMut, Bytes};
 
+use super::annex_b::without_trailing_zeros;
+
 /// Ids below this are kept: H.264's picture parameter sets have the most.
 const IDS: u32 = 256;
 
@@ -14,9 +16,7 @@ pub(super) struct ParameterSets(BTreeMap<u32, Bytes>);
 impl ParameterSets {
     /// Adds a set, in the place of the one with its id.
     pub(super) fn add(&mut self, id: u32, nal: &[u8]) {
-        // Zero bytes before the next start code (annex B) are no part of the set.
-        let length = nal.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        let nal = nal.get(..length).unwrap_or(nal);
+        let nal = without_trailing_zeros(nal);
         if id < IDS && self.0.get(&id).is_none_or(|known| known != nal) {
             self.0.insert(id, Bytes::copy_from_slice(nal));
         }

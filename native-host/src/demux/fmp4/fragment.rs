@@ -1,10 +1,22 @@
 //! Movie fragments: `moof` and what it says of `mdat` (ISO/IEC 14496-12, 8.8).
 
-use bytes::{Buf, Bytes};
+use std::ops::Range;
 
+use bytes::Buf;
+
+use super::encryption::{Reader, SampleEncryption};
 use super::init::{Defaults, Init, Track};
+use crate::decrypt::Subsample;
 use crate::demux::DemuxError;
 use crate::demux::bmff::{Box, boxes, find, full_box};
+
+/// What the fragments of a segment hold.
+#[derive(Debug, Default)]
+pub(super) struct Fragments<'a> {
+    pub(super) runs: Vec<Run<'a>>,
+    /// Parts of encrypted samples.
+    pub(super) subsamples: Vec<Subsample>,
+}
 
 /// Samples of a track that follow each other in time.
 #[derive(Debug)]
@@ -23,36 +35,39 @@ pub(super) struct RunSample {
     pub(super) duration: u32,
     pub(super) composition_offset: i64,
     pub(super) sync: bool,
-    pub(super) data: Bytes,
+    /// Its bytes in the segment.
+    pub(super) place: Range<usize>,
+    /// None when it is clear.
+    pub(super) encryption: Option<SampleEncryption>,
 }
 
-/// All runs of a segment. `nexts` holds where each track goes on, for fragments without decode time.
-pub(super) fn runs<'a>(
-    segment: &Bytes,
+/// All fragments of a segment. `nexts` holds where each track goes on, for fragments without decode time.
+pub(super) fn fragments<'a>(
+    segment: &[u8],
     init: &'a Init,
     nexts: &mut Vec<(u32, i64)>,
-) -> Result<Vec<Run<'a>>, DemuxError> {
-    let mut runs = Vec::new();
+) -> Result<Fragments<'a>, DemuxError> {
+    let mut fragments = Fragments::default();
     let mut offset = 0;
     for found in boxes(segment) {
         if found.kind == *b"moof" {
-            fragment(segment, offset, found, init, nexts, &mut runs)?;
+            fragment(segment, offset, found, init, nexts, &mut fragments)?;
         }
         offset += found.whole.len();
     }
     if offset < segment.len() {
         return Err(DemuxError::Cut(segment.len()));
     }
-    Ok(runs)
+    Ok(fragments)
 }
 
 fn fragment<'a>(
-    segment: &Bytes,
+    segment: &[u8],
     moof_offset: usize,
     moof: Box<'_>,
     init: &'a Init,
     nexts: &mut Vec<(u32, i64)>,
-    runs: &mut Vec<Run<'a>>,
+    fragments: &mut Fragments<'a>,
 ) -> Result<(), DemuxError> {
     let malformed = || DemuxError::Malformed("a movie fragment (moof) contradicts itself".to_owned());
     // Without any other word data follows that of the track fragment before, and the first begins with the moof.
@@ -86,12 +101,25 @@ fn fragment<'a>(
             .map_or(0, |&(_, next)| next);
         let mut decode_time = tfdt.and_then(|tfdt| decode_time(tfdt.content)).unwrap_or(next);
         let mut data_offset = base;
-        for trun in boxes(traf.content).filter(|found| found.kind == *b"trun") {
-            let samples =
-                samples(segment, trun.content, base, &mut data_offset, defaults).ok_or_else(malformed)?;
+        // A description that does not exist is an error once a sample has it.
+        let protection = track.protection(defaults.description).unwrap_or_default();
+        let groups = &track.encryption_groups;
+        let mut encryption = protection
+            .map(|protection| Reader::new(segment, base, traf.content, protection, groups))
+            .transpose()?;
+        let truns = boxes(traf.content).filter(|found| found.kind == *b"trun");
+        for (number, trun) in truns.enumerate() {
+            let mut samples = samples(segment.len(), trun.content, base, &mut data_offset, defaults)
+                .ok_or_else(malformed)?;
+            if let Some(reader) = &mut encryption {
+                reader.begin_run(number)?;
+                for sample in &mut samples {
+                    sample.encryption = reader.next(&mut fragments.subsamples)?;
+                }
+            }
             let duration: i64 = samples.iter().map(|sample| i64::from(sample.duration)).sum();
             if !samples.is_empty() {
-                runs.push(Run {
+                fragments.runs.push(Run {
                     track,
                     description: defaults.description,
                     decode_time,
@@ -208,7 +236,7 @@ fn decode_time(tfdt: &[u8]) -> Option<i64> {
 
 /// The samples of a `trun` (8.8.8); `data_offset` goes on behind their data.
 fn samples(
-    segment: &Bytes,
+    segment_bytes: usize,
     trun: &[u8],
     base: usize,
     data_offset: &mut usize,
@@ -218,7 +246,7 @@ fn samples(
     let has = |flag: u32| present & flag != 0;
     let count = rest.try_get_u32().ok()?;
     // Samples without bytes and fields of their own would cost nothing to announce.
-    if usize::try_from(count).is_ok_and(|count| count > segment.len()) {
+    if usize::try_from(count).is_ok_and(|count| count > segment_bytes) {
         return None;
     }
     if has(0x1) {
@@ -252,16 +280,17 @@ fn samples(
             i64::from(offset.cast_signed())
         };
         let end = data_offset.checked_add(size)?;
-        if end > segment.len() {
+        if end > segment_bytes {
             return None;
         }
-        let data = segment.slice(*data_offset..end);
+        let place = *data_offset..end;
         *data_offset = end;
         samples.push(RunSample {
             duration,
             composition_offset,
             sync: is_sync(flags),
-            data,
+            place,
+            encryption: None,
         });
     }
     Some(samples)

@@ -1,8 +1,9 @@
 //! The initialization section: `moov` (ISO/IEC 14496-12, 8.2).
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use weir_core::protocol::TrackKind;
 
+use super::protection::{self, Encryption, Protection, SampleEntry};
 use crate::demux::bmff::{FourCc, boxes, find, find_path, full_box};
 use crate::demux::{DemuxError, Format, StreamId, rescale};
 
@@ -10,6 +11,8 @@ use crate::demux::{DemuxError, Format, StreamId, rescale};
 #[derive(Debug)]
 pub(super) struct Init {
     pub(super) tracks: Vec<Track>,
+    /// A DRM system that it names.
+    pub(super) drm_system: Option<&'static str>,
 }
 
 /// A track with media that is kept.
@@ -23,7 +26,9 @@ pub(super) struct Track {
     /// Where presentation begins, in ticks before any rebasing; None without an edit list.
     presentation_start: Option<i64>,
     display: (u32, u32),
-    sample_entries: Vec<Bytes>,
+    sample_entries: Vec<SampleEntry>,
+    /// Sample groups of the kind `seig`.
+    pub(super) encryption_groups: Vec<Encryption>,
     pub(super) defaults: Defaults,
 }
 
@@ -63,7 +68,10 @@ impl Init {
                 .unwrap_or_default();
             tracks.push(track);
         }
-        Ok(Self { tracks })
+        Ok(Self {
+            tracks,
+            drm_system: protection::drm_system(moov),
+        })
     }
 }
 
@@ -72,11 +80,14 @@ impl Track {
         let (id, display) = track_header(find(trak, b"tkhd")?)?;
         let timescale =
             timescale(find_path(trak, &[b"mdia", b"mdhd"])?).filter(|&timescale| timescale > 0)?;
-        let stsd = find_path(trak, &[b"mdia", b"minf", b"stbl", b"stsd"])?;
-        let (_, _, entries) = full_box(stsd)?;
+        let stbl = find_path(trak, &[b"mdia", b"minf", b"stbl"])?;
+        let (_, _, entries) = full_box(find(stbl, b"stsd")?)?;
         let entries = boxes(entries.get(4..)?)
-            .map(|entry| Bytes::copy_from_slice(entry.whole))
-            .collect();
+            .map(|entry| SampleEntry::parse(entry.whole))
+            .collect::<Option<_>>()?;
+        let groups = boxes(stbl)
+            .filter(|found| found.kind == *b"sgpd")
+            .find_map(|sgpd| protection::group_entries(sgpd.content));
         let edit = find_path(trak, &[b"edts", b"elst"]).and_then(edit_list);
         let empty = edit.map_or(0, |(empty, _)| rescale(empty, movie_timescale, timescale));
         let media_time = edit.map_or(0, |(_, media_time)| media_time);
@@ -88,40 +99,46 @@ impl Track {
             presentation_start: edit.map(|_| empty),
             display,
             sample_entries: entries,
+            encryption_groups: groups.unwrap_or_default(),
             defaults: Defaults::default(),
         })
     }
 
-    /// The format of a sample description, counted from 1; `offset` is what rebasing adds to times.
+    /// How the samples of a sample description, counted from 1, are encrypted; None when they are not.
+    pub(super) fn protection(&self, description: u32) -> Result<Option<&Protection>, DemuxError> {
+        Ok(self.entry(description)?.protection.as_ref())
+    }
+
+    /// The type of a sample description, as it is without protection.
+    pub(super) fn kind(&self, description: u32) -> Result<FourCc, DemuxError> {
+        let entry = &self.entry(description)?.clear;
+        let kind = entry.get(4..8).and_then(|kind| kind.first_chunk().copied());
+        Ok(kind.unwrap_or_default())
+    }
+
+    /// The format of a sample description; `offset` is what rebasing adds to times.
     pub(super) fn format(&self, description: u32, offset: i64) -> Result<Format, DemuxError> {
-        let index = usize::try_from(description)
-            .ok()
-            .and_then(|number| number.checked_sub(1));
-        let sample_entry = index
-            .and_then(|index| self.sample_entries.get(index))
-            .cloned()
-            .ok_or_else(|| {
-                DemuxError::Malformed(format!(
-                    "a fragment names sample description {description}, which does not exist"
-                ))
-            })?;
-        let kind: FourCc = sample_entry
-            .get(4..8)
-            .and_then(|kind| kind.first_chunk().copied())
-            .unwrap_or_default();
-        if matches!(&kind, b"encv" | b"enca") {
-            return Err(DemuxError::Unsupported(format!(
-                "{} fragmented MP4",
-                protection_scheme(&sample_entry)
-            )));
-        }
+        let sample_entry = self.entry(description)?.clear.clone();
         Ok(Format {
-            codec: codec_string(kind, &sample_entry),
+            codec: codec_string(self.kind(description)?, &sample_entry),
             timescale: self.timescale,
             display: self.display,
             presentation_start: self.presentation_start.map(|start| start.saturating_add(offset)),
             sample_entry,
         })
+    }
+
+    fn entry(&self, description: u32) -> Result<&SampleEntry, DemuxError> {
+        let index = usize::try_from(description)
+            .ok()
+            .and_then(|number| number.checked_sub(1));
+        index
+            .and_then(|index| self.sample_entries.get(index))
+            .ok_or_else(|| {
+                DemuxError::Malformed(format!(
+                    "a fragment names sample description {description}, which does not exist"
+                ))
+            })
     }
 }
 
@@ -189,17 +206,6 @@ fn all_defaults(mvex: &[u8]) -> Vec<(u32, Defaults)> {
         .filter(|found| found.kind == *b"trex")
         .filter_map(|found| parse(found.content))
         .collect()
-}
-
-/// `schm` of a protected sample entry: the boxes stand behind fields whose number depends on the kind, so it is searched.
-fn protection_scheme(entry: &[u8]) -> String {
-    let scheme = memchr::memmem::find(entry, b"schm").and_then(|at| entry.get(at + 8..at + 12));
-    let name = scheme.map_or("protected".into(), String::from_utf8_lossy);
-    if name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        format!("encrypted ({name})")
-    } else {
-        "encrypted".to_owned()
-    }
 }
 
 /// RFC 6381 string where the configuration is easy to read, else the sample entry's type.

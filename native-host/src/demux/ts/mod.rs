@@ -10,14 +10,12 @@ pub(crate) mod psi;
 pub(crate) mod streams;
 pub(super) mod sync;
 
-use bytes::Bytes;
-
 pub(super) use self::extent::extent;
 use self::packets::{Packet, PacketReader};
 use self::psi::{MappedStream, PAT_PID, SectionReader};
 use self::streams::Streams;
-use super::timeline::{Edge, Epoch, SourceClock, Timeline};
-use super::{DemuxError, Demuxed, StreamId};
+use super::timeline::{Epoch, SourceClock, Timeline};
+use super::{DemuxError, Demuxed, Segment, StreamId};
 
 /// Samples are handed on after this many bytes of a segment, so that a huge segment is not held twice.
 const PIECE_BYTES: usize = 4 << 20;
@@ -31,8 +29,10 @@ pub(super) struct TsReader {
     packets: PacketReader,
     tables: Tables,
     streams: Streams,
-    /// Segments that came before any programme map, with how they join.
-    held: Vec<(Bytes, Edge)>,
+    /// Segments that came before any programme map.
+    held: Vec<Segment>,
+    /// The samples of the last segment were encrypted.
+    encrypted: bool,
 }
 
 impl TsReader {
@@ -40,33 +40,34 @@ impl TsReader {
     pub(super) fn push<E: From<DemuxError>>(
         &mut self,
         playlist: usize,
-        map: Option<&Bytes>,
-        data: &Bytes,
-        edge: Edge,
+        segment: Segment,
         timeline: &mut Timeline,
         out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if edge.discontinuity {
+        let discontinuity = segment.edge.discontinuity;
+        if discontinuity {
             self.finish_units(out)?;
             timeline.settle(playlist, self.streams.ends());
         }
-        if let Some(map) = map {
+        if let Some(map) = &segment.map {
             self.read_tables(map);
         }
-        // Tables may stand behind the packets they describe, and in later segments they may be missing.
-        if edge.discontinuity || !self.streams.known() {
-            self.read_tables(data);
+        // Tables may stand behind the packets they describe, and in later segments they may be missing. Where encryption
+        // begins or ends the types of the streams change.
+        let changed = std::mem::replace(&mut self.encrypted, segment.cipher.is_some()) != self.encrypted;
+        if discontinuity || changed || !self.streams.known() {
+            self.read_tables(&segment.data);
         }
-        self.held.push((data.clone(), edge));
+        self.held.push(segment);
         if !self.streams.known() {
-            let held_bytes: usize = self.held.iter().map(|(data, _)| data.len()).sum();
+            let held_bytes: usize = self.held.iter().map(|held| held.data.len()).sum();
             if held_bytes > MAX_HELD_MEGABYTES << 20 {
                 return Err(DemuxError::NoProgramMap(MAX_HELD_MEGABYTES).into());
             }
             return Ok(());
         }
-        for (data, edge) in std::mem::take(&mut self.held) {
-            self.segment(playlist, &data, edge, timeline, out)?;
+        for segment in std::mem::take(&mut self.held) {
+            self.segment(playlist, &segment, timeline, out)?;
         }
         Ok(())
     }
@@ -77,7 +78,7 @@ impl TsReader {
         out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
     ) -> Result<(), E> {
         if !self.held.is_empty() {
-            let held_bytes: usize = self.held.iter().map(|(data, _)| data.len()).sum();
+            let held_bytes: usize = self.held.iter().map(|held| held.data.len()).sum();
             return Err(DemuxError::NoProgramMap(held_bytes.div_ceil(1 << 20)).into());
         }
         self.finish_units(out)
@@ -86,17 +87,19 @@ impl TsReader {
     fn segment<E: From<DemuxError>>(
         &mut self,
         playlist: usize,
-        data: &Bytes,
-        edge: Edge,
+        segment: &Segment,
         timeline: &mut Timeline,
         out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
     ) -> Result<(), E> {
+        let data = &segment.data;
         let firsts = self.first_times(data);
-        let mut epoch = timeline.enter(playlist, &firsts, SourceClock::Wrapping, edge);
+        let mut epoch = timeline.enter(playlist, &firsts, SourceClock::Wrapping, segment.edge);
+        self.streams.set_cipher(segment.cipher.as_ref());
         self.packets.begin_segment(data);
         for piece in data.chunks(PIECE_BYTES) {
             self.piece(piece, &mut epoch)?;
             out(self.streams.drain()?)?;
+            self.streams.check_keys()?;
         }
         timeline.leave(playlist, epoch, self.streams.ends());
         Ok(())

@@ -5,7 +5,8 @@ use weir_core::protocol::TrackKind;
 use super::packets::Packet;
 use super::pes::{self, PesPart, PesReader};
 use super::psi::MappedStream;
-use crate::demux::codec::{Codec, ElementaryStream, Timestamps, Unit};
+use crate::decrypt::{Declaration, SampleCipher};
+use crate::demux::codec::{Codec, ElementaryStream, Timestamps, Unit, for_stream};
 use crate::demux::timeline::{Epoch, SourceClock};
 use crate::demux::{DemuxError, Demuxed, StreamId};
 
@@ -16,6 +17,8 @@ pub(crate) const SCRAMBLED_PACKETS: u32 = 50;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     Media(TrackKind, Codec),
+    /// The same, encrypted: its samples are.
+    Encrypted(TrackKind, Codec),
     /// Audio or video whose codec is not read; its name.
     Foreign(TrackKind, &'static str),
     /// Audio or video that is protected in a way that is not read; its name.
@@ -31,6 +34,8 @@ pub(super) struct Streams {
     /// Audio and video that is an error once it has data.
     unsupported: Vec<(u16, DemuxError)>,
     out: Vec<Demuxed>,
+    /// Of the segment that is read.
+    cipher: Option<SampleCipher>,
 }
 
 /// One of them.
@@ -44,6 +49,10 @@ pub(crate) struct Stream {
     scrambled: u32,
     /// PES packets in a row, before any frame, that begin as LATM does.
     latm_starts: u32,
+    /// Its type says that its samples are encrypted.
+    marked: bool,
+    /// Why its data are an error.
+    refusal: Option<DemuxError>,
 }
 
 /// Whether a stream is audio or video, whatever its codec.
@@ -75,16 +84,24 @@ impl Streams {
         let mut old = std::mem::take(&mut self.read);
         self.unsupported.clear();
         for mapped in map {
-            match content(mapped) {
-                Content::Media(kind, codec) => {
+            let content = content(mapped);
+            match content {
+                Content::Media(kind, codec) | Content::Encrypted(kind, codec) => {
                     let ordinal = self.read.iter().filter(|stream| stream.id.kind == kind).count();
                     let id = StreamId { kind, ordinal };
                     let known = old.iter().position(|stream| {
                         stream.pid == mapped.pid && stream.codec == codec && stream.id == id
                     });
+                    let marked = matches!(content, Content::Encrypted(..));
                     self.read.push(match known {
-                        Some(index) => old.swap_remove(index),
-                        None => Stream::new(mapped.pid, codec, id),
+                        Some(index) => Stream {
+                            marked,
+                            ..old.swap_remove(index)
+                        },
+                        None => Stream {
+                            marked,
+                            ..Stream::new(mapped.pid, codec, id)
+                        },
                     });
                 }
                 Content::Foreign(_, name) => {
@@ -101,6 +118,27 @@ impl Streams {
         for mut stream in old {
             stream.flush(&mut self.out);
         }
+        self.apply_cipher();
+    }
+
+    /// The samples that begin from here on are encrypted like this.
+    pub(super) fn set_cipher(&mut self, cipher: Option<&SampleCipher>) {
+        self.cipher = cipher.cloned();
+        self.apply_cipher();
+    }
+
+    fn apply_cipher(&mut self) {
+        let any_marked = self.read.iter().any(|stream| stream.marked);
+        for stream in &mut self.read {
+            let applied = applied_cipher(self.cipher.as_ref(), stream, any_marked);
+            stream.refusal = applied.as_ref().err().cloned();
+            stream.units.set_cipher(applied.unwrap_or_default());
+        }
+    }
+
+    /// Whether what was decrypted is what was encrypted.
+    pub(super) fn check_keys(&self) -> Result<(), DemuxError> {
+        self.read.iter().try_for_each(|stream| stream.units.check_key())
     }
 
     /// Reads a packet, if its stream is read.
@@ -121,6 +159,9 @@ impl Streams {
             };
         }
         stream.scrambled = 0;
+        if let Some(refusal) = &stream.refusal {
+            return Err(refusal.clone());
+        }
         if packet.starts && stream.turns_out_latm(packet.payload) {
             return Err(DemuxError::ForeignCodec("AAC-LATM audio".to_owned()));
         }
@@ -165,6 +206,8 @@ impl Stream {
             units: codec.reader(),
             scrambled: 0,
             latm_starts: 0,
+            marked: false,
+            refusal: None,
         }
     }
 
@@ -235,6 +278,30 @@ impl Stream {
     }
 }
 
+/// What decrypts a stream. Its type says whether it is encrypted, so that others beside it can be clear; but some packagers
+/// keep the clear types, and then the playlist's word is for all streams that the method is defined for, as in players.
+fn applied_cipher(
+    cipher: Option<&SampleCipher>,
+    stream: &Stream,
+    any_marked: bool,
+) -> Result<Option<SampleCipher>, DemuxError> {
+    let name = stream.codec.sample_aes();
+    match cipher {
+        None if stream.marked => Err(DemuxError::NoKey(
+            name.unwrap_or("an encrypted stream").to_owned(),
+        )),
+        Some(cipher) if stream.marked => for_stream(cipher, name.unwrap_or_default()).map(Some),
+        Some(cipher) if !any_marked && cipher.declaration() == Declaration::Playlist => {
+            match (name, stream.codec) {
+                (Some(name), _) => for_stream(cipher, name).map(Some),
+                (None, Codec::Hevc) => Err(DemuxError::Unsupported("SAMPLE-AES encrypted HEVC".to_owned())),
+                (None, _) => Ok(None),
+            }
+        }
+        _ => Ok(None),
+    }
+}
+
 /// Whether a PES packet begins with the header of LATM frames, LOAS (ISO/IEC 14496-3, 1.7.2).
 fn begins_as_latm(pes: &[u8]) -> bool {
     matches!(pes::peek_payload(pes), Some([0x56, second, ..]) if second & 0xe0 == 0xe0)
@@ -243,7 +310,7 @@ fn begins_as_latm(pes: &[u8]) -> bool {
 /// What a stream carries, by its `stream_type` (ISO/IEC 13818-1, table 2-34; ATSC A/53; "MPEG-2 Stream Encryption
 /// Format for HLS") and, where that is private, by its descriptors (ETSI EN 300 468).
 pub(crate) fn content(stream: &MappedStream) -> Content {
-    use Content::{Foreign, Media, Other, Unsupported};
+    use Content::{Encrypted, Foreign, Media, Other, Unsupported};
     const AC3_DESCRIPTOR: u8 = 0x6a;
     const ENHANCED_AC3_DESCRIPTOR: u8 = 0x7a;
     const DTS_DESCRIPTOR: u8 = 0x7b;
@@ -279,9 +346,11 @@ pub(crate) fn content(stream: &MappedStream) -> Content {
         (0x06, _) if has(ENHANCED_AC3_DESCRIPTOR) => Media(TrackKind::Audio, Codec::Eac3),
         (0x06, _) if has(DTS_DESCRIPTOR) => Foreign(TrackKind::Audio, "DTS audio"),
         (0x2d | 0x2e, _) => Foreign(TrackKind::Audio, "MPEG-H audio"),
-        (0xdb, _) => Unsupported("SAMPLE-AES encrypted H.264"),
-        (0xcf | 0xd3, _) => Unsupported("SAMPLE-AES encrypted AAC"),
-        (0xc1 | 0xc2, _) => Unsupported("SAMPLE-AES encrypted AC-3"),
+        (0xdb, _) => Encrypted(TrackKind::Video, Codec::H264),
+        (0xcf, _) => Encrypted(TrackKind::Audio, Codec::Aac),
+        (0xc1, _) => Encrypted(TrackKind::Audio, Codec::Ac3),
+        (0xc2, _) => Encrypted(TrackKind::Audio, Codec::Eac3),
+        (0xd3, _) => Unsupported("SAMPLE-AES encrypted AAC-LATM"),
         _ => Other,
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use weir_core::plan::CheckPolicy;
 use weir_core::plan::live::{Course, Follower, Update, rendition_for, variant_for};
 use weir_core::protocol::{PlannedSegment, PlannedTrack};
 use weir_core::url::AbsoluteUrl;
@@ -33,7 +32,7 @@ pub(super) struct Following {
     /// The playlist that the user chose.
     pub(super) source: AbsoluteUrl,
     /// Where its segments may lead.
-    pub(super) rules: CheckPolicy,
+    pub(super) rules: check::Rules,
     pub(super) client: Client,
     pub(super) inbox: Arc<Inbox>,
     /// How long nothing may come.

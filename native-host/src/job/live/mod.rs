@@ -23,7 +23,7 @@ pub use reload::LoadError;
 use super::gaps::Gaps;
 use super::merging::MergeThread;
 use super::meter::Meter;
-use super::{Job, JobError, Stop, check};
+use super::{Job, JobError, Stop, check, segments};
 use crate::fetch::Client;
 use follow::{Follow, Following};
 use inbox::Inbox;
@@ -96,6 +96,7 @@ pub(super) async fn run(
     merging: &mut MergeThread,
     stop: &mut Stop,
 ) -> Result<Recorded, JobError> {
+    let declaration = segments::declaration(&job.plan);
     let mut segments = Vec::new();
     for track in &mut job.plan.tracks {
         segments.push(std::mem::take(&mut track.segments));
@@ -106,7 +107,7 @@ pub(super) async fn run(
         let following = Following {
             track: number,
             source: job.plan.source.clone(),
-            rules: check::policy(job),
+            rules: check::rules(job),
             client: client.clone(),
             inbox: Arc::clone(&inbox),
             outage: options.outage,
@@ -118,7 +119,15 @@ pub(super) async fn run(
         .into_iter()
         .map(|follow| AbortOnDropHandle::new(tokio::spawn(follow.run())))
         .collect();
-    let mut recorder = Recorder::new(job, options, client, meter, merging, Arc::clone(&inbox));
+    let mut recorder = Recorder::new(
+        job,
+        options,
+        client,
+        meter,
+        merging,
+        Arc::clone(&inbox),
+        declaration,
+    );
     let end = tokio::select! {
         ran = recorder.run() => {
             ran?;

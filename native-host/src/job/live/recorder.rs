@@ -10,6 +10,7 @@ use weir_core::protocol::{ErrorCode, MediaSequence, PlannedSegment};
 
 use super::inbox::{Entry, Feed, Inbox, What};
 use super::{End, LiveOptions};
+use crate::decrypt::Declaration;
 use crate::fetch::{Client, FetchError, Fetched, Ordered, Window, ordered};
 use crate::job::gaps::Gaps;
 use crate::job::merging::MergeThread;
@@ -81,6 +82,7 @@ impl<'a> Recorder<'a> {
         meter: &Arc<Meter>,
         merging: &'a mut MergeThread,
         inbox: Arc<Inbox>,
+        declaration: Declaration,
     ) -> Self {
         let window = Window {
             concurrency: NonZeroUsize::new(job.concurrency.get()).unwrap_or(NonZeroUsize::MIN),
@@ -90,7 +92,7 @@ impl<'a> Recorder<'a> {
         Self {
             options,
             fetches: ordered(&client, Feed(Arc::clone(&inbox)), window, meter.received()),
-            preparer: Preparer::new(client.clone(), Arc::clone(meter)),
+            preparer: Preparer::new(client.clone(), Arc::clone(meter), declaration, job.keys.clone()),
             client,
             meter: Arc::clone(meter),
             merging,

@@ -67,7 +67,7 @@ impl MkvMerger {
         self.inputs.keep_subtitles(format);
     }
 
-    pub(super) fn push(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
+    pub(super) fn push(&mut self, segment: SegmentInput) -> Result<(), MergeError> {
         self.inputs.push(segment, &mut self.output)
     }
 

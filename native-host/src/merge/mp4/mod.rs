@@ -54,7 +54,7 @@ impl Mp4Merger {
         self.inputs.keep_subtitles(format);
     }
 
-    pub(super) fn push(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
+    pub(super) fn push(&mut self, segment: SegmentInput) -> Result<(), MergeError> {
         self.inputs.push(segment, &mut self.output)
     }
 

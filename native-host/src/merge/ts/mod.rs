@@ -84,6 +84,7 @@ impl TsMerger {
     }
 
     pub(super) fn push(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
+        super::refuse_encrypted_samples(segment)?;
         let Self {
             inputs,
             timeline,

@@ -70,7 +70,7 @@ impl Role {
             Content::Other if matches!(stream.stream_type, 0x06 | 0x15) => {
                 Some(Self::Other(stream.stream_type))
             }
-            Content::Other | Content::Unsupported(_) => None,
+            Content::Other | Content::Encrypted(..) | Content::Unsupported(_) => None,
         }
     }
 }
@@ -176,7 +176,7 @@ impl OutputStream {
     pub(super) fn codec(&self) -> String {
         use crate::demux::Codec;
         match streams::content(&self.mapped) {
-            Content::Media(_, codec) => match codec {
+            Content::Media(_, codec) | Content::Encrypted(_, codec) => match codec {
                 Codec::H264 => "avc1",
                 Codec::Hevc => "hvc1",
                 Codec::Aac => "mp4a.40",

@@ -249,8 +249,16 @@ impl Rewriter {
         let old = std::mem::take(&mut self.streams);
         let mut streams = Vec::new();
         for mapped in map {
-            if let Content::Unsupported(name) = streams::content(mapped) {
-                return Err(DemuxError::Unsupported(format!("{name} in a .ts file")));
+            match streams::content(mapped) {
+                Content::Unsupported(name) => {
+                    return Err(DemuxError::Unsupported(format!("{name} in a .ts file")));
+                }
+                Content::Encrypted(_, codec) => {
+                    return Err(DemuxError::NoKey(
+                        codec.sample_aes().unwrap_or_default().to_owned(),
+                    ));
+                }
+                Content::Media(..) | Content::Foreign(..) | Content::Other => {}
             }
             let Some(role) = Role::of(mapped) else { continue };
             let ordinal = roles.iter().filter(|&&known| known == role).count();

@@ -142,33 +142,3 @@ fn discontinuity_goes_on_without_a_hole() {
     check_sound(&ours, &merged);
     check_no_jump(&streams);
 }
-
-#[test]
-fn protections_that_are_not_merged_are_named() {
-    let Some(corpus) = corpus("protections_that_are_not_merged_are_named") else {
-        return;
-    };
-    for (path, name) in [
-        ("iori/ac3/segment-0.ts", "SAMPLE-AES encrypted H.264"),
-        ("mp4ff/testdata/cbcs.mp4", "encrypted (cbcs) fragmented MP4"),
-    ] {
-        let folder = folder();
-        let mut merger = Merger::create(
-            &folder.path().join("out.mp4"),
-            Container::Mp4,
-            &[TrackHint::default()],
-        )
-        .unwrap();
-        let error = merger
-            .push(SegmentInput {
-                data: read(&corpus.join(path)),
-                ..SegmentInput::default()
-            })
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("segment 1 of track 0: {name} is not supported yet")
-        );
-        assert_eq!(error.code(), ErrorCode::Unsupported);
-    }
-}

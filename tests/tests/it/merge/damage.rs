@@ -1,6 +1,11 @@
 //! Transport streams that are wrapped, cut, disguised or damaged in ways that must not change what comes out.
 
 use proptest::prelude::*;
+use weir::decrypt::{Declaration, SampleCipher};
+use weir::keys::{Key, KeyId};
+use weir_core::protocol::{Iv, KeyMethod};
+use weir_tests::streams::common_encryption::{self, Place, Protection, Scheme};
+use weir_tests::streams::sample_aes::{self, Cut, KeyAndIv, Types};
 
 use super::mux::{PACKET_BYTES, section_packet};
 use super::*;
@@ -176,7 +181,7 @@ fn cut_anywhere() {
 }
 
 /// What must not happen on any input: a panic. What comes out is either a sound file or an error.
-fn survive(segments: &[Bytes]) -> Result<(), TestCaseError> {
+fn survive(segments: &[Bytes], cipher: Option<&SampleCipher>) -> Result<(), TestCaseError> {
     let folder = tempfile::tempdir().unwrap();
     let mut merger = Merger::create(
         &folder.path().join("out.mp4"),
@@ -188,6 +193,7 @@ fn survive(segments: &[Bytes]) -> Result<(), TestCaseError> {
         let segment = SegmentInput {
             discontinuity: index % 2 == 1,
             data: data.clone(),
+            cipher: cipher.cloned(),
             ..SegmentInput::default()
         };
         if merger.push(segment).is_err() {
@@ -209,8 +215,8 @@ fn mutate(data: &Bytes, changes: &[(prop::sample::Index, u8)]) -> Bytes {
     data.into()
 }
 
-/// A fragmented file and a transport stream, for mutation.
-fn seeds() -> Vec<Bytes> {
+/// A fragmented file and a transport stream, for mutation; clear, and with encrypted samples.
+fn seeds() -> Vec<(Bytes, Option<SampleCipher>)> {
     let folder = folder();
     let (source, fragmented) = (folder.path().join("in.ts"), folder.path().join("out.mp4"));
     fs::write(&source, original()).unwrap();
@@ -225,11 +231,39 @@ fn seeds() -> Vec<Bytes> {
         "-bsf:a",
         "aac_adtstoasc",
         "-movflags",
-        "frag_keyframe+empty_moov",
+        "frag_keyframe+empty_moov+default_base_moof",
         output,
     ])
     .unwrap();
-    vec![original().slice(..188 * 300), read(&fragmented)]
+    let (stream, fragmented) = (original().slice(..188 * 300), read(&fragmented));
+    let pair = KeyAndIv {
+        key: [1; 16],
+        iv: [2; 16],
+    };
+    let encrypted = sample_aes::transport_stream(&stream, Types::Encrypted, Cut::AsBefore, |_| pair).unwrap();
+    let protection = Protection {
+        scheme: Scheme::Cbcs,
+        keys: [([3; 16], pair.key), ([4; 16], [5; 16])],
+        groups: true,
+        place: Place::Elsewhere,
+    };
+    let (protected, tracks) = common_encryption::initialization(&fragmented, &protection).unwrap();
+    let protected = common_encryption::segment(&protected, &protection, &tracks).unwrap();
+    let key = |key| Key::Bits128(key);
+    let cipher = SampleCipher::new(
+        KeyMethod::SampleAes,
+        Iv(pair.iv),
+        Declaration::Playlist,
+        Some(key(pair.key)),
+        &[(KeyId([4; 16]), key([5; 16]))],
+    );
+    let cipher = cipher.unwrap();
+    vec![
+        (stream, None),
+        (fragmented, None),
+        (encrypted.packets.into(), Some(cipher.clone())),
+        (protected.into(), Some(cipher)),
+    ]
 }
 
 proptest! {
@@ -242,7 +276,7 @@ proptest! {
             1 => data.splice(..0, *b"\0\0\0\x08moof").for_each(drop),
             _ => {}
         }
-        survive(&[data.into()])?;
+        survive(&[data.into()], None)?;
     }
 }
 
@@ -254,12 +288,13 @@ fn mutated_streams_do_no_harm() {
     let seeds = seeds();
     let strategy = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..64);
     proptest!(ProptestConfig { cases: 200, ..ProptestConfig::default() }, |(changes in strategy, head in 0..2048_usize)| {
-        for seed in &seeds {
+        for (seed, cipher) in &seeds {
+            let cipher = cipher.as_ref();
             // Tables and headers are where a change does most.
             let (begin, rest) = (seed.slice(..head.min(seed.len())), seed.slice(head.min(seed.len())..));
-            survive(&[mutate(seed, &changes), seed.clone()])?;
+            survive(&[mutate(seed, &changes), seed.clone()], cipher)?;
             if !begin.is_empty() {
-                survive(&[[mutate(&begin, &changes), rest].concat().into()])?;
+                survive(&[[mutate(&begin, &changes), rest].concat().into()], cipher)?;
             }
         }
     });

@@ -11,6 +11,7 @@ mod audio_frames;
 mod corpus;
 mod corpus_table;
 mod damage;
+mod encrypted;
 mod external;
 mod fields;
 mod file;
@@ -66,6 +67,7 @@ impl Playlist {
                 duration_seconds: Some(f64::from(segment.duration)),
                 map: map.clone(),
                 data: read(&folder.join(&segment.uri)),
+                cipher: None,
             });
         }
         Self { segments }
