@@ -76,10 +76,10 @@ impl Protection {
     }
 
     /// What `tenc` and `seig` have in common; audio has no pattern.
-    fn defaults(&self, key: usize, video: bool) -> Vec<u8> {
+    fn defaults(&self, key: usize, coding: Coding) -> Vec<u8> {
         let pattern = self
             .pattern()
-            .filter(|_| video)
+            .filter(|_| coding != Coding::Audio)
             .map_or(0, |(crypt, skip)| crypt << 4 | skip);
         let iv_bytes = self.own_iv(0).map_or(0, |iv| iv.len());
         let mut out = vec![
@@ -99,8 +99,38 @@ impl Protection {
 
 const CONSTANT_IV: [u8; 16] = *b"the constant IV!";
 
-/// A track of the initialization section: its number among them, and whether it is video.
-type Tracks = HashMap<u32, (usize, bool)>;
+/// A track of the initialization section: its number among them, and what it holds.
+type Tracks = HashMap<u32, (usize, Coding)>;
+
+/// What is in a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// No NAL units.
+    Audio,
+    /// NAL units of H.264.
+    Avc,
+    /// NAL units of HEVC.
+    Hevc,
+}
+
+impl Coding {
+    fn of_entry(kind: [u8; 4]) -> Self {
+        match &kind {
+            b"avc1" => Self::Avc,
+            b"hvc1" | b"hev1" => Self::Hevc,
+            _ => Self::Audio,
+        }
+    }
+
+    /// Whether a NAL unit that begins with this byte is a slice.
+    fn is_slice(self, header: u8) -> bool {
+        match self {
+            Self::Audio => false,
+            Self::Avc => matches!(header & 0x1f, 1 | 5),
+            Self::Hevc => header >> 1 & 0x3f < 32,
+        }
+    }
+}
 
 /// Protects an initialization section. Returns it and its tracks.
 ///
@@ -120,13 +150,13 @@ pub fn initialization(clear: &[u8], protection: &Protection) -> anyhow::Result<(
             let header = find(trak, b"tkhd").context("tkhd")?;
             let id_at = if header.first() == Some(&1) { 20 } else { 12 };
             let id = u32::from_be_bytes(header.get(id_at..id_at + 4).context("tkhd")?.try_into()?);
-            let mut video = false;
+            let mut coding = Coding::Audio;
             let trak = descend(trak, &[b"mdia", b"minf", b"stbl", b"stsd"], &mut |stsd| {
                 let (head, entries) = stsd.split_at_checked(8).context("stsd")?;
                 let (length, kind) = header_of(entries).context("sample entry")?;
                 let entry = entries.get(..length).context("sample entry")?;
-                video = &kind == b"avc1" || &kind == b"hvc1" || &kind == b"hev1";
-                let protected = if video { b"encv" } else { b"enca" };
+                coding = Coding::of_entry(kind);
+                let protected = if coding == Coding::Audio { b"enca" } else { b"encv" };
                 let info = [
                     boxed(b"frma", &kind),
                     full_box(b"schm", 0, 0, &[&protection.name()[..], &[0, 1, 0, 0]].concat()),
@@ -136,7 +166,7 @@ pub fn initialization(clear: &[u8], protection: &Protection) -> anyhow::Result<(
                             b"tenc",
                             u8::from(protection.pattern().is_some()),
                             0,
-                            &protection.defaults(number % 2, video),
+                            &protection.defaults(number % 2, coding),
                         ),
                     ),
                 ];
@@ -147,7 +177,7 @@ pub fn initialization(clear: &[u8], protection: &Protection) -> anyhow::Result<(
                 .concat();
                 Ok([head, &boxed(protected, &content)].concat())
             })?;
-            tracks.insert(id, (number, video));
+            tracks.insert(id, (number, coding));
             Ok(Some(trak))
         })?;
         Ok(Some(moov))
@@ -223,7 +253,7 @@ fn traf(
     let header = find(traf, b"tfhd").context("tfhd")?;
     let flags = number(header, 0)? & 0x00ff_ffff;
     ensure!(flags & 1 == 0, "data offsets count from the moof");
-    let (track, video) = *tracks.get(&number(header, 4)?).context("track")?;
+    let (track, coding) = *tracks.get(&number(header, 4)?).context("track")?;
     let mut at = 8 + if flags & 2 == 0 { 0 } else { 4 } + if flags & 8 == 0 { 0 } else { 4 };
     let default_size = if flags & 0x10 == 0 { 0 } else { number(header, at)? };
     let mut out = Vec::new();
@@ -270,29 +300,29 @@ fn traf(
         };
         let (_, key) = protection.keys.get(key % 2).context("key")?;
         let sample = segment.get_mut(place.clone()).context("sample")?;
-        information.push(encrypt(sample, protection, key, place.start as u64, video)?);
+        information.push(encrypt(sample, protection, key, place.start as u64, coding)?);
     }
     if protection.groups {
-        out.extend(groups(protection, samples.len(), (track + 1) % 2, video)?);
+        out.extend(groups(protection, samples.len(), (track + 1) % 2, coding)?);
     }
     out.extend(auxiliary(
         protection,
         &information,
         traf_at + 8 + out.len(),
-        video,
+        coding,
     )?);
     Ok(out)
 }
 
 /// The sample groups that give the second half of the samples another key.
-fn groups(protection: &Protection, samples: usize, key: usize, video: bool) -> anyhow::Result<Vec<u8>> {
+fn groups(protection: &Protection, samples: usize, key: usize, coding: Coding) -> anyhow::Result<Vec<u8>> {
     let counts = [samples / 2, samples - samples / 2];
     let mut assignment = b"seig\0\0\0\x02".to_vec();
     for (count, index) in counts.into_iter().zip([0_u32, 0x1_0001]) {
         assignment.extend(u32::try_from(count)?.to_be_bytes());
         assignment.extend(index.to_be_bytes());
     }
-    let entry = protection.defaults(key, video);
+    let entry = protection.defaults(key, coding);
     let description = [
         &b"seig"[..],
         &u32::try_from(entry.len())?.to_be_bytes(),
@@ -309,11 +339,11 @@ fn auxiliary(
     protection: &Protection,
     information: &[Vec<u8>],
     at: usize,
-    video: bool,
+    coding: Coding,
 ) -> anyhow::Result<Vec<u8>> {
     let mut out = Vec::new();
     let count = u32::try_from(information.len())?.to_be_bytes();
-    let subsamples = if video { 2 } else { 0 };
+    let subsamples = if coding == Coding::Audio { 0 } else { 2 };
     match protection.place {
         Place::Senc => out.extend(full_box(
             b"senc",
@@ -347,7 +377,7 @@ fn encrypt(
     protection: &Protection,
     key: &[u8; 16],
     number: u64,
-    video: bool,
+    coding: Coding,
 ) -> anyhow::Result<Vec<u8>> {
     let own = protection.own_iv(number);
     let mut iv = [0; 16];
@@ -357,7 +387,7 @@ fn encrypt(
         .copy_from_slice(written);
     let mut cipher = Cipher::new(protection, key, &iv);
     let mut information = own.unwrap_or_default();
-    if !video {
+    if coding == Coding::Audio {
         cipher.range(sample, None);
         return Ok(information);
     }
@@ -368,7 +398,7 @@ fn encrypt(
         let (nal, after) = rest.split_at_mut_checked(length).context("NAL unit")?;
         // The slice's header is clear, and what is protected fills whole blocks; small units stay clear, in pieces that
         // 16 bits can tell.
-        let slice = nal.get(4).is_some_and(|header| matches!(header & 0x1f, 1 | 5));
+        let slice = nal.get(4).is_some_and(|&header| coding.is_slice(header));
         let protected = if slice {
             length.saturating_sub(40) / BLOCK_BYTES * BLOCK_BYTES
         } else {
