@@ -116,9 +116,32 @@ export interface Job {
   verdict: Verdict | null;
   output: string | null;
   durationSeconds: number | null;
-  gaps: number;
+  /** How many parts of the output are missing. */
+  parts: number;
+  /** The first of them. */
+  missing: Span[];
+  notes: Note[];
+  /** The language of each track of subtitles in the output, where it is known. */
+  subtitles: (string | null)[];
   failure: Failure | null;
   startedAt: number;
+}
+
+/** A part of an output, in seconds. */
+export interface Span {
+  from: number;
+  to: number;
+}
+
+/** What a note is about; its words are `note_CODE`. */
+export type NoteCode = 'duration' | 'picture' | 'cues' | 'left-out' | 'as-ts' | 'ffmpeg' | 'no-subtitles';
+
+/** What a person should know of an output, whole or not. */
+export interface Note {
+  /** Null for a sentence that the extension does not know: it is the only value, in English. */
+  code: NoteCode | null;
+  /** What is filled in. */
+  values: string[];
 }
 
 /** The connection to the native host. */

@@ -1,6 +1,8 @@
 // The captures that the popup lists, and how the host's events change them. Pure: the host is the authority, this is
 // what was last heard of it.
 
+import * as outcome from './outcome.js';
+
 /** @import { Failure, Job } from '../types' */
 /** @import { Finished, JobStatus, Progress } from '../generated/protocol' */
 
@@ -43,7 +45,9 @@ export const finished = (jobs, event) =>
       etaSeconds: null,
       segments: event.segments,
       durationSeconds: event.durationSeconds,
-      gaps: event.gaps.length,
+      ...outcome.missing(event.gaps),
+      notes: outcome.notes(event.warnings),
+      subtitles: event.tracks.filter(({ kind }) => kind === 'subtitle').map(({ language }) => language),
       failure: event.error,
     })),
   );
@@ -94,7 +98,10 @@ const blank = (job) => ({
   verdict: null,
   output: null,
   durationSeconds: null,
-  gaps: 0,
+  parts: 0,
+  missing: [],
+  notes: [],
+  subtitles: [],
   failure: null,
   startedAt: 0,
 });

@@ -24,6 +24,8 @@ const failures = [
   ...codes(text('types.d.ts'), 'FailureCode'),
 ];
 
+const notes = codes(text('types.d.ts'), 'NoteCode');
+
 test('both languages have the same keys, with the same values to fill in', () => {
   assert.deepEqual(Object.keys(zh), Object.keys(en));
   for (const [key, { message }] of Object.entries(en)) {
@@ -48,6 +50,7 @@ test('every key that is used is there, and every key that is there is used', () 
     ...[...sources.matchAll(/data-(?:text|label)="([a-z_]+)"/g)].map(([, key]) => key),
     ...[...sources.matchAll(/__MSG_([a-z_]+)__/g)].map(([, key]) => key),
     ...failures.map((code) => `error_${code.replaceAll('-', '_')}`),
+    ...notes.map((code) => `note_${code.replaceAll('-', '_')}`),
     ...['preparing', 'queued', 'running', 'finishing'].map((state) => `state_${state}`),
     ...['complete', 'failed', 'cancelled'].map((verdict) => `verdict_${verdict}`),
     ...['closed', 'connecting', 'failed'].map((state) => `host_${state}`),

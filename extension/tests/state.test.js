@@ -194,6 +194,23 @@ test('a job goes from prepared to finished, and a late progress does not wake it
   assert.deepEqual(jobs.cleared(list), []);
 });
 
+test('a finished job keeps what a person wants to know of it', () => {
+  const told = {
+    ...end('j'),
+    gaps: [{ track: 0, sequence: 2, startSeconds: 4, durationSeconds: 2 }],
+    warnings: ['the subtitles are left out: they cannot go the way of this codec'],
+    tracks: [
+      { kind: /** @type {const} */ ('video'), codec: 'avc1', samples: 1, language: null },
+      { kind: /** @type {const} */ ('subtitle'), codec: 'tx3g', samples: 1, language: 'de' },
+    ],
+  };
+  const [job] = jobs.finished(jobs.prepared([], start('j')), told);
+  assert.deepEqual(
+    [job?.parts, job?.missing, job?.notes, job?.subtitles],
+    [1, [{ from: 4, to: 6 }], [{ code: 'no-subtitles', values: [] }], ['de']],
+  );
+});
+
 test('a recording tells how much there is, and a host that does not know of recordings tells none', () => {
   const told = (/** @type {any} */ event) =>
     jobs.progressed(jobs.prepared([], start('j')), event)[0]?.recordedSeconds;

@@ -1,25 +1,36 @@
 // One capture: how far it is, or how it ended and where the file is.
 
 import { element } from './dom.js';
-import { clock, failureWords, size, stateWords, words } from './words.js';
+import {
+  clock,
+  failureWords,
+  languageWords,
+  noteWords,
+  size,
+  spanWords,
+  stateWords,
+  words,
+} from './words.js';
 
 /** @import { Job } from '../types' */
 
-/**
- * @param {Job} job
- * @param {HTMLElement | null} old the card so far
- * @param {{cancel: () => void, finish: () => void, reveal: () => void}} actions
- */
+/** What its buttons do; each says whether it was done. @typedef {() => Promise<boolean>} Action */
+/** @typedef {{cancel: Action, finish: Action, reveal: Action}} Actions */
+
+/** Most missing parts that are listed; the rest is a number. */
+const MAX_LISTED = 20;
+
+/** @param {Job} job @param {HTMLElement | null} old the card so far @param {Actions} actions */
 export function drawJob(job, old, actions) {
-  // The progress bar of a running capture is changed in place: rebuilt, it would lose its motion and the button its
-  // focus.
+  // The card of a running capture is changed in place: rebuilt, its bar would lose its motion and a button its focus.
   if (old && old.dataset.state === job.state && job.state !== 'finished') {
-    old.querySelector('.bar')?.replaceWith(bar(job));
-    old.querySelector('.figures')?.replaceWith(figures(job));
+    const shown = old.querySelector('.bar');
+    if (shown) setBar(shown, job);
+    old.querySelector('.figures')?.replaceChildren(...figures(job));
     return old;
   }
   const title = job.title || words('untitled');
-  return element(
+  const card = element(
     'li',
     {
       class: 'card',
@@ -29,53 +40,83 @@ export function drawJob(job, old, actions) {
       'data-verdict': job.verdict ?? '',
       'data-output': job.output ?? '',
     },
-    element('h3', { title }, title),
-    ...(job.state === 'finished' ? ended(job, actions.reveal) : underway(job, actions)),
+    element('h3', { id: titleId(job), title }, title),
+    ...(job.state === 'finished' ? ended(job, actions) : underway(job, actions)),
   );
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  if (focused && old?.contains(focused)) queueMicrotask(() => focusAgain(card, focused.dataset.testid));
+  return card;
 }
 
-/** @param {Job} job @param {{cancel: () => void, finish: () => void}} actions */
+/** @param {Job} job */
+const titleId = ({ job }) => `title-${job}`;
+
+/**
+ * Who works by keyboard stays where they were: on the same button, else on the card, so that a second Enter after *Stop
+ * and save* does not discard, and in the end on what the finished card offers.
+ * @param {HTMLElement} card @param {string | undefined} id
+ */
+function focusAgain(card, id) {
+  const usable = /** @type {HTMLElement[]} */ ([...card.querySelectorAll('button:not(:disabled), summary')]);
+  const isOver = card.dataset.state === 'finished';
+  const place = usable.find((one) => one.dataset.testid === id) ?? (isOver ? usable[0] : undefined);
+  if (!place) card.tabIndex = -1;
+  (place ?? card).focus();
+}
+
+/** @param {Job} job @param {Actions} actions */
 function underway(job, { cancel, finish }) {
-  const recording = isRecording(job);
-  const stop = recording && job.state === 'running' ? [once('finish', words('finish'), finish)] : [];
-  const end = once('cancel', words(recording ? 'discard' : 'cancel'), cancel);
+  const shown = element('p', { class: 'figures' }, ...figures(job));
+  const isLive = job.recordedSeconds !== null;
+  const end = button(job, 'cancel', isLive ? words('discard') : words('cancel'), cancel);
+  if (isRecording(job)) {
+    const stop = button(job, 'finish', words('finish'), finish);
+    stop.classList.add('primary');
+    return [shown, element('div', { class: 'actions' }, stop, end)];
+  }
   // The host knows a capture only once its plan is made.
   end.disabled = job.state === 'preparing';
-  return [bar(job), element('div', { class: 'row' }, figures(job), ...stop, end)];
+  const label = words('progress_label', job.title || words('untitled'));
+  const bar = element(
+    'div',
+    { class: 'bar', role: 'progressbar', 'aria-label': label, 'aria-valuemin': 0, 'aria-valuemax': 100 },
+    element('span'),
+  );
+  setBar(bar, job);
+  return [bar, element('div', { class: 'row' }, shown, end)];
 }
 
-/** A button that is clicked once. @param {string} id @param {string} text @param {() => void} action */
-function once(id, text, action) {
-  const button = element('button', { type: 'button', 'data-testid': id }, text);
-  button.addEventListener('click', () => {
-    button.disabled = true;
-    action();
+/**
+ * A button that is clicked once, and again only when that did not work. It stays focusable: a keyboard's place is not
+ * lost by pressing it.
+ * @param {Job} job @param {string} id @param {string} text @param {Action} action
+ */
+function button(job, id, text, action) {
+  const made = element(
+    'button',
+    { type: 'button', 'data-testid': id, 'aria-describedby': titleId(job) },
+    text,
+  );
+  made.addEventListener('click', async () => {
+    if (made.ariaDisabled === 'true') return;
+    made.ariaDisabled = 'true';
+    if (!(await action())) made.ariaDisabled = 'false';
   });
-  return button;
+  return made;
 }
 
 /** Of a live stream nobody knows how much there will be. @param {Job} job */
-const isRecording = (job) => job.recordedSeconds !== null;
+const isRecording = ({ state, recordedSeconds }) => state === 'running' && recordedSeconds !== null;
 
-/** @param {Job} job */
-function bar(job) {
-  const { segments, title } = job;
+/** @param {Element} bar @param {Job} job */
+function setBar(bar, { segments, recordedSeconds }) {
   const { total, fetched } = segments;
-  const share = total > 0 && !isRecording(job) ? Math.min(fetched / total, 1) : null;
-  const filled = element('span');
-  if (share !== null) filled.style.width = `${(share * 100).toFixed(1)}%`;
-  return element(
-    'div',
-    {
-      class: share === null ? 'bar unknown' : 'bar',
-      role: 'progressbar',
-      'aria-label': words('progress_label', title || words('untitled')),
-      'aria-valuemin': 0,
-      'aria-valuemax': 100,
-      'aria-valuenow': share === null ? null : Math.round(share * 100),
-    },
-    filled,
-  );
+  const isKnown = total > 0 && recordedSeconds === null;
+  const share = isKnown ? Math.min(fetched / total, 1) : 0;
+  bar.classList.toggle('unknown', !isKnown);
+  /** @type {HTMLElement} */ (bar.firstElementChild).style.width = isKnown ? `${(share * 100).toFixed(1)}%` : '';
+  if (isKnown) bar.setAttribute('aria-valuenow', String(Math.round(share * 100)));
+  else bar.removeAttribute('aria-valuenow');
 }
 
 /** @param {Job} job */
@@ -86,16 +127,21 @@ function figures(job) {
   const share = recordedSeconds === null ? known : [clock(recordedSeconds)];
   const moving = state === 'running' && bytesPerSecond > 0 ? [words('speed', size(bytesPerSecond))] : [];
   const left = moving.length > 0 && etaSeconds !== null ? [words('time_left', clock(etaSeconds))] : [];
-  const parts = [stateWords(job), ...share, ...(bytes > 0 ? [size(bytes)] : []), ...moving, ...left];
-  return element('p', { class: 'figures' }, ...parts.map((part) => element('span', {}, part)));
+  const rest = [...share, ...(bytes > 0 ? [size(bytes)] : []), ...moving, ...left];
+  const first = element('span', { class: isRecording(job) ? 'recording' : null }, stateWords(job));
+  return [first, ...rest.map((part) => element('span', {}, part))];
 }
 
-/** @param {Job} job @param {() => void} reveal */
-function ended(job, reveal) {
+/** @param {Job} job @param {Actions} actions */
+function ended(job, { reveal }) {
   const { failure, output, bytes, durationSeconds } = job;
   const facts = output === null ? [] : [...(durationSeconds ? [clock(durationSeconds)] : []), size(bytes)];
-  const button = element('button', { type: 'button', 'data-testid': 'reveal' }, words('show_in_folder'));
-  button.addEventListener('click', reveal);
+  const show = element(
+    'button',
+    { type: 'button', 'data-testid': 'reveal', 'aria-describedby': titleId(job) },
+    words('show_in_folder'),
+  );
+  show.addEventListener('click', () => void reveal());
   return [
     element(
       'p',
@@ -103,15 +149,44 @@ function ended(job, reveal) {
       element('span', { class: 'verdict' }, stateWords(job)),
       ...facts.map((fact) => element('span', {}, fact)),
     ),
-    ...(failure && failure.code !== 'cancelled' ? explained(failure) : []),
-    ...(output === null
-      ? []
-      : [element('p', { class: 'path', dir: 'ltr' }, output), element('div', {}, button)]),
+    ...(failure && failure.code !== 'cancelled'
+      ? [element('p', { 'data-testid': 'error', 'data-code': failure.code }, failureWords(failure))]
+      : []),
+    ...details(job),
+    ...(output === null ? [] : [element('p', { class: 'path', dir: 'ltr' }, output), element('div', {}, show)]),
   ];
 }
 
-/** @param {import('../types').Failure} failure */
-const explained = (failure) => [
-  element('p', { 'data-testid': 'error', 'data-code': failure.code }, failureWords(failure)),
-  element('details', {}, element('summary', {}, words('details')), element('p', {}, failure.message)),
-];
+/** What else there is to know, folded away. @param {Job} job */
+function details({ failure, parts, missing, notes, subtitles }) {
+  const spans = missing.slice(0, MAX_LISTED).map(spanWords);
+  if (parts > spans.length) spans.push(words('more', parts - spans.length));
+  const message = failure && failure.code !== 'cancelled' ? [failure.message] : [];
+  const listed = [
+    ...described('missing', words('missing'), spans, 'short'),
+    ...described('notes', words('notes'), notes.map(noteWords)),
+    ...described('subtitles', words('subtitles'), [...new Set(subtitles.map(languageWords))], 'short'),
+    ...described('message', words('message'), message),
+  ];
+  if (listed.length === 0) return [];
+  return [
+    element(
+      'details',
+      { 'data-testid': 'details' },
+      element('summary', {}, words('details')),
+      element('dl', {}, ...listed),
+    ),
+  ];
+}
+
+/**
+ * A term and what belongs to it; nothing when there is nothing.
+ * @param {string} id @param {string} term @param {string[]} all @param {string | null} [style]
+ */
+function described(id, term, all, style = null) {
+  if (all.length === 0) return [];
+  return [
+    element('dt', {}, term),
+    ...all.map((one) => element('dd', { class: style, 'data-testid': id }, one)),
+  ];
+}

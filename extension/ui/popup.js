@@ -48,9 +48,9 @@ function draw(view) {
     (job) => job.job,
     (job, old) =>
       drawJob(job, old, {
-        cancel: () => void carryOut({ type: 'cancel', job: job.job }),
-        finish: () => void carryOut({ type: 'finish', job: job.job }),
-        reveal: () => void carryOut({ type: 'reveal', job: job.job }),
+        cancel: () => carryOut({ type: 'cancel', job: job.job }),
+        finish: () => carryOut({ type: 'finish', job: job.job }),
+        reveal: () => carryOut({ type: 'reveal', job: job.job }),
       }),
   );
   byId('jobs-section').hidden = jobs.length === 0;
@@ -58,23 +58,33 @@ function draw(view) {
   announce(view);
 }
 
-/** What a screen reader says: when a capture begins and how it ends, not every byte. @param {View} view */
+/** What each capture was last seen to do; null before the first look. @type {Map<string, string> | null} */
+let told = null;
+
+/**
+ * What a screen reader says: which capture begins, goes over to something else, ends; not every byte, nothing twice,
+ * and not what is there when the page opens.
+ * @param {View} view
+ */
 function announce({ jobs }) {
-  const summary = jobs
+  const now = new Map(jobs.map((job) => [job.job, stateWords(job)]));
+  const news = jobs.filter((job) => told !== null && told.get(job.job) !== now.get(job.job));
+  told = now;
+  if (news.length === 0) return;
+  byId('announcements').textContent = news
     .map((job) => words('announcement', job.title || words('untitled'), stateWords(job)))
     .join(' ');
-  const place = byId('announcements');
-  if (place.textContent !== summary) place.textContent = summary;
 }
 
-/** @param {Command} command */
+/** @param {Command} command @returns {Promise<boolean>} whether it was carried out; else the page says why not */
 async function carryOut(command) {
   try {
     await ask(command);
+    return true;
   } catch (error) {
     const failure = failureOf(error);
     // What concerns the host's connection is in the notice already.
-    if (command.type === 'connect') return;
+    if (command.type === 'connect') return false;
     const place = byId('announcements');
     const card = element(
       'p',
@@ -84,5 +94,6 @@ async function carryOut(command) {
     document.querySelector('.problem[data-code]')?.remove();
     place.before(card);
     setTimeout(() => card.remove(), 8_000);
+    return false;
   }
 }

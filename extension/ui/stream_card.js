@@ -24,16 +24,19 @@ export function drawStream({ stream, title, busy }, old, capture) {
     ...options(stream),
   );
   if (chosen && [...quality.options].some((option) => option.value === chosen)) quality.value = chosen;
+  const texts = stream.live
+    ? { ready: words('record'), busy: words('recording'), label: words('record_label', name) }
+    : { ready: words('capture'), busy: words('capturing'), label: words('capture_label', name) };
   const button = element(
     'button',
     {
       type: 'button',
       class: 'primary',
       'data-testid': 'capture',
-      'aria-label': busy ? null : words('capture_label', name),
+      'aria-label': busy ? null : texts.label,
       disabled: busy || stream.drm !== null,
     },
-    words(busy ? 'capturing' : 'capture'),
+    busy ? texts.busy : texts.ready,
   );
   button.addEventListener('click', (event) => {
     // A capture is the user's own doing, and a second click is not a second capture.

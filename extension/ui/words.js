@@ -2,7 +2,7 @@
 
 import { language, message } from '../platform.js';
 
-/** @import { Failure, HostState, Job, Quality, Stream } from '../types' */
+/** @import { Failure, HostState, Job, Note, Quality, Span, Stream } from '../types' */
 
 /** @param {string} key @param {...(string | number)} values */
 export const words = (key, ...values) => message(key, values.map(String));
@@ -82,9 +82,34 @@ export function qualityWords(quality) {
 export function stateWords(job) {
   if (job.state === 'running' && job.recordedSeconds !== null) return words('state_recording');
   if (job.state !== 'finished') return words(`state_${job.state}`);
-  if (job.verdict === 'incomplete' && job.gaps === 0) return words('verdict_cut_short');
-  if (job.verdict === 'incomplete') return words('verdict_incomplete', job.gaps);
+  if (job.verdict === 'incomplete' && job.parts > 0) return words('verdict_incomplete', job.parts);
+  if (job.verdict === 'incomplete' && job.failure?.code === 'bad-media') return words('verdict_left_out');
+  if (job.verdict === 'incomplete') return words('verdict_cut_short');
+  if (job.verdict === 'cancelled' && job.recordedSeconds) return words('verdict_discarded');
   return words(`verdict_${job.verdict ?? 'failed'}`);
+}
+
+/** From when to when. @param {Span} span */
+export function spanWords({ from, to }) {
+  const [begin, end] = [clock(from), clock(to)];
+  return begin === end ? begin : words('span', begin, end);
+}
+
+/** @param {Note} note */
+export function noteWords({ code, values }) {
+  if (code === null) return values.join(' ');
+  const shown = code === 'duration' ? values.map((seconds) => clock(Number(seconds))) : values;
+  return words(`note_${code.replaceAll('-', '_')}`, ...shown);
+}
+
+/** The name of a language. @param {string | null} tag BCP 47, by the word of a playlist */
+export function languageWords(tag) {
+  if (tag === null) return words('language_unknown');
+  try {
+    return new Intl.DisplayNames(language(), { type: 'language' }).of(tag) ?? tag;
+  } catch {
+    return tag;
+  }
 }
 
 /**

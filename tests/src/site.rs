@@ -5,6 +5,7 @@
 //! session's cookie, or with a Referer of another site, gets 403. [`deliveries`] has more pages.
 
 pub mod deliveries;
+pub mod live;
 pub mod players;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::Context as _;
 use bytes::Bytes;
 
+use crate::live::Live;
 use crate::origin::{Gate, Origin, Reply, Request, mime_type};
 use crate::streams::encrypt::{Encryption, IvRule, Names, encrypt};
 use crate::streams::{self, Stream};
@@ -32,6 +34,8 @@ pub enum Page {
     HostileTitle,
     /// Requests that look like streams and are none.
     Decoys,
+    /// A player of a live stream: see [`Site::live`].
+    Live,
     /// Asks for nothing.
     Empty,
 }
@@ -58,6 +62,7 @@ pub struct Site {
     media: Origin,
     source: Stream,
     held: Arc<Held>,
+    live: Live,
 }
 
 /// Segments that wait: those from `from` on, until the gate opens.
@@ -73,10 +78,12 @@ impl Site {
     /// # Errors
     /// The stream cannot be made, or no port is free.
     pub fn start() -> anyhow::Result<Self> {
+        let source = streams::two_level()?;
         let site = Self {
             pages: Origin::start()?,
             media: Origin::start()?,
-            source: streams::two_level()?,
+            live: live::of_source(&source)?,
+            source,
             held: Arc::new(Held {
                 from: AtomicUsize::new(usize::MAX),
                 gate: Gate::new(),
@@ -86,6 +93,7 @@ impl Site {
         site.serve_session();
         site.serve_stream()?;
         site.serve_decoys();
+        site.serve_live();
         site.serve_deliveries()?;
         Ok(site)
     }
@@ -131,6 +139,7 @@ impl Site {
             Page::Fetch,
             Page::HostileTitle,
             Page::Decoys,
+            Page::Live,
             Page::Empty,
         ] {
             let html = page.html(&media);
@@ -240,6 +249,7 @@ impl Page {
             Self::Fetch => "/watch/fetch",
             Self::HostileTitle => "/watch/hostile-title",
             Self::Decoys => "/decoys",
+            Self::Live => "/watch/live",
             Self::Empty => "/empty",
         }
     }
@@ -250,6 +260,7 @@ impl Page {
             Self::Fetch => (include_str!("site/watch.html"), TITLE, "fetch"),
             Self::HostileTitle => (include_str!("site/watch.html"), HOSTILE_TITLE, "XMLHttpRequest"),
             Self::Decoys => (include_str!("site/decoys.html"), "", ""),
+            Self::Live => (include_str!("site/live.html"), live::TITLE, ""),
             Self::Empty => (
                 "<!doctype html><title>Nothing</title><body data-player=ready>Nothing",
                 "",

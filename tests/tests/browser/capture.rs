@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use weir_tests::browser::{ColourScheme, Kind};
+use weir_tests::browser::Kind;
 use weir_tests::demo::{self, Witness};
+use weir_tests::media;
 use weir_tests::site::{HOSTILE_TITLE, Page, Quality, TITLE};
-use weir_tests::{media, program};
 
 use crate::detection::badge;
 use crate::harness::{Harness, Host, in_both};
@@ -119,52 +119,5 @@ async fn a_hostile_title_is_text_in_the_popup_and_harmless_in_the_file_name(kind
         "it stays in the chosen folder"
     );
     assert_eq!(browser.call(hacked).await.unwrap(), 0);
-    harness.close().await;
-}
-
-#[tokio::test]
-async fn pictures_of_popup_and_options_are_taken_in_light_and_dark() {
-    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
-        return;
-    };
-    let browser = &harness.browser;
-    let folder = program::target_folder().join("screenshots");
-    harness.stream_of(Page::Xhr).await;
-    for (scheme, name) in [(ColourScheme::Light, "light"), (ColourScheme::Dark, "dark")] {
-        browser.set_colour_scheme(scheme).await.unwrap();
-        browser
-            .screenshot(&folder.join(format!("popup-{name}.png")), 420, 560)
-            .await
-            .unwrap();
-    }
-    browser.click("capture").await.unwrap();
-    browser.finished_job().await.unwrap();
-    for (scheme, name) in [(ColourScheme::Light, "light"), (ColourScheme::Dark, "dark")] {
-        browser.set_colour_scheme(scheme).await.unwrap();
-        browser
-            .screenshot(&folder.join(format!("popup-finished-{name}.png")), 420, 560)
-            .await
-            .unwrap();
-    }
-    browser.open(&browser.page("ui/options.html")).await.unwrap();
-    browser
-        .wait_for("[data-testid=output-folder]:not(:disabled)")
-        .await
-        .unwrap();
-    for (scheme, name) in [(ColourScheme::Light, "light"), (ColourScheme::Dark, "dark")] {
-        browser.set_colour_scheme(scheme).await.unwrap();
-        browser
-            .screenshot(&folder.join(format!("options-{name}.png")), 720, 520)
-            .await
-            .unwrap();
-    }
-    // A picture of another scheme is another picture: a page that ignores the scheme is found out here.
-    for page in ["popup", "popup-finished", "options"] {
-        let picture = |scheme: &str| std::fs::read(folder.join(format!("{page}-{scheme}.png"))).unwrap();
-        assert!(
-            picture("light") != picture("dark"),
-            "{page} looks the same in light and dark"
-        );
-    }
     harness.close().await;
 }

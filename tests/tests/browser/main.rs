@@ -14,4 +14,6 @@ mod detection;
 mod harness;
 mod interruptions;
 mod pages;
+mod pictures;
 mod players;
+mod recording;

@@ -1,0 +1,171 @@
+//! Pictures of the extension's pages, in `target/screenshots`, for a person to look at; and what a program can see of
+//! how they look.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::json;
+use thirtyfour::Key;
+use weir_tests::browser::{Browser, ColourScheme, Kind};
+use weir_tests::program;
+use weir_tests::site::Page;
+use weir_tests::site::live::SEGMENT_SECONDS;
+
+use crate::harness::{Harness, Host};
+use crate::recording::{record, record_with_a_gap, recorded};
+
+const SCHEMES: [(ColourScheme, &str); 2] = [(ColourScheme::Light, "light"), (ColourScheme::Dark, "dark")];
+
+/// The popup's size, in CSS pixels.
+const POPUP: (u32, u32) = (420, 560);
+
+#[tokio::test]
+async fn pictures_of_popup_and_options_are_taken_in_light_and_dark() {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    harness.stream_of(Page::Xhr).await;
+    take(browser, "popup", POPUP).await;
+    browser.click("capture").await.unwrap();
+    browser.finished_job().await.unwrap();
+    take(browser, "popup-finished", POPUP).await;
+    browser.open(&browser.page("ui/options.html")).await.unwrap();
+    browser
+        .wait_for("[data-testid=output-folder]:not(:disabled)")
+        .await
+        .unwrap();
+    take(browser, "options", (720, 520)).await;
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn pictures_of_a_recording_are_taken_in_light_and_dark() {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    record(&harness).await;
+    take(browser, "recording", POPUP).await;
+    browser.click("finish").await.unwrap();
+    browser.finished_job().await.unwrap();
+    take(browser, "recording-finished", POPUP).await;
+    browser.click("clear").await.unwrap();
+    browser.wait_gone("[data-testid=job]").await.unwrap();
+    browser.click("capture").await.unwrap();
+    recorded(&harness, 2 * SEGMENT_SECONDS).await;
+    browser.click("cancel").await.unwrap();
+    browser.finished_job().await.unwrap();
+    take(browser, "recording-discarded", POPUP).await;
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn pictures_of_a_recording_with_a_gap_are_taken_in_light_and_dark() {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    record_with_a_gap(&harness).await;
+    let summary = browser.wait_for("[data-testid=details] summary").await.unwrap();
+    summary.click().await.unwrap();
+    take(browser, "recording-with-a-gap", POPUP).await;
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn every_state_of_a_card_is_whole_and_readable_in_both_languages() {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    for locale in ["en", "zh_CN"] {
+        harness.popup_of(Page::Empty).await;
+        draw_gallery(browser, locale).await;
+        take(browser, &format!("cards-{locale}"), (420, 2000)).await;
+        // As wide as a window of 640 pixels at 200 %.
+        take(browser, &format!("cards-narrow-{locale}"), (320, 2300)).await;
+    }
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn the_cards_are_walked_through_by_keyboard_with_a_ring_to_see() {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    harness.popup_of(Page::Empty).await;
+    draw_gallery(browser, "en").await;
+    let mut walked = Vec::new();
+    loop {
+        let body = browser.driver().active_element().await.unwrap();
+        body.send_keys(Key::Tab + "").await.unwrap();
+        let place =
+            "const at = document.activeElement, { outlineStyle, outlineWidth } = getComputedStyle(at);
+            return [at.closest('[data-job]')?.dataset.job ?? '', at.dataset.testid ?? at.localName,
+                `${outlineStyle} ${outlineWidth}`]";
+        let place: [String; 3] = serde_json::from_value(browser.call(place).await.unwrap()).unwrap();
+        let [job, button, ring] = place;
+        if job.is_empty() && !walked.is_empty() {
+            break;
+        }
+        if job == "recording" && button == "finish" {
+            take(browser, "cards-focus", POPUP).await;
+        }
+        if !job.is_empty() {
+            assert_eq!(ring, "solid 2px", "{job} {button}");
+            walked.push(format!("{job} {button}"));
+        }
+    }
+    let wanted = [
+        "running cancel",
+        "recording finish",
+        "recording cancel",
+        "recording-long-title finish",
+        "recording-long-title cancel",
+        "recording-finishing cancel",
+        "complete summary",
+        "complete reveal",
+        "recording-with-a-gap summary",
+        "recording-with-a-gap reveal",
+        "stalled summary",
+        "stalled reveal",
+        "failed summary",
+    ];
+    assert_eq!(walked, wanted);
+    harness.close().await;
+}
+
+async fn draw_gallery(browser: &Browser, locale: &str) {
+    let script = format!("const locale = '{locale}';\n{}", include_str!("gallery.js"));
+    browser.call(&script).await.unwrap();
+}
+
+/// Takes a picture in each colour scheme, and looks for what is wrong in it.
+async fn take(browser: &Browser, name: &str, (width, height): (u32, u32)) {
+    let mut pictures = Vec::new();
+    let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+    for (scheme, suffix) in SCHEMES {
+        browser.set_colour_scheme(scheme).await.unwrap();
+        let path = folder().join(format!("{name}-{suffix}.png"));
+        // A picture sets the size for its own time only.
+        browser
+            .command("Emulation.setDeviceMetricsOverride", size.clone())
+            .await
+            .unwrap();
+        let problems = browser.call(include_str!("looks.js")).await.unwrap();
+        browser.screenshot(&path, width, height).await.unwrap();
+        assert_eq!(problems, json!([]), "{}", path.display());
+        pictures.push(fs::read(path).unwrap());
+    }
+    // A picture of another scheme is another picture: a page that ignores the scheme is found out here.
+    assert!(
+        pictures[0] != pictures[1],
+        "{name} looks the same in light and dark"
+    );
+}
+
+fn folder() -> PathBuf {
+    program::target_folder().join("screenshots")
+}
