@@ -114,15 +114,18 @@ const FRAME_CLEAR_BYTES: usize = 16;
 pub(crate) const SHORT_NAL_BYTES: usize = NAL_CLEAR_BYTES + BLOCK_BYTES;
 
 impl SampleCipher {
-    /// Decrypts an H.264 slice from which the emulation prevention of the encryption was taken.
-    pub(crate) fn nal_unit(&self, nal: &mut [u8]) {
+    /// Decrypts an H.264 slice from which the emulation prevention of the encryption was taken, and shows what came out.
+    pub(crate) fn nal_unit(&self, nal: &mut [u8], mut decrypted: impl FnMut(&[u8])) {
         const PATTERN: Pattern = Pattern { crypt: 1, skip: 9 };
         let encrypted = nal.get_mut(NAL_CLEAR_BYTES..).unwrap_or_default();
         // The last block stays clear when nothing follows it.
         let end = encrypted.len().saturating_sub(1);
         if let (Some(key), Some(encrypted)) = (self.any(), encrypted.get_mut(..end)) {
             let mut cbc = key.cbc(&self.iv());
-            PATTERN.runs(encrypted, |blocks| cbc.decrypt(blocks));
+            PATTERN.runs(encrypted, |blocks| {
+                cbc.decrypt(blocks);
+                decrypted(blocks);
+            });
         }
     }
 
@@ -312,7 +315,7 @@ mod tests {
                 .collect();
             let mut nal = clear.clone();
             encrypt(&mut nal, (0..blocks).map(|block| 32 + block * 160));
-            cipher().nal_unit(&mut nal);
+            cipher().nal_unit(&mut nal, |_| ());
             assert_eq!(nal, clear, "{length} bytes");
         }
     }
@@ -328,7 +331,7 @@ mod tests {
                 at += 160;
             }
             encrypt(&mut nal, places);
-            cipher().nal_unit(&mut nal);
+            cipher().nal_unit(&mut nal, |_| ());
             prop_assert_eq!(nal, clear);
         }
 
@@ -391,7 +394,7 @@ mod tests {
         #[test]
         fn no_input_panics(mut bytes: Vec<u8>, parts: Vec<(u16, u32)>, crypt in 0..16_usize, skip in 0..16_usize) {
             let cipher = cipher();
-            cipher.nal_unit(&mut bytes);
+            cipher.nal_unit(&mut bytes, |_| ());
             cipher.audio_frame(&mut bytes, crypt);
             for scheme in [Scheme::Cenc, Scheme::Cens, Scheme::Cbc1, Scheme::Cbcs] {
                 let parts = parts.iter().map(|&(clear, protected)| Subsample {

@@ -19,7 +19,9 @@ mod webvtt;
 use bytes::Bytes;
 use weir_core::protocol::TrackKind;
 
+use self::evidence::{Evidence, Proof};
 use crate::decrypt::SampleCipher;
+use crate::keys::KeyId;
 
 pub use codec::Codec;
 pub use error::DemuxError;
@@ -220,9 +222,22 @@ impl Demuxer {
             Some(Reader::Packed(reader)) => {
                 let mut samples = Vec::new();
                 reader.flush(&mut samples);
-                out(samples)
+                out(samples)?;
+                Ok(reader.evidence().map_or(Ok(()), Evidence::check_at_end)?)
             }
-            Some(Reader::Fmp4(_) | Reader::WebVtt(_)) | None => Ok(()),
+            Some(Reader::Fmp4(reader)) => Ok(reader.check_keys_at_end()?),
+            Some(Reader::WebVtt(_)) | None => Ok(()),
+        }
+    }
+
+    /// What is known of each key that decrypted samples; without an id: of all that have none.
+    pub(crate) fn proofs(&self) -> Vec<(Option<KeyId>, Proof)> {
+        let of_stream = |proof: Option<Proof>| proof.map(|proof| (None, proof)).into_iter().collect();
+        match &self.reader {
+            Some(Reader::Ts(reader)) => of_stream(reader.proof()),
+            Some(Reader::Packed(reader)) => of_stream(reader.evidence().and_then(Evidence::proof)),
+            Some(Reader::Fmp4(reader)) => reader.proofs(),
+            Some(Reader::WebVtt(_)) | None => Vec::new(),
         }
     }
 

@@ -5,6 +5,7 @@ use memchr::memmem;
 use weir_core::protocol::TrackKind;
 
 use super::codec::{Codec, ElementaryStream, Timestamps, Unit, for_stream};
+use super::evidence::Evidence;
 use super::timeline::{SourceClock, Timeline};
 use super::{DemuxError, Demuxed, Segment, StreamId};
 use crate::decrypt::{Declaration, SampleCipher};
@@ -97,7 +98,12 @@ impl PackedReader {
         if let Some(name) = unsupported {
             return Err(DemuxError::Unsupported(name.to_owned()));
         }
-        reader.check_key()
+        reader.evidence().check()
+    }
+
+    /// What the audio says of its key.
+    pub(super) fn evidence(&self) -> Option<&Evidence> {
+        self.reader.as_ref().map(|(_, reader)| reader.evidence())
     }
 
     /// Hands out what is held back.

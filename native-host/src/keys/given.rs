@@ -9,7 +9,7 @@ use super::read::{from_digits, hexadecimal};
 use super::{Key, KeySize};
 
 /// Names the key that a track or a sample is encrypted with (`KID` of ISO/IEC 23001-7).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub [u8; 16]);
 
 /// Keys that the user gave. `Debug` hides them.

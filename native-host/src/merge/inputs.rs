@@ -7,6 +7,7 @@ use super::subtitle::Subtitles;
 use super::subtitle_file::SubtitleFiles;
 use super::track::Track;
 use super::{MergeError, SegmentInput, SubtitleFile, SubtitleFormat, TrackHint};
+use crate::demux::evidence::Proof;
 use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, Media, Segment, StreamId, Timeline};
 
 /// Takes what comes out of the demuxers.
@@ -284,11 +285,13 @@ impl Inputs {
                 .or_else(|| input.duration_warning(index, tracks))
         };
         let of_tracks = self.all.iter().enumerate().filter_map(warning);
+        let of_keys = unproven(&self.all);
         let mut words = Words {
             warnings: self.notes,
             losses: Vec::new(),
         };
         words.warnings.extend(of_tracks);
+        words.warnings.extend(of_keys);
         for LeftOut { input, stream, what } in self.left_out {
             let has_samples = tracks
                 .iter()
@@ -332,6 +335,20 @@ impl Input {
         let wrong = expected > 0.0 && difference > TOLERANCE_SECONDS.max(expected * TOLERANCE_RATIO);
         wrong.then(|| format!("track {index} plays for {seconds:.1} s, its playlist says {expected:.1} s"))
     }
+}
+
+/// Words on keys that nothing proves: a wrong one would make the same file, of noise.
+fn unproven(inputs: &[Input]) -> Vec<String> {
+    let proofs = |input: &Input| input.demuxer.proofs();
+    let all: Vec<_> = inputs.iter().flat_map(proofs).collect();
+    let is_proven = |id| all.contains(&(id, Proof::Right));
+    let of_input = |(index, input): (usize, &Input)| {
+        let unproven = proofs(input).into_iter().find(|&(id, _)| !is_proven(id));
+        unproven.map(|_| {
+            format!("track {index}: nothing in it proves that its key is right; if the file shows noise, it is not")
+        })
+    };
+    inputs.iter().enumerate().filter_map(of_input).collect()
 }
 
 /// Takes out of a batch what is in no sample.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use h264_reader::rbsp::{BitRead, BitReader, BitReaderError};
+
 use super::frame_stream::{Frame, FrameSyntax};
 use super::{Format, esds, sample_entry};
 use crate::demux::evidence::{End, Evidence};
@@ -141,6 +143,139 @@ pub(in crate::demux) fn weigh_end(frame: &[u8], encrypted: usize, evidence: &mut
         End::Clear
     };
     evidence.end(ends_raw_data_block(frame), end);
+}
+
+/// Whether an `esds` box describes samples that are a `raw_data_block` each of AAC-LC (1.6.2.1), with SBR and PS or without.
+pub(in crate::demux) fn describes_raw_data_blocks(esds: &[u8]) -> bool {
+    const ES_DESCRIPTOR: u8 = 3;
+    const DECODER_CONFIG: u8 = 4;
+    const DECODER_SPECIFIC_INFO: u8 = 5;
+    let specific = || {
+        let stream = descriptor(esds.get(4..)?, ES_DESCRIPTOR)?;
+        // ES_ID and flags; files have none of what the flags announce.
+        let config = descriptor(stream.get(3..)?, DECODER_CONFIG)?;
+        descriptor(config.get(13..)?, DECODER_SPECIFIC_INFO)?
+            .first()
+            .copied()
+    };
+    specific().is_some_and(|first| matches!(first >> 3, 2 | 5 | 29))
+}
+
+/// The content of the descriptor that bytes begin with (ISO/IEC 14496-1, 8.3.3).
+fn descriptor(mut bytes: &[u8], tag: u8) -> Option<&[u8]> {
+    if *bytes.split_off_first()? != tag {
+        return None;
+    }
+    let mut length = 0;
+    loop {
+        let byte = *bytes.split_off_first()?;
+        length = length << 7 | usize::from(byte & 0x7f);
+        if byte < 0x80 {
+            return bytes.get(..length.min(bytes.len()));
+        }
+        if length >= 1 << 21 {
+            return None;
+        }
+    }
+}
+
+/// Whether bytes begin as a `raw_data_block` does (4.4.2.1), as far as the first channels' window.
+pub(in crate::demux) fn begins_raw_data_block(sample: &[u8]) -> bool {
+    let mut bits = BitReader::new(sample);
+    let mut is_aligned = true;
+    // Fill and data elements may stand before.
+    loop {
+        match read_element(&mut bits, is_aligned) {
+            Ok(Element::Other { fills_bytes }) => is_aligned &= fills_bytes,
+            Ok(Element::Channels { readable }) => return readable,
+            Err(_) => return false,
+        }
+    }
+}
+
+/// What an element is.
+enum Element {
+    /// Of channels, or nothing that a block begins with.
+    Channels { readable: bool },
+    /// One that was skipped; whether it filled whole bytes.
+    Other { fills_bytes: bool },
+}
+
+fn read_element(bits: &mut impl BitRead, is_aligned: bool) -> Result<Element, BitReaderError> {
+    const SINGLE_CHANNEL: u8 = 0;
+    const CHANNEL_PAIR: u8 = 1;
+    const LFE: u8 = 3;
+    const DATA: u8 = 4;
+    const PROGRAM_CONFIG: u8 = 5;
+    const FILL: u8 = 6;
+    let readable = match bits.read::<3, u8>("id_syn_ele")? {
+        SINGLE_CHANNEL | LFE => {
+            bits.skip(4 + 8, "element_instance_tag, global_gain")?;
+            has_window(bits)?
+        }
+        CHANNEL_PAIR => {
+            bits.skip(4, "element_instance_tag")?;
+            if bits.read_bit("common_window")? {
+                has_window(bits)? && bits.read::<2, u8>("ms_mask_present")? < 3
+            } else {
+                bits.skip(8, "global_gain")?;
+                has_window(bits)?
+            }
+        }
+        PROGRAM_CONFIG => {
+            bits.skip(4 + 2, "element_instance_tag, object_type")?;
+            bits.read::<4, u8>("sampling_frequency_index")? < 13
+        }
+        DATA => {
+            bits.skip(4, "element_instance_tag")?;
+            // How far it goes is believed where bytes are skipped to align it.
+            if bits.read_bit("data_byte_align_flag")? && !is_aligned {
+                return Ok(Element::Channels { readable: true });
+            }
+            let count = bits.read::<8, u32>("count")?;
+            let more = if count == 255 {
+                bits.read::<8, u32>("esc_count")?
+            } else {
+                0
+            };
+            bits.skip(8 * (count + more), "data_stream_byte")?;
+            return Ok(Element::Other { fills_bytes: true });
+        }
+        FILL => {
+            let count = bits.read::<4, u32>("count")?;
+            let more = if count == 15 {
+                bits.read::<8, u32>("esc_count")?
+            } else {
+                1
+            };
+            bits.skip(8 * (count + more).saturating_sub(1), "extension_payload")?;
+            return Ok(Element::Other { fills_bytes: false });
+        }
+        _ => false,
+    };
+    Ok(Element::Channels { readable })
+}
+
+/// Whether there is an `ics_info` (4.4.2.1) without prediction, which the profiles above do not have.
+fn has_window(bits: &mut impl BitRead) -> Result<bool, BitReaderError> {
+    const EIGHT_SHORT: u8 = 2;
+    /// `num_swb_long_window` of the rates that have the most (4.5.4).
+    const MOST_BANDS: u8 = 51;
+    let reserved = bits.read_bit("ics_reserved_bit")?;
+    let sequence = bits.read::<2, u8>("window_sequence")?;
+    bits.skip(1, "window_shape")?;
+    let bands = if sequence == EIGHT_SHORT {
+        let bands = bits.read::<4, u8>("max_sfb")?;
+        bits.skip(7, "scale_factor_grouping")?;
+        bands
+    } else {
+        let bands = bits.read::<6, u8>("max_sfb")?;
+        if bits.read_bit("predictor_data_present")? {
+            return Ok(false);
+        }
+        bands
+    };
+    Ok(!reserved && bands <= MOST_BANDS)
 }
 
 /// Whether bytes end as a `raw_data_block` does (4.4.2.1): with `ID_END`, three ones, and zeros up to a whole byte.

@@ -5,7 +5,6 @@ use h264_reader::rbsp::{BitRead, BitReader, BitReaderError};
 use super::frame_stream::{Frame, FrameStream, FrameSyntax};
 use super::{ElementaryStream, Format, Timestamps, Unit, sample_entry};
 use crate::decrypt::SampleCipher;
-use crate::demux::DemuxError;
 use crate::demux::evidence::Evidence;
 
 /// Samples of an audio block, of which AC-3 frames have six.
@@ -112,11 +111,10 @@ impl ElementaryStream for Either {
     }
 
     /// While both are in question none has a frame to judge by.
-    fn check_key(&self) -> Result<(), DemuxError> {
+    fn evidence(&self) -> &Evidence {
         match self.chosen {
-            Some(Choice::Ac3) => self.ac3.check_key(),
-            Some(Choice::Eac3) => self.eac3.check_key(),
-            None => Ok(()),
+            Some(Choice::Eac3) => self.eac3.evidence(),
+            Some(Choice::Ac3) | None => self.ac3.evidence(),
         }
     }
 

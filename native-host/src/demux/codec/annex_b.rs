@@ -131,7 +131,11 @@ impl NalUnits {
 
     /// The NAL units with a length before each, as samples have them (ISO/IEC 14496-15, 5.3.3.2). `write` is given where
     /// each begins in the buffer and its bytes, and adds to the sample what it is to hold of them.
-    pub(super) fn length_prefixed(&self, bytes: &[u8], write: impl Fn(usize, &[u8], &mut Vec<u8>)) -> Bytes {
+    pub(super) fn length_prefixed(
+        &self,
+        bytes: &[u8],
+        mut write: impl FnMut(usize, &[u8], &mut Vec<u8>),
+    ) -> Bytes {
         let size = self.slices(bytes).map(|nal| LENGTH_BYTES + nal.len()).sum();
         let mut sample = Vec::with_capacity(size);
         for &(begin, end) in &self.spans {

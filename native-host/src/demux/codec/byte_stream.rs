@@ -7,7 +7,7 @@ use super::buffer::StreamBuffer;
 use super::clock::FrameClock;
 use super::{ElementaryStream, Format, Sample, Timestamps, Unit};
 use crate::decrypt::{SHORT_NAL_BYTES, SampleCipher};
-use crate::demux::DemuxError;
+use crate::demux::evidence::Evidence;
 
 /// An access unit of this size has no end: it is no video.
 const MAX_UNIT_BYTES: usize = 64 << 20;
@@ -114,6 +114,7 @@ pub(super) struct ByteStream<S> {
     /// A clean entry has come: until then gradual ones are the only places where players can begin.
     has_clean_entry: bool,
     dropped: u64,
+    evidence: Evidence,
 }
 
 /// The access unit that is being put together.
@@ -156,9 +157,8 @@ impl<S: NalSyntax> ElementaryStream for ByteStream<S> {
         }
     }
 
-    /// A slice shows nothing: its header is clear, and what is decrypted behind it looks like noise with any key.
-    fn check_key(&self) -> Result<(), DemuxError> {
-        Ok(())
+    fn evidence(&self) -> &Evidence {
+        &self.evidence
     }
 
     fn flush(&mut self, out: &mut Vec<Unit>) {
@@ -270,21 +270,6 @@ impl<S: NalSyntax> ByteStream<S> {
         }
     }
 
-    /// Adds a NAL unit to a sample, decrypted.
-    fn put_nal(&self, begin: usize, nal: &[u8], out: &mut Vec<u8>) {
-        let Some(cipher) = self.buffer.cipher_at(begin) else {
-            return out.put_slice(nal);
-        };
-        let (content, zeros) = nal.split_at(without_trailing_zeros(nal).len());
-        if !S::is_encrypted(content) || content.len() <= SHORT_NAL_BYTES {
-            return out.put_slice(nal);
-        }
-        let at = out.len();
-        put_unescaped(content, out);
-        cipher.nal_unit(out.get_mut(at..).unwrap_or_default());
-        out.put_slice(zeros);
-    }
-
     /// Hands out the access unit, which ends before `end`.
     fn finish_unit(&mut self, end: usize, out: &mut Vec<Unit>) {
         let mut unit = std::mem::take(&mut self.unit);
@@ -325,9 +310,61 @@ impl<S: NalSyntax> ByteStream<S> {
                 Entry::Gradual => !self.has_clean_entry,
                 Entry::No => false,
             },
-            data: unit
-                .nal_units
-                .length_prefixed(bytes, |begin, nal, out| self.put_nal(begin, nal, out)),
+            data: unit.nal_units.length_prefixed(bytes, |begin, nal, out| {
+                match self.buffer.cipher_at(begin) {
+                    Some(cipher) if S::is_encrypted(nal) => {
+                        put_decrypted(nal, cipher, &mut self.evidence, out);
+                    }
+                    _ => out.put_slice(nal),
+                }
+            }),
         }));
+    }
+}
+
+/// Adds an encrypted NAL unit to a sample, decrypted. Its header is clear, so that only the bytes behind say anything of
+/// the key.
+fn put_decrypted(nal: &[u8], cipher: &SampleCipher, evidence: &mut Evidence, out: &mut Vec<u8>) {
+    let (content, zeros) = nal.split_at(without_trailing_zeros(nal).len());
+    if content.len() <= SHORT_NAL_BYTES {
+        return out.put_slice(nal);
+    }
+    let at = out.len();
+    put_unescaped(content, out);
+    evidence.used();
+    cipher.nal_unit(out.get_mut(at..).unwrap_or_default(), |blocks| {
+        evidence.nal_bytes(blocks, blocks.len());
+    });
+    out.put_slice(zeros);
+}
+
+#[cfg(test)]
+mod tests {
+    use aes::Aes128;
+    use aes::cipher::{Block, BlockModeEncrypt as _, KeyIvInit as _};
+    use weir_core::protocol::{Iv, KeyMethod};
+
+    use super::*;
+    use crate::decrypt::Declaration;
+    use crate::keys::Key;
+
+    /// Zeros never stand in a NAL unit: a key that makes some is wrong.
+    #[test]
+    fn decrypted_slices_are_weighed() {
+        for (block, is_wrong) in [([0; 16], true), ([7; 16], false)] {
+            let mut block: Block<Aes128> = block.into();
+            let mut cbc = cbc::Encryptor::<Aes128>::new(&[1; 16].into(), &[2; 16].into());
+            cbc.encrypt_blocks(std::slice::from_mut(&mut block));
+            let nal = [&[0x65][..], &[9; 31], &block, &[9; 16]].concat();
+            let key = Some(Key::Bits128([1; 16]));
+            let cipher =
+                SampleCipher::new(KeyMethod::SampleAes, Iv([2; 16]), Declaration::Playlist, key, &[])
+                    .unwrap();
+            let (mut evidence, mut out) = (Evidence::default(), Vec::new());
+            put_decrypted(&nal, &cipher, &mut evidence, &mut out);
+            assert_eq!(out.len(), nal.len());
+            assert_eq!(evidence.check().is_err(), is_wrong);
+            assert!(evidence.proof().is_some());
+        }
     }
 }

@@ -9,7 +9,6 @@ use super::buffer::StreamBuffer;
 use super::clock::AudioClock;
 use super::{ElementaryStream, Format, Sample, Timestamps, Unit};
 use crate::decrypt::SampleCipher;
-use crate::demux::DemuxError;
 use crate::demux::evidence::Evidence;
 
 /// What a frame's header says.
@@ -138,8 +137,8 @@ impl<S: FrameSyntax> ElementaryStream for FrameStream<S> {
         self.cut(More::MayCome, out);
     }
 
-    fn check_key(&self) -> Result<(), DemuxError> {
-        self.evidence.check()
+    fn evidence(&self) -> &Evidence {
+        &self.evidence
     }
 
     fn flush(&mut self, out: &mut Vec<Unit>) {
@@ -242,6 +241,7 @@ impl<S: FrameSyntax> FrameStream<S> {
                 && let Some(bytes) = self.buffer.bytes_mut().get_mut(begin..begin + frame.bytes)
             {
                 cipher.audio_frame(bytes, frame.header_bytes);
+                self.evidence.used();
                 S::weigh(bytes, frame.header_bytes, &mut self.evidence);
             }
             begin += frame.bytes;

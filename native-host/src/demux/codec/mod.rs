@@ -14,16 +14,18 @@ mod mpeg_audio;
 mod opus;
 mod parameter_sets;
 mod sample_entry;
+mod witness;
 
 use byte_stream::ByteStream;
 use frame_stream::{FrameStream, FrameSyntax as _, begins_with_frame};
 
 use weir_core::protocol::KeyMethod;
 
-use super::bmff::FourCc;
 use super::evidence::Evidence;
 use super::{CLOCK_HZ, DemuxError, Demuxed, Format, Sample, StreamId};
-use crate::decrypt::{SampleCipher, Scheme};
+use crate::decrypt::SampleCipher;
+
+pub(super) use witness::Witness;
 
 /// Times of an access unit on the timeline, in [`CLOCK_HZ`] ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +68,8 @@ pub(super) trait ElementaryStream: std::fmt::Debug + Send {
     /// Hands out the units that are complete.
     fn drain(&mut self, out: &mut Vec<Unit>);
 
-    /// Whether what was decrypted so far is what was encrypted.
-    ///
-    /// # Errors
-    /// [`DemuxError::WrongKey`] when it is certainly not.
-    fn check_key(&self) -> Result<(), DemuxError>;
+    /// What was decrypted so far says of the key.
+    fn evidence(&self) -> &Evidence;
 
     /// Hands out the last unit too: nothing follows, or what follows does not belong to it.
     fn flush(&mut self, out: &mut Vec<Unit>);
@@ -167,15 +166,5 @@ pub(super) fn for_stream(cipher: &SampleCipher, name: &str) -> Result<SampleCiph
         (method, _) => Err(DemuxError::Unsupported(format!(
             "{method} outside of fragmented MP4"
         ))),
-    }
-}
-
-/// What a decrypted sample of ISO BMFF says of the key, by the type of its sample entry.
-pub(super) fn weigh_sample(kind: FourCc, sample: &[u8], scheme: Scheme, evidence: &mut Evidence) {
-    match (&kind, scheme) {
-        // All of a sample is encrypted, as far as it fills whole blocks; a stream cipher leaves no end to compare with.
-        (b"mp4a", Scheme::Cbcs | Scheme::Cbc1) => aac::weigh_end(sample, sample.len(), evidence),
-        (b"ac-3" | b"ec-3", _) => ac3::weigh_frames(sample, evidence),
-        _ => {}
     }
 }

@@ -23,6 +23,34 @@ pub(super) struct SampleEncryption {
     pub(super) subsamples: Option<Range<usize>>,
 }
 
+impl SampleEncryption {
+    /// The parts of a sample of `length` bytes that are protected; `all` are the segment's subsamples.
+    pub(super) fn protected(&self, length: usize, all: &[Subsample]) -> Vec<Range<usize>> {
+        let Some(own) = &self.subsamples else {
+            return std::iter::once(0..length).collect();
+        };
+        let mut at = 0;
+        let own = all.get(own.clone()).unwrap_or_default().iter();
+        own.map(|subsample| {
+            let begin = at + subsample.clear;
+            at = begin + subsample.protected;
+            begin..at
+        })
+        .filter(|range| !range.is_empty())
+        .collect()
+    }
+
+    /// One block in so many of a protected part is encrypted.
+    pub(super) fn one_in(&self) -> usize {
+        match (self.scheme, self.pattern) {
+            (Scheme::Cens | Scheme::Cbcs, Pattern { crypt, skip }) if skip > 0 && crypt > 0 => {
+                (crypt + skip).div_ceil(crypt)
+            }
+            _ => 1,
+        }
+    }
+}
+
 /// Reads the samples of a track fragment, one after the other.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {

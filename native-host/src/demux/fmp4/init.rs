@@ -5,6 +5,7 @@ use weir_core::protocol::TrackKind;
 
 use super::protection::{self, Encryption, Protection, SampleEntry};
 use crate::demux::bmff::{FourCc, boxes, find, find_path, full_box};
+use crate::demux::codec::Witness;
 use crate::demux::{DemuxError, Format, StreamId, rescale};
 
 /// What the fragments need to know of their tracks.
@@ -114,6 +115,11 @@ impl Track {
         let entry = &self.entry(description)?.clear;
         let kind = entry.get(4..8).and_then(|kind| kind.first_chunk().copied());
         Ok(kind.unwrap_or_default())
+    }
+
+    /// What says in a sample description's samples whether their key is right.
+    pub(super) fn witness(&self, description: u32) -> Result<Witness, DemuxError> {
+        Ok(self.entry(description)?.witness)
     }
 
     /// The format of a sample description; `offset` is what rebasing adds to times.

@@ -5,6 +5,8 @@ mod fragment;
 mod init;
 mod protection;
 
+use std::collections::BTreeMap;
+
 use bytes::{Bytes, BytesMut};
 use weir_core::protocol::TrackKind;
 
@@ -12,11 +14,11 @@ use self::encryption::SampleEncryption;
 use self::fragment::{Fragments, Run};
 use self::init::{Init, Track};
 use super::bmff::boxes;
-use super::codec::weigh_sample;
-use super::evidence::Evidence;
+use super::evidence::{Evidence, Proof};
 use super::timeline::{Epoch, SourceClock, Timeline};
 use super::{CLOCK_HZ, DemuxError, Demuxed, Purpose, Sample, Segment, StreamId, rescale};
 use crate::decrypt::{Declaration, SampleCipher};
+use crate::keys::KeyId;
 
 /// Reads the segments of one playlist.
 #[derive(Debug, Default)]
@@ -27,8 +29,8 @@ pub(super) struct Fmp4Reader {
     announced: Vec<(StreamId, u32)>,
     /// Where each track goes on when a fragment gives no decode time, in source ticks.
     nexts: Vec<(u32, i64)>,
-    /// What the decrypted samples of each stream say of the key.
-    evidence: Vec<(StreamId, Evidence)>,
+    /// What decrypted samples say of each key.
+    evidence: BTreeMap<KeyId, Evidence>,
 }
 
 impl Fmp4Reader {
@@ -91,6 +93,19 @@ impl Fmp4Reader {
         timeline.leave(playlist, epoch, ends);
         Ok(())
     }
+
+    /// Whether nothing speaks against the keys: no more samples come.
+    pub(super) fn check_keys_at_end(&self) -> Result<(), DemuxError> {
+        self.evidence.values().try_for_each(Evidence::check_at_end)
+    }
+
+    /// What is known of each key.
+    pub(super) fn proofs(&self) -> Vec<(Option<KeyId>, Proof)> {
+        let proofs = self.evidence.iter();
+        proofs
+            .filter_map(|(id, evidence)| Some((Some(*id), evidence.proof()?)))
+            .collect()
+    }
 }
 
 /// Hands out the samples of a run on the timeline; returns where they end there, in timeline ticks.
@@ -140,7 +155,7 @@ fn decrypt(
     fragments: &Fragments<'_>,
     init: &Init,
     cipher: Option<&SampleCipher>,
-    evidence: &mut Vec<(StreamId, Evidence)>,
+    evidence: &mut BTreeMap<KeyId, Evidence>,
 ) -> Result<Bytes, DemuxError> {
     let encrypted = |run: &&Run<'_>| run.samples.iter().any(|sample| sample.encryption.is_some());
     let Some(first) = fragments.runs.iter().find(encrypted) else {
@@ -151,23 +166,17 @@ fn decrypt(
         .try_into_mut()
         .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
     for run in fragments.runs.iter().filter(encrypted) {
-        let stream = run.track.stream;
-        let at = evidence.iter().position(|(known, _)| *known == stream);
-        let at = at.unwrap_or_else(|| {
-            evidence.push((stream, Evidence::default()));
-            evidence.len() - 1
-        });
-        let kind = run.track.kind(run.description)?;
+        let witness = run.track.witness(run.description)?;
         for sample in &run.samples {
             let (Some(encryption), Some(bytes)) = (&sample.encryption, buffer.get_mut(sample.place.clone()))
             else {
                 continue;
             };
             decrypt_sample(bytes, encryption, fragments, cipher)?;
-            if let Some((_, evidence)) = evidence.get_mut(at) {
-                weigh_sample(kind, bytes, encryption.scheme, evidence);
-                evidence.check()?;
-            }
+            let evidence = evidence.entry(encryption.key_id).or_default();
+            let parts = encryption.protected(bytes.len(), &fragments.subsamples);
+            witness.weigh(bytes, &parts, encryption.one_in(), evidence);
+            evidence.check()?;
         }
     }
     Ok(buffer.freeze())

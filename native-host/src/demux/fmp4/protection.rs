@@ -5,6 +5,7 @@ use bytes::{Buf, BufMut, Bytes};
 use crate::decrypt::{Pattern, Scheme};
 use crate::demux::DemuxError;
 use crate::demux::bmff::{FourCc, boxes, find, find_path, full_box, write_box};
+use crate::demux::codec::Witness;
 use crate::keys::KeyId;
 
 /// A sample entry as the output has it, and what stood around it.
@@ -14,6 +15,8 @@ pub(super) struct SampleEntry {
     pub(super) clear: Bytes,
     /// How its samples are encrypted; None when they are not.
     pub(super) protection: Option<Protection>,
+    /// What says in its samples whether their key is right.
+    pub(super) witness: Witness,
 }
 
 /// How samples are encrypted.
@@ -47,6 +50,7 @@ impl SampleEntry {
                 return Some(Self {
                     clear: Bytes::copy_from_slice(entry),
                     protection: None,
+                    witness: Witness::Silent,
                 });
             }
         };
@@ -64,6 +68,7 @@ impl SampleEntry {
             }
         });
         Some(Self {
+            witness: Witness::of(original, &clear, children_at),
             clear: clear.into(),
             protection: Some(protection),
         })

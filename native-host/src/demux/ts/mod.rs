@@ -14,6 +14,7 @@ pub(super) use self::extent::extent;
 use self::packets::{Packet, PacketReader};
 use self::psi::{MappedStream, PAT_PID, SectionReader};
 use self::streams::Streams;
+use super::evidence::Proof;
 use super::timeline::{Epoch, SourceClock, Timeline};
 use super::{DemuxError, Demuxed, Segment, StreamId};
 
@@ -81,7 +82,13 @@ impl TsReader {
             let held_bytes: usize = self.held.iter().map(|held| held.data.len()).sum();
             return Err(DemuxError::NoProgramMap(held_bytes.div_ceil(1 << 20)).into());
         }
-        self.finish_units(out)
+        self.finish_units(out)?;
+        Ok(self.streams.check_keys_at_end()?)
+    }
+
+    /// What is known of the key; None when nothing was decrypted.
+    pub(super) fn proof(&self) -> Option<Proof> {
+        self.streams.proof()
     }
 
     fn segment<E: From<DemuxError>>(

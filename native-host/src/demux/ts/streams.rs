@@ -7,6 +7,7 @@ use super::pes::{self, PesPart, PesReader};
 use super::psi::MappedStream;
 use crate::decrypt::{Declaration, SampleCipher};
 use crate::demux::codec::{Codec, ElementaryStream, Timestamps, Unit, for_stream};
+use crate::demux::evidence::{Evidence, Proof};
 use crate::demux::timeline::{Epoch, SourceClock};
 use crate::demux::{DemuxError, Demuxed, StreamId};
 
@@ -138,7 +139,24 @@ impl Streams {
 
     /// Whether what was decrypted is what was encrypted.
     pub(super) fn check_keys(&self) -> Result<(), DemuxError> {
-        self.read.iter().try_for_each(|stream| stream.units.check_key())
+        self.evidence().try_for_each(Evidence::check)
+    }
+
+    /// The same when nothing more comes. The streams of a programme have the same key: what proves it for one does for all.
+    pub(super) fn check_keys_at_end(&self) -> Result<(), DemuxError> {
+        match self.proof() {
+            Some(Proof::Right) => Ok(()),
+            Some(Proof::None) | None => self.evidence().try_for_each(Evidence::check_at_end),
+        }
+    }
+
+    /// What is known of the key; None when nothing was decrypted.
+    pub(super) fn proof(&self) -> Option<Proof> {
+        self.evidence().filter_map(Evidence::proof).max()
+    }
+
+    fn evidence(&self) -> impl Iterator<Item = &Evidence> {
+        self.read.iter().map(|stream| stream.units.evidence())
     }
 
     /// Reads a packet, if its stream is read.
