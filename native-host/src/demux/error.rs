@@ -15,7 +15,7 @@ pub enum DemuxError {
     Picture(&'static str),
     /// Bytes without any structure.
     #[error(
-        "the bytes are neither a transport stream nor fragmented MP4, packed audio or WebVTT: damaged, or still encrypted (wrong key?)"
+        "the bytes are neither a transport stream nor fragmented MP4, packed audio or WebVTT: damaged, or still encrypted (wrong key or IV?)"
     )]
     Unknown,
     /// A transport stream that nothing announces the streams of.

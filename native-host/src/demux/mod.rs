@@ -30,6 +30,7 @@ pub use sniff::{Kind as SegmentKind, sniff};
 pub use timeline::{CLOCK_HZ, Edge, Timeline, rescale, seconds};
 pub use webvtt::{Cue, Media};
 
+pub(crate) use sniff::begins_as_with_wrong_iv;
 pub(crate) use timeline::{Epoch, SourceClock};
 pub(crate) use webvtt::{Span, Style, StyledText};
 

@@ -3,7 +3,7 @@
 use super::DemuxError;
 use super::codec::Codec;
 use super::packed::{self, Head};
-use super::ts::sync;
+use super::ts::{first_packet_is_noise, sync};
 
 /// What a segment holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,12 @@ pub fn sniff(data: &[u8]) -> Result<Kind, DemuxError> {
         (None, Some(name)) => Err(DemuxError::Picture(name)),
         (None, None) => Err(DemuxError::Unknown),
     }
+}
+
+/// Whether a segment looks as AES-CBC leaves it when the IV is wrong: the first packet of a transport stream is damaged,
+/// and nothing else. Other kinds of segment are not recognised at all then.
+pub(crate) fn begins_as_with_wrong_iv(data: &[u8]) -> bool {
+    picture(data).is_none() && first_packet_is_noise(data)
 }
 
 /// Whether the bytes begin with a box that a segment or an initialization section begins with.

@@ -12,7 +12,7 @@ use super::gaps::OpenGap;
 use super::meter::Meter;
 use super::shortfall::Measured;
 use crate::decrypt::{self, Declaration, SampleCipher};
-use crate::demux::extent;
+use crate::demux::{begins_as_with_wrong_iv, extent};
 use crate::fetch::{Client, FetchError, Fetched, Resource, ResourceKind};
 use crate::keys::{GivenKeys, Key, KeyCache, KeySize};
 use crate::merge::SegmentInput;
@@ -26,6 +26,7 @@ pub(super) struct Prepared {
     map: Option<Bytes>,
     data: Bytes,
     cipher: Option<SampleCipher>,
+    flaw: Option<String>,
 }
 
 /// Makes segments ready, and remembers what several of them share.
@@ -87,6 +88,7 @@ impl Prepared {
             map: self.map,
             data: self.data,
             cipher: self.cipher,
+            flaw: self.flaw,
         }
     }
 }
@@ -129,10 +131,25 @@ impl Preparer {
             Protection::Samples(cipher) => Some(cipher.clone()),
             Protection::Clear | Protection::Whole(..) => None,
         };
+        let has_iv = matches!(
+            protection,
+            Protection::Whole(KeyMethod::Aes128 | KeyMethod::Aes256, ..)
+        );
         let data = self
             .clear(sequence, &resource(segment), protection, bytes)
             .await?;
-        Ok(Prepared { map, data, cipher })
+        let flaw = (has_iv && begins_as_with_wrong_iv(&data)).then(|| {
+            format!(
+                "segment {}: its first packet is noise, and nothing else: the IV is wrong (--iv gives another)",
+                sequence.0
+            )
+        });
+        Ok(Prepared {
+            map,
+            data,
+            cipher,
+            flaw,
+        })
     }
 
     /// The same, and looks how long it plays. A segment that plays shorter than it should is fetched once more.

@@ -66,6 +66,8 @@ pub struct SegmentInput {
     pub data: Bytes,
     /// What decrypts its samples, where the method is one of samples.
     pub cipher: Option<SampleCipher>,
+    /// What is missing of it, in words, though the rest is media.
+    pub flaw: Option<String>,
 }
 
 /// What a file tells of itself.
@@ -112,6 +114,14 @@ pub struct Merger {
     foreign_codec: Option<String>,
     /// Subtitles that the transport stream has no place for.
     lost_subtitles: bool,
+    flaws: Flaws,
+}
+
+/// What segments were missing: the first's words, and how many there were.
+#[derive(Debug, Default)]
+struct Flaws {
+    first: Option<String>,
+    count: usize,
 }
 
 /// What a merger was asked for.
@@ -157,6 +167,7 @@ impl Merger {
             held: Some(Vec::new()),
             foreign_codec: None,
             lost_subtitles: false,
+            flaws: Flaws::default(),
         })
     }
 
@@ -191,7 +202,11 @@ impl Merger {
     ///
     /// # Errors
     /// [`MergeError`]: the bytes are no media that can be merged, or the output cannot be written.
-    pub fn push(&mut self, segment: SegmentInput) -> Result<(), MergeError> {
+    pub fn push(&mut self, mut segment: SegmentInput) -> Result<(), MergeError> {
+        if let Some(flaw) = segment.flaw.take() {
+            self.flaws.count += 1;
+            self.flaws.first.get_or_insert(flaw);
+        }
         if self.foreign_codec.is_some() && self.asked.is_subtitle(&segment) {
             self.lost_subtitles = true;
             return Ok(());
@@ -215,7 +230,7 @@ impl Merger {
                     segment: number,
                 })
             }
-            Err(error) => Err(error),
+            Err(error) => Err(self.flaws.explain(error)),
             Ok(()) => {
                 match (&mut self.held, kept) {
                     (Some(held), Some(segment)) if !self.output.has_begun() => held.push(segment),
@@ -253,7 +268,8 @@ impl Merger {
     /// # Errors
     /// [`MergeError`].
     pub fn finish(self) -> Result<Merged, MergeError> {
-        let mut merged = self.output.finish()?;
+        let finished = self.output.finish();
+        let mut merged = finished.map_err(|error| self.flaws.explain(error))?;
         if let Some(name) = self.foreign_codec {
             let Asked { path, container, .. } = self.asked;
             let converted = External::find().and_then(|tool| tool.convert(&path, container, &mut merged));
@@ -271,7 +287,36 @@ impl Merger {
             let warning = "the subtitles are left out: they cannot go the way of this codec";
             merged.warnings.push(warning.to_owned());
         }
+        merged.losses.extend(self.flaws.words());
         Ok(merged)
+    }
+}
+
+impl Flaws {
+    /// What is lost with the first packets may be the tables.
+    fn explain(&self, error: MergeError) -> MergeError {
+        match error {
+            MergeError::Segment {
+                track,
+                segment,
+                source: DemuxError::NoProgramMap(_),
+            } if self.count > 0 => MergeError::Segment {
+                track,
+                segment,
+                source: DemuxError::WrongKey(
+                    "the first packets of the segments are noise, and nothing else: the IV is wrong (--iv gives another)",
+                ),
+            },
+            error => error,
+        }
+    }
+
+    fn words(self) -> Option<String> {
+        let first = self.first?;
+        Some(match self.count {
+            1 => first,
+            count => format!("{first} ({count} segments are like that)"),
+        })
     }
 }
 

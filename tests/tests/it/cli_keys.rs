@@ -266,6 +266,48 @@ fn the_command_line_may_have_the_key() {
     check_error(&clear, 2, "usage", "this stream is not encrypted");
 }
 
+/// A wrong IV spoils the first 16 bytes of each segment alone: what is lost with them is told, and how to get it.
+#[test]
+fn a_wrong_iv_is_told() {
+    const WORDS: &str = "segment 5: its first packet is noise, and nothing else: the IV is wrong (--iv gives another) \
+                         (4 segments are like that)";
+    let (origin, home) = (origin(), Home::new().unwrap());
+    origin.reply("/k", Reply::ok(KEY.to_vec()));
+    let encrypt = |clear: Vec<u8>| {
+        cbc::Encryptor::<Aes128>::new(&KEY.into(), &IV.into()).encrypt_padded_vec::<Pkcs7>(&clear)
+    };
+    let segments: Vec<_> = clear_segments().into_iter().map(encrypt).collect();
+    // The IV is left out of the playlist, so that the sequence numbers are taken.
+    let url = serve(&origin, segments.clone(), |_| {
+        "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"".to_owned()
+    });
+    for container in ["mp4", "ts", "segments"] {
+        let output = get(&home, &url, &["-o", "wrong", "--container", container]);
+        check_error(&output, 3, "bad-media", WORDS);
+    }
+    check_same(&home, &origin, &url, &["--iv", &hex(&IV)], "mp4");
+
+    // The counted IV of another segment leaves the packet's header as it was.
+    let tables_first = clear_segments().into_iter().map(|mut segment| {
+        // ffmpeg writes the description of the service ahead of the programme association table.
+        segment.drain(..188);
+        assert_eq!(segment[1..3], [0x40, 0]);
+        segment
+    });
+    let off_by_one = tables_first.enumerate().map(|(index, clear)| {
+        let iv = (index as u128 + 6).to_be_bytes();
+        cbc::Encryptor::<Aes128>::new(&KEY.into(), &iv.into()).encrypt_padded_vec::<Pkcs7>(&clear)
+    });
+    let url = serve(&origin, off_by_one.collect(), |_| {
+        "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"".to_owned()
+    });
+    let output = get(&home, &url, &["-o", "off.ts", "--container", "ts"]);
+    // The tables are lost with it.
+    let words =
+        "the first packets of the segments are noise, and nothing else: the IV is wrong (--iv gives another)";
+    check_error(&output, 1, "decrypt", words);
+}
+
 #[test]
 fn drm_stays_refused_whatever_keys_are_given() {
     let (origin, home) = (origin(), Home::new().unwrap());

@@ -4,6 +4,7 @@
 //! [`streams`] knows the codecs; what is inside is the business of [`super::codec`].
 
 mod extent;
+mod first_packet;
 pub(crate) mod packets;
 pub(crate) mod pes;
 pub(crate) mod psi;
@@ -11,6 +12,7 @@ pub(crate) mod streams;
 pub(super) mod sync;
 
 pub(super) use self::extent::extent;
+pub(super) use self::first_packet::first_packet_is_noise;
 use self::packets::{Packet, PacketReader};
 use self::psi::{MappedStream, PAT_PID, SectionReader};
 use self::streams::Streams;

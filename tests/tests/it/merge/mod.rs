@@ -68,6 +68,7 @@ impl Playlist {
                 map: map.clone(),
                 data: read(&folder.join(&segment.uri)),
                 cipher: None,
+                flaw: None,
             });
         }
         Self { segments }
