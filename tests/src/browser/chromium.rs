@@ -46,7 +46,13 @@ pub(super) fn capabilities(
     }
     // The sample site's player sends its cookie to another site, as many do. Headless Chromium blocks that by default,
     // other than most browsers that people use.
-    let preferences = json!({"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": false}});
+    //
+    // A blank first page: when an extension is loaded while the browser starts, the new-tab page sometimes never comes,
+    // and chromedriver waits for it for ever.
+    let preferences = json!({
+        "profile": {"cookie_controls_mode": 0, "block_third_party_cookies": false},
+        "session": {"restore_on_startup": 4, "startup_urls": ["about:blank"]},
+    });
     capabilities.add_experimental_option("prefs", preferences)?;
     if options.window == Window::Headless {
         capabilities.add_arg("--headless=new")?;
