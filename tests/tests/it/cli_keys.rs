@@ -26,7 +26,7 @@ const KEY: [u8; 16] = *b"a key of 16 byte";
 const LONG_KEY: [u8; 32] = *b"a key that has 32 bytes: twice16";
 const IV: [u8; 16] = *b"an IV, also of16";
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap();
         text
@@ -34,13 +34,13 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The segments of the committed stream.
-fn clear_segments() -> Vec<Vec<u8>> {
+pub(super) fn clear_segments() -> Vec<Vec<u8>> {
     let read = |n| fs::read(committed_stream().join(format!("high/seg00{n}.ts"))).unwrap();
     (0..4).map(read).collect()
 }
 
 /// Serves a playlist of these segments; `key` is the EXT-X-KEY line of each.
-fn serve(origin: &Origin, segments: Vec<Vec<u8>>, key: impl Fn(usize) -> String) -> String {
+pub(super) fn serve(origin: &Origin, segments: Vec<Vec<u8>>, key: impl Fn(usize) -> String) -> String {
     let mut text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:5\n".to_owned();
     for (index, segment) in segments.into_iter().enumerate() {
         origin.reply(&format!("/e{index}.ts"), Reply::ok(segment));
@@ -64,7 +64,7 @@ fn with_source(mut file: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
 }
 
 /// Gets both streams and compares the files.
-fn check_same(home: &Home, origin: &Origin, url: &str, more: &[&str], extension: &str) {
+pub(super) fn check_same(home: &Home, origin: &Origin, url: &str, more: &[&str], extension: &str) {
     let (ours, clear) = (format!("ours.{extension}"), format!("clear.{extension}"));
     check_exit(&get(home, url, &[&["-o", &ours], more].concat()), 0);
     let clear_url = origin.url("/high/index.m3u8");
@@ -77,7 +77,7 @@ fn check_same(home: &Home, origin: &Origin, url: &str, more: &[&str], extension:
     fs::remove_file(home.path().join(clear)).unwrap();
 }
 
-fn check_error(output: &Output, exit: i32, code: &str, words: &str) {
+pub(super) fn check_error(output: &Output, exit: i32, code: &str, words: &str) {
     check_exit(output, exit);
     let error = last_event(output).unwrap()["error"].clone();
     assert_eq!(error["code"], code, "{error}");

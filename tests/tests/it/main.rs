@@ -4,6 +4,7 @@ mod captures;
 mod cli;
 mod cli_cut;
 mod cli_get;
+mod cli_key_forms;
 mod cli_keys;
 mod docs;
 mod endurance;
