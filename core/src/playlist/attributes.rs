@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::lines::trim;
 use super::warning::{Shown, WarningCode, Warnings};
 
-/// Most attributes that one tag may have; EXT-X-STREAM-INF knows about twenty. Names are looked up one by
-/// one, so an endless list would cost its square.
+/// Most attributes that one tag may have, those that are dropped included; EXT-X-STREAM-INF knows about twenty. Names
+/// are looked up one by one, so an endless list would cost its square.
 const MAX_ATTRIBUTES: usize = 256;
 
 /// The attributes of one tag, in order, each name once.
@@ -30,13 +30,15 @@ impl<'a> Attributes<'a> {
             open_codecs: false,
         };
         let mut rest = trim(list);
-        while !rest.is_empty() {
-            if attributes.items.len() == MAX_ATTRIBUTES {
-                let message = format_args!("{tag}: over {MAX_ATTRIBUTES} attributes, the rest is dropped");
-                warnings.push(Some(line), WarningCode::AttributeSyntax, message);
-                break;
+        for _ in 0..MAX_ATTRIBUTES {
+            if rest.is_empty() {
+                return attributes;
             }
             rest = attributes.take(rest, warnings);
+        }
+        if !rest.is_empty() {
+            let message = format_args!("{tag}: over {MAX_ATTRIBUTES} attributes, the rest is dropped");
+            warnings.push(Some(line), WarningCode::AttributeSyntax, message);
         }
         attributes
     }
@@ -58,9 +60,9 @@ impl<'a> Attributes<'a> {
     fn take(&mut self, list: &'a str, warnings: &mut Warnings) -> &'a str {
         let line = Some(self.line);
         let tag = self.tag;
-        let (before_comma, after_comma) = split_at_comma(list);
-        let Some((name, value)) = list.split_once('=').filter(|(name, _)| !name.contains(',')) else {
-            let part = trim(before_comma);
+        let Some((name, value)) = split_name(list) else {
+            let (part, after_comma) = split_at_comma(list);
+            let part = trim(part);
             if let Some((_, codecs)) = self.items.last_mut().filter(|_| self.open_codecs) {
                 let codecs = codecs.to_mut();
                 codecs.push(',');
@@ -111,6 +113,14 @@ impl<'a> Attributes<'a> {
     }
 }
 
+/// The name and what stands behind its `=`, where that comes before any comma. No further than there is looked: a list of
+/// commas alone would cost its square.
+fn split_name(text: &str) -> Option<(&str, &str)> {
+    let end = text.find(['=', ','])?;
+    let value = text.get(end..)?.strip_prefix('=')?;
+    Some((text.get(..end)?, value))
+}
+
 fn split_at_comma(text: &str) -> (&str, &str) {
     match text.split_once(',') {
         Some((before, after)) => (before, trim(after)),
@@ -123,7 +133,7 @@ fn after_unclosed(text: &str) -> &str {
     let mut rest = text;
     while let Some((_, after)) = rest.split_once(',') {
         let after = trim(after);
-        let name = after.split_once('=').map(|(name, _)| name);
+        let name = split_name(after).map(|(name, _)| name);
         let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_some_and(|name| !name.is_empty() && name.bytes().all(is_name)) {
             return after;

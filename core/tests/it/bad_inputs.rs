@@ -256,6 +256,30 @@ fn row_15_duplicate_attribute() {
     );
 }
 
+/// Each of these costs its length, not the square of it: a line of a megabyte took minutes.
+#[test]
+fn endless_attribute_lists_are_given_up() {
+    const LINE_BYTES: usize = 1 << 20;
+    for part in [",", "A,", "A=,", "A=\"\",", "A=\",A,"] {
+        let list = part.repeat((LINE_BYTES - 100) / part.len());
+        let text = head(&format!("#EXT-X-START:{list}\n#EXTINF:1,\na.ts\n"));
+        let warnings = warnings(&text);
+        let given_up = "3: attribute-syntax: EXT-X-START: over 256 attributes, the rest is dropped";
+        assert!(
+            warnings.iter().any(|warning| warning == given_up),
+            "{part}: {warnings:?}"
+        );
+        assert_eq!(media(&text).segments.len(), 1);
+    }
+    // Behind a quote that is not closed the next name is looked for.
+    let list = format!("A=\"{}", ",a".repeat(LINE_BYTES / 2 - 100));
+    let text = head(&format!("#EXT-X-START:{list}\n#EXTINF:1,\na.ts\n"));
+    assert_eq!(
+        warnings(&text)[0],
+        "3: unclosed-quote: EXT-X-START: the quote of A is not closed"
+    );
+}
+
 #[test]
 fn row_16_mixed_tags() {
     assert_eq!(
