@@ -11,7 +11,7 @@
 mod parse;
 mod text;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use weir_core::protocol::TrackKind;
 
@@ -88,7 +88,8 @@ pub(super) struct WebVttReader {
     zero: Option<Zero>,
     /// The first X-TIMESTAMP-MAP: what counts where there is no media.
     first_map: Option<TimestampMap>,
-    blocks: Vec<String>,
+    /// Those that were handed out.
+    blocks: HashSet<String>,
     bad_cues: u64,
     late_cues: u64,
 }
@@ -123,8 +124,7 @@ impl WebVttReader {
         self.bad_cues += document.bad_cues;
         self.first_map = self.first_map.or(document.map);
         for block in document.blocks {
-            if !self.blocks.contains(&block) {
-                self.blocks.push(block.clone());
+            if self.blocks.insert(block.clone()) {
                 out.push(Demuxed::CueBlock(STREAM, block));
             }
         }

@@ -107,19 +107,19 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 fn next_block<'a, 'b>(rest: &mut &'b [&'a str]) -> Option<&'b [&'a str]> {
     let begin = rest.iter().position(|line| !line.is_empty())?;
     let lines = rest.get(begin..)?;
+    let end = lines
+        .iter()
+        .position(|line| line.is_empty())
+        .unwrap_or(lines.len());
+    // No line is looked at twice: files of nothing but comments would cost their square.
+    let block = lines.get(..end)?;
     let timing = |from: usize| {
-        let found = lines.get(from..)?.iter().position(|line| line.contains("-->"))?;
+        let found = block.get(from..)?.iter().position(|line| line.contains("-->"))?;
         Some(from + found)
     };
     // The times of this block are in its first line or its second.
     let own = timing(0).filter(|&own| own < 2);
-    let mut end = lines
-        .iter()
-        .position(|line| line.is_empty())
-        .unwrap_or(lines.len());
-    if let Some(next) = timing(own.map_or(0, |own| own + 1)) {
-        end = end.min(next);
-    }
+    let end = timing(own.map_or(0, |own| own + 1)).map_or(end, |next| next.min(end));
     let (block, behind) = lines.split_at_checked(end.max(1))?;
     *rest = behind;
     Some(block)
@@ -245,6 +245,17 @@ mod tests {
             ]
         );
         assert_eq!(Document::parse(text.as_bytes()).bad_cues, 3);
+    }
+
+    /// A file costs its length, not the square of it: a megabyte of comments took minutes.
+    #[test]
+    fn nothing_but_comments() {
+        const COMMENTS: usize = 200_000;
+        let text = format!(
+            "WEBVTT\n\n{}00:01.000 --> 00:02.000\nlast\n",
+            "a\n\n".repeat(COMMENTS)
+        );
+        assert_eq!(cues(&text), [(1_000, 2_000, "last".to_owned())]);
     }
 
     #[test]
