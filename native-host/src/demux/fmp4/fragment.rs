@@ -16,6 +16,8 @@ pub(super) struct Fragments<'a> {
     pub(super) runs: Vec<Run<'a>>,
     /// Parts of encrypted samples.
     pub(super) subsamples: Vec<Subsample>,
+    /// Samples of all runs.
+    samples: usize,
 }
 
 /// Samples of a track that follow each other in time.
@@ -109,8 +111,18 @@ fn fragment<'a>(
             .transpose()?;
         let truns = boxes(traf.content).filter(|found| found.kind == *b"trun");
         for (number, trun) in truns.enumerate() {
-            let mut samples = samples(segment.len(), trun.content, base, &mut data_offset, defaults)
-                .ok_or_else(malformed)?;
+            // Those without bytes and fields of their own would cost nothing to announce, in one run or in many.
+            let most = segment.len() - fragments.samples;
+            let mut samples = samples(
+                segment.len(),
+                trun.content,
+                base,
+                &mut data_offset,
+                defaults,
+                most,
+            )
+            .ok_or_else(malformed)?;
+            fragments.samples += samples.len();
             if let Some(reader) = &mut encryption {
                 reader.begin_run(number)?;
                 for sample in &mut samples {
@@ -234,19 +246,19 @@ fn decode_time(tfdt: &[u8]) -> Option<i64> {
     }
 }
 
-/// The samples of a `trun` (8.8.8); `data_offset` goes on behind their data.
+/// The samples of a `trun` (8.8.8), at most `most`; `data_offset` goes on behind their data.
 fn samples(
     segment_bytes: usize,
     trun: &[u8],
     base: usize,
     data_offset: &mut usize,
     defaults: Defaults,
+    most: usize,
 ) -> Option<Vec<RunSample>> {
     let (version, present, mut rest) = full_box(trun)?;
     let has = |flag: u32| present & flag != 0;
     let count = rest.try_get_u32().ok()?;
-    // Samples without bytes and fields of their own would cost nothing to announce.
-    if usize::try_from(count).is_ok_and(|count| count > segment_bytes) {
+    if usize::try_from(count).is_ok_and(|count| count > most) {
         return None;
     }
     if has(0x1) {
@@ -301,4 +313,66 @@ fn is_sync(flags: u32) -> bool {
     const IS_NON_SYNC: u32 = 0x0001_0000;
     const DEPENDS_ON_OTHERS: u32 = 0x0100_0000;
     flags & (IS_NON_SYNC | DEPENDS_ON_OTHERS) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demux::bmff::{write_box, write_full_box};
+    use bytes::BufMut;
+
+    /// The initialization section of one track, with this number.
+    fn init(track: u32) -> Init {
+        let mut moov = Vec::new();
+        write_full_box(&mut moov, *b"mvhd", 0, 0, |out| {
+            out.put_slice(&[0, 0, 0, 1].repeat(3));
+        });
+        write_box(&mut moov, *b"trak", |out| {
+            write_full_box(out, *b"tkhd", 0, 0, |out| {
+                out.put_slice(&[0; 8]);
+                out.put_u32(track);
+                out.put_bytes(0, 68);
+            });
+            write_box(out, *b"mdia", |out| {
+                write_full_box(out, *b"mdhd", 0, 0, |out| out.put_slice(&[0, 0, 0, 1].repeat(3)));
+                write_full_box(out, *b"hdlr", 0, 0, |out| out.put_slice(b"\0\0\0\0soun"));
+                write_box(out, *b"minf", |out| {
+                    write_box(out, *b"stbl", |out| {
+                        write_full_box(out, *b"stsd", 0, 0, |out| out.put_u32(0));
+                    });
+                });
+            });
+        });
+        Init::parse(&moov).unwrap()
+    }
+
+    /// A fragment that announces `samples` samples without bytes, `runs` times.
+    fn segment(runs: usize, samples: u32) -> Vec<u8> {
+        let mut segment = Vec::new();
+        write_box(&mut segment, *b"moof", |out| {
+            write_box(out, *b"traf", |out| {
+                write_full_box(out, *b"tfhd", 0, 0, |out| out.put_u32(7));
+                for _ in 0..runs {
+                    write_full_box(out, *b"trun", 0, 0, |out| out.put_u32(samples));
+                }
+            });
+        });
+        segment
+    }
+
+    /// A segment of 64 KB could announce samples for 14 GB of memory.
+    #[test]
+    fn samples_are_no_more_than_bytes() {
+        let init = init(7);
+        let count = |segment: &[u8]| {
+            let fragments = fragments(segment, &init, &mut Vec::new())?;
+            Ok(fragments.runs.iter().map(|run| run.samples.len()).sum())
+        };
+        let (few, one, many) = (segment(10, 3), segment(1, 1_000), segment(1_000, 1_000));
+        assert_eq!(count(&few), Ok(30));
+        let contradiction = DemuxError::Malformed("a movie fragment (moof) contradicts itself".to_owned());
+        assert_eq!(count(&one), Err(contradiction.clone()));
+        assert!(many.len() > 1_000, "each run alone would do");
+        assert_eq!(count(&many), Err(contradiction));
+    }
 }
