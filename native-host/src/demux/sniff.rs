@@ -35,14 +35,15 @@ pub fn sniff(data: &[u8]) -> Result<Kind, DemuxError> {
     if is_iso_bmff(data) {
         return Ok(Kind::FragmentedMp4);
     }
+    // Ahead of what follows: in a short text a `G` may stand where the only packet would begin.
+    let text = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
+    if text.starts_with(b"WEBVTT") {
+        return Ok(Kind::WebVtt);
+    }
     // A segment that was cut within a packet begins with the packet's end, which may look like anything.
     let near = sync::find(data).filter(|&(head_bytes, stride)| head_bytes < stride);
     if let Some((head_bytes, _)) = near {
         return Ok(Kind::TransportStream { head_bytes });
-    }
-    let text = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
-    if text.starts_with(b"WEBVTT") {
-        return Ok(Kind::WebVtt);
     }
     if let Some(head) = Head::parse(data) {
         return Ok(Kind::PackedAudio(head.codec));
@@ -121,6 +122,16 @@ mod tests {
             sniff(&jpeg)
         );
         assert_eq!(sniff(&packets(1)), Ok(Kind::TransportStream { head_bytes: 0 }));
+    }
+
+    /// `MPEGTS` alone has a sync byte, and a short segment may end 188 bytes behind it.
+    #[test]
+    fn short_subtitles_are_no_packet() {
+        let head = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\n00:01.000 --> 00:02.000\n";
+        for letters in 0..300 {
+            let text = format!("{head}{}\n", "a".repeat(letters));
+            assert_eq!(sniff(text.as_bytes()), Ok(Kind::WebVtt), "{} bytes", text.len());
+        }
     }
 
     #[test]
