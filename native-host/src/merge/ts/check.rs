@@ -57,7 +57,7 @@ impl Reader {
         let pid = u16::from_be_bytes([high & 0x1f, low]);
         if let Some(clock) = packet::clock(bytes).filter(|_| self.clock_pid == Some(pid)) {
             let step = self.clock.map_or(0, |last| (clock - last).rem_euclid(2 * HALF));
-            if step >= HALF {
+            if step >= HALF && !packet::is_discontinuity(bytes) {
                 return Err(failed("its clock goes back"));
             }
             self.clock = Some(clock);

@@ -2,6 +2,9 @@
 
 pub(super) const PACKET_BYTES: usize = 188;
 
+/// `discontinuity_indicator` in the flags of the adaptation field.
+const DISCONTINUITY: u8 = 0x80;
+
 /// Where the clock is in a packet that has it: behind the header, the adaptation field's length and its flags.
 const CLOCK: usize = 6;
 
@@ -12,6 +15,12 @@ pub(super) fn clock(bytes: &[u8; PACKET_BYTES]) -> Option<i64> {
     let present = control & 0x20 != 0 && length >= 7 && flags & CLOCK_PRESENT != 0;
     let field = bytes.get(CLOCK..)?.first_chunk().filter(|_| present)?;
     Some(bits(*field) >> 7)
+}
+
+/// Whether a packet says that its clock does not go on from the last.
+pub(super) fn is_discontinuity(bytes: &[u8; PACKET_BYTES]) -> bool {
+    let [_, _, _, control, length, flags, ..] = *bytes;
+    control & 0x20 != 0 && length > 0 && flags & DISCONTINUITY != 0
 }
 
 /// A packet's bytes.
@@ -36,7 +45,14 @@ impl Packet<'_> {
     /// Time goes on: there is no discontinuity to be told.
     pub(super) fn clear_discontinuity(&mut self) {
         if let Some(flags) = self.adaptation_flags() {
-            *flags &= 0x7f;
+            *flags &= !DISCONTINUITY;
+        }
+    }
+
+    /// The clock of this packet does not go on from the last (2.4.3.4, `discontinuity_indicator`).
+    pub(super) fn set_discontinuity(&mut self) {
+        if let Some(flags) = self.adaptation_flags() {
+            *flags |= DISCONTINUITY;
         }
     }
 

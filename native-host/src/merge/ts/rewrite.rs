@@ -1,6 +1,6 @@
 //! The segments of one playlist -> packets of the output: on its PIDs, in its time, counted without a break.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use weir_core::protocol::TrackKind;
@@ -42,7 +42,8 @@ pub(super) struct Rewriter {
     streams: Vec<Stream>,
     /// Source PID of the clock.
     clock_pid: Option<u16>,
-    clock: Clock,
+    /// What was said with each stream of the output, or alone.
+    clocks: HashMap<Option<usize>, Clock>,
     /// Segments that came before any programme map, with how they join.
     held: Vec<(Bytes, Edge)>,
     chunk: Chunk,
@@ -94,7 +95,8 @@ impl Times {
     }
 }
 
-/// The programme clock, which only goes on.
+/// The programme clock, which only goes on, but where that of a source goes back in the middle of a stretch of time: there
+/// it is told.
 #[derive(Debug, Default)]
 struct Clock {
     last: Option<i64>,
@@ -104,8 +106,19 @@ struct Clock {
     epoch: Option<Epoch>,
 }
 
+/// What a clock says at a packet.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    base: i64,
+    /// Those that read 33 bits see it go back.
+    goes_back: bool,
+}
+
 impl Clock {
-    fn output(&mut self, base: i64, epoch: &Epoch) -> i64 {
+    /// The clock of the output for one of the source.
+    fn output(&mut self, base: i64, epoch: &Epoch) -> Reading {
+        /// Half of what 33 bits can tell.
+        const HALF: i64 = 1 << 32;
         let new_epoch = self
             .epoch
             .as_ref()
@@ -118,9 +131,13 @@ impl Clock {
             self.shift = last - time + CLOCK_STEP;
             time += self.shift;
         }
+        let step = time.saturating_sub(self.last.unwrap_or(time));
         self.epoch = Some(*epoch);
         self.last = Some(time);
-        time & STAMP
+        Reading {
+            base: time & STAMP,
+            goes_back: step & STAMP >= HALF,
+        }
     }
 }
 
@@ -133,7 +150,7 @@ impl Rewriter {
             tables: Tables::default(),
             streams: Vec::new(),
             clock_pid: None,
-            clock: Clock::default(),
+            clocks: HashMap::new(),
             held: Vec::new(),
             chunk: Chunk::default(),
             ready: VecDeque::new(),
@@ -358,12 +375,16 @@ impl Rewriter {
         let mut copy = *bytes;
         let mut packet = packet::Packet(&mut copy);
         packet.clear_discontinuity();
-        if let Some(base) = clock {
-            packet.set_clock(self.clock.output(base, epoch));
-        }
         let place = self.streams.iter().position(|stream| stream.pid == pid);
         let stream = place.and_then(|place| self.streams.get_mut(place));
         let index = stream.as_ref().map(|stream| stream.index);
+        if let Some(base) = clock {
+            let reading = self.clocks.entry(index).or_default().output(base, epoch);
+            packet.set_clock(reading.base);
+            if reading.goes_back {
+                packet.set_discontinuity();
+            }
+        }
         let (Some(stream), Some(parsed)) = (stream, parsed) else {
             if is_clock {
                 self.clock_alone(copy, index, program);
@@ -451,4 +472,30 @@ impl Rewriter {
 fn pid_of(bytes: &[u8; PACKET_BYTES]) -> u16 {
     let [_, high, low, ..] = *bytes;
     u16::from_be_bytes([high & 0x1f, low])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A damaged packet may say anything. What the clock says later is not moved because of it.
+    #[test]
+    fn a_clock_that_goes_back_is_told() {
+        let (mut clock, epoch) = (Clock::default(), Epoch::default());
+        let mut said = |base| {
+            let reading = clock.output(base, &epoch);
+            (reading.base, reading.goes_back)
+        };
+        assert_eq!(said(90_000), (90_000, false));
+        assert_eq!(
+            said(8_000_000_000),
+            (8_000_000_000, true),
+            "13 hours ahead are as good"
+        );
+        assert_eq!(said(93_000), (93_000, false), "it wraps");
+        assert_eq!(said(92_000), (92_000, true));
+        assert_eq!(said(96_000), (96_000, false));
+        assert_eq!(said(STAMP), (STAMP, true));
+        assert_eq!(said(1_000), (1_000, false), "it wraps");
+    }
 }
