@@ -290,11 +290,14 @@ fn reserved_bytes(tracks: &[Track], inputs: &[Expectation]) -> usize {
     const FIXED_BYTES: usize = 512;
     const TRACK_BYTES: usize = 1024;
     const SAMPLE_BYTES: f64 = 16.0;
+    // Opus frames of 2.5 ms are 400. Samples whose times are wrong may lie a tick apart.
+    const MOST_SAMPLES_PER_SECOND: f64 = 500.0;
     // A line and a pause, every few seconds, none of them as long as another.
     const SUBTITLE_BYTES_PER_SECOND: f64 = 16.0;
     let dense = tracks.iter().filter(|track| !track.is_sparse());
     let samples = dense.filter_map(|track| {
-        Some(inputs.get(track.input)?.seconds? * track.samples_per_second()? * SAMPLE_BYTES)
+        let samples_per_second = track.samples_per_second()?.min(MOST_SAMPLES_PER_SECOND);
+        Some(inputs.get(track.input)?.seconds? * samples_per_second * SAMPLE_BYTES)
     });
     let subtitles = inputs.iter().filter(|input| input.sparse);
     let subtitles = subtitles.filter_map(|input| Some(input.seconds? * SUBTITLE_BYTES_PER_SECOND));
@@ -409,6 +412,30 @@ mod tests {
         assert_eq!(
             reserved_bytes(&tracks, &inputs),
             512 + 1024 + LARGE_MDAT_HEADER_BYTES + 16 * samples
+        );
+    }
+
+    /// Times that are wrong make no file of hundreds of megabytes.
+    #[test]
+    fn the_room_is_for_samples_that_can_be() {
+        let mut tracks = [track()];
+        for time in 0..51 {
+            tracks[0].push(Sample {
+                dts: time,
+                pts: time,
+                duration: 1,
+                sync: true,
+                data: Bytes::from_static(b"picture"),
+            });
+        }
+        let inputs = [Expectation {
+            seconds: Some(1000.0),
+            ended: false,
+            sparse: false,
+        }];
+        assert_eq!(
+            reserved_bytes(&tracks, &inputs),
+            512 + 1024 + LARGE_MDAT_HEADER_BYTES + 16 * 500 * 1000
         );
     }
 }
