@@ -1,9 +1,10 @@
-//! Weir's developer tasks: `cargo xtask setup|build|demo|test|install`. `cargo xtask --help` lists them.
+//! Weir's developer tasks: `cargo xtask setup|build|demo|test|fuzz|install`. `cargo xtask --help` lists them.
 
 mod build;
 mod command;
 mod demo;
 mod extension;
+mod fuzz;
 mod install;
 mod say;
 mod setup;
@@ -36,6 +37,8 @@ enum Task {
     Demo(demo::Arguments),
     /// Check everything that CI checks
     Test(test::Arguments),
+    /// Look for inputs that make the readers and the writer fail (target/fuzz)
+    Fuzz(fuzz::Arguments),
     /// Install the host, register it with the browsers and say how to load the extension
     Install(install::Arguments),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Build(arguments) => build::run(&workspace, arguments),
         Task::Demo(arguments) => demo::run(&workspace, arguments),
         Task::Test(arguments) => test::run(&workspace, arguments),
+        Task::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Task::Install(arguments) => install::run(&workspace, &arguments),
     });
     outcome.unwrap_or_else(|error| {

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use crate::build::{self, Profile};
 use crate::command;
+use crate::fuzz;
 use crate::say;
 use crate::setup::{self, WasmToolchain};
 use crate::wasm_size;
@@ -42,6 +43,8 @@ enum Step {
     Extension,
     /// Unit, property, integration and documentation tests
     Test,
+    /// Every fuzz target for a moment
+    Fuzz,
     /// The wasm exports in a worker of headless Chromium
     Wasm,
     /// From click to file in Chromium and Firefox
@@ -94,7 +97,7 @@ impl Step {
 
     fn needs_build(self) -> bool {
         match self {
-            Self::Format | Self::Lint | Self::Build | Self::LintWasm | Self::Docs => false,
+            Self::Format | Self::Lint | Self::Build | Self::LintWasm | Self::Fuzz | Self::Docs => false,
             Self::Size | Self::Extension | Self::Test | Self::Wasm | Self::Browser => true,
         }
     }
@@ -106,7 +109,10 @@ impl Step {
             cargo
         };
         match self {
-            Self::Format => command::run(cargo().args(["fmt", "--all", "--check"])),
+            Self::Format => {
+                command::run(cargo().args(["fmt", "--all", "--check"]))?;
+                command::run(cargo().args(["fmt", "--check", "--manifest-path", fuzz::MANIFEST]))
+            }
             Self::Lint => command::run(
                 cargo()
                     .args(["clippy", "--quiet", "--workspace", "--all-targets"])
@@ -144,6 +150,7 @@ impl Step {
                 )?;
                 command::run(cargo().args(["test", "--quiet", "--workspace", "--doc"]))
             }
+            Self::Fuzz => fuzz::run(workspace, &fuzz::Arguments::of_ci()).map(drop),
             Self::Wasm => wasm_test::run(workspace, toolchain),
             Self::Browser => command::run(cargo().args(["test", "--workspace", "--test", BROWSER_TESTS])),
             Self::Docs => command::run(

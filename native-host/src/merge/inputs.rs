@@ -234,6 +234,19 @@ impl Inputs {
         Ok(())
     }
 
+    /// Takes samples as they come out of a demuxer.
+    #[cfg(fuzzing)]
+    pub(super) fn push_demuxed(
+        &mut self,
+        track: usize,
+        batch: Vec<Demuxed>,
+        sink: &mut impl Sink,
+    ) -> Result<(), MergeError> {
+        let expectations: Vec<_> = self.all.iter().map(Input::expectation).collect();
+        let input = self.all.get(track).ok_or(MergeError::NoSuchTrack(track))?;
+        sink.take(track, &input.hint, batch, &expectations)
+    }
+
     /// Demuxes what is held back: there is no further segment. What is expected now is what has come.
     pub(super) fn finish(&mut self, sink: &mut impl Sink) -> Result<Vec<Expectation>, MergeError> {
         let expectations: Vec<_> = self.all.iter().map(Input::expectation).collect();

@@ -241,6 +241,23 @@ impl Merger {
         }
     }
 
+    /// Takes samples as they come out of a demuxer: for the fuzz target of the writers.
+    ///
+    /// # Errors
+    /// As [`Self::push`]; what is made of no samples takes none.
+    #[cfg(fuzzing)]
+    pub fn push_demuxed(
+        &mut self,
+        track: usize,
+        batch: Vec<crate::demux::Demuxed>,
+    ) -> Result<(), MergeError> {
+        match &mut self.output {
+            Output::Mp4(merger) => merger.push_demuxed(track, batch),
+            Output::Mkv(merger) => merger.push_demuxed(track, batch),
+            Output::Ts(_) | Output::Segments(_) => Err(MergeError::NoSamples),
+        }
+    }
+
     /// Begins again, as a transport stream.
     fn become_transport_stream(
         &mut self,

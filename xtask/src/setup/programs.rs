@@ -42,6 +42,12 @@ const PROGRAMS: &[Program] = &[
         by_hand: "brew install ffmpeg; winget install Gyan.FFmpeg",
     },
     Program {
+        names: &["c++", "g++", "clang++"],
+        debian_package: "g++",
+        purpose: "compiles libFuzzer, which looks for inputs that make the readers fail",
+        by_hand: "xcode-select --install; the C++ tools of Visual Studio",
+    },
+    Program {
         names: &["node"],
         debian_package: "nodejs",
         purpose: "runs the extension's unit tests",

@@ -58,6 +58,11 @@ impl Mp4Merger {
         self.inputs.push(segment, &mut self.output)
     }
 
+    #[cfg(fuzzing)]
+    pub(super) fn push_demuxed(&mut self, track: usize, batch: Vec<Demuxed>) -> Result<(), MergeError> {
+        self.inputs.push_demuxed(track, batch, &mut self.output)
+    }
+
     pub(super) fn finish(self) -> Result<Merged, MergeError> {
         let Self {
             mut inputs,

@@ -173,6 +173,15 @@ fn stream(layout: Layout) -> ([Vec<u8>; 2], Vec<u8>) {
     (segments, plain)
 }
 
+/// A stream of fields, delimiters and all.
+pub(super) fn stream_for_seeds() -> ([Vec<u8>; 2], Vec<u8>) {
+    stream(Layout {
+        delimiter_of_field: true,
+        pes_of_field: true,
+        bottom_first: false,
+    })
+}
+
 #[test]
 fn two_fields_are_one_sample() {
     if media::skip_without_ffmpeg("two_fields_are_one_sample") {

@@ -20,6 +20,7 @@ mod matrix;
 mod mkv;
 mod mux;
 mod rules;
+mod seeds;
 mod subtitles;
 mod ts;
 
