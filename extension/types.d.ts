@@ -134,7 +134,15 @@ export interface Span {
 }
 
 /** What a note is about; its words are `note_CODE`. */
-export type NoteCode = 'duration' | 'picture' | 'cues' | 'left-out' | 'as-ts' | 'ffmpeg' | 'no-subtitles';
+export type NoteCode =
+  | 'duration'
+  | 'picture'
+  | 'cues'
+  | 'left-out'
+  | 'as-ts'
+  | 'ffmpeg'
+  | 'no-subtitles'
+  | 'key-unproven';
 
 /** What a person should know of an output, whole or not. */
 export interface Note {

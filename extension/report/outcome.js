@@ -22,6 +22,7 @@ const SENTENCES = [
   ['left-out', /^left out of track \d+ \([^)]*\): (.+)$/],
   ['as-ts', /^(.+) is not merged by Weir itself, and .+: the stream is kept as a \.ts file$/],
   ['ffmpeg', /^(.+) is not merged by Weir itself: the ffmpeg that is installed did it$/],
+  ['key-unproven', /^track \d+: nothing in it proves that its key is right; if the file shows noise, it is not$/],
   ['no-subtitles', /^the subtitles are left out: they cannot go the way of this codec$/],
 ];
 

@@ -47,6 +47,12 @@ const SENTENCES = [
     note: { code: 'left-out', values: ['12 bytes of sound without a frame'] },
   },
   {
+    file: 'merge/inputs.rs',
+    literal: 'track {index}: nothing in it proves that its key is right; if the file shows noise, it is not',
+    filled: ['0'],
+    note: { code: 'key-unproven', values: [] },
+  },
+  {
     file: 'demux/webvtt/mod.rs',
     literal: '{bad} subtitle cues were left out: their times make no sense',
     filled: ['3'],

@@ -36,7 +36,8 @@ const jobs = {
     notes: [
       { code: 'duration', values: ['3598.2', '3600.0'] }, { code: 'picture', values: [] },
       { code: 'cues', values: ['3'] }, { code: 'ffmpeg', values: ['MPEG-2 video'] },
-      { code: 'no-subtitles', values: [] }, { code: null, values: ['track 0 is upside down'] },
+      { code: 'no-subtitles', values: [] }, { code: 'key-unproven', values: [] },
+      { code: null, values: ['track 0 is upside down'] },
     ],
   },
   'recording-with-a-gap': {
