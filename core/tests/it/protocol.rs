@@ -108,7 +108,7 @@ fn plans_round_trip() {
         "live": true,
         "tracks": [{
             "kind": "audio", "only": "audio", "playlist": "https://example.com/a.m3u8", "language": "en", "name": "English",
-            "codecs": ["mp4a.40.2"], "resolution": [640, 360],
+            "default": true, "forced": false, "codecs": ["mp4a.40.2"], "resolution": [640, 360],
             "segments": [{
                 "sequence": "18446744073709551615", "url": "https://example.com/1.m4s",
                 "range": {"offset": 1, "length": 2}, "durationSeconds": 4.5, "discontinuity": true, "gap": true,
