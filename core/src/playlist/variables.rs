@@ -50,8 +50,7 @@ impl Variables {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             out.push_str(before);
-            let reference = after.strip_prefix('$').and_then(|after| after.split_once('}'));
-            if let Some((name, behind)) = reference.filter(|(name, _)| is_name(name)) {
+            if let Some((name, behind)) = after.strip_prefix('$').and_then(split_name) {
                 let undefined = || PlaylistErrorKind::UndefinedVariable(Shown(name).to_string());
                 out.push_str(self.get(name).ok_or_else(undefined)?);
                 rest = behind;
@@ -77,7 +76,14 @@ pub(super) fn query_parameter(base: Option<&AbsoluteUrl>, name: &str) -> Option<
         .filter(|value| !value.is_empty())
 }
 
-fn is_name(text: &str) -> bool {
+/// The name that a reference begins with, and what stands behind its brace. No further than the name is looked: a text of
+/// openings alone would cost its square.
+fn split_name(text: &str) -> Option<(&str, &str)> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    !text.is_empty() && text.bytes().all(allowed)
+    let end = text
+        .bytes()
+        .position(|byte| !allowed(byte))
+        .filter(|&end| end > 0)?;
+    let behind = text.get(end..)?.strip_prefix('}')?;
+    Some((text.get(..end)?, behind))
 }

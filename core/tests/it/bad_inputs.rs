@@ -360,6 +360,17 @@ fn row_19_variables_that_double() {
     );
 }
 
+/// They cost their length, not the square of it.
+#[test]
+fn nothing_but_openings_of_variables() {
+    let openings = "{$a".repeat(300_000);
+    let text = head(&format!(
+        "#EXT-X-DEFINE:NAME=\"b\",VALUE=\"c\"\n#EXTINF:1,\n{openings}{{$b}}\n"
+    ));
+    let media = media(&text);
+    assert_eq!(media.segments[0].uri.text, format!("{openings}c"));
+}
+
 #[test]
 fn too_many_variables() {
     let mut text = head("");
