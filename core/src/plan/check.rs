@@ -37,7 +37,7 @@ impl CapturePlan {
             return Err(PlanError::NoTracks);
         }
         if self.tracks.len() > MAX_PLAN_TRACKS {
-            return Err(invalid("tracks", "too many tracks"));
+            return Err(too_many_tracks());
         }
         if self
             .title
@@ -109,6 +109,11 @@ fn check_url(url: &AbsoluteUrl, above: &[&AbsoluteUrl], policy: CheckPolicy) -> 
         return Err(PlanError::InsecureDowngrade(url.clone()));
     }
     Ok(())
+}
+
+/// Over [`MAX_PLAN_TRACKS`].
+pub(super) fn too_many_tracks() -> PlanError {
+    invalid("tracks", "too many tracks")
 }
 
 fn invalid(field: &str, problem: &'static str) -> PlanError {

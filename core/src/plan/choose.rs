@@ -2,11 +2,13 @@
 
 use std::cmp::Ordering;
 
+use super::check::too_many_tracks;
 use super::codecs::{are_audio, are_kept};
 use super::language::primary;
 use super::{ChosenTrack, Languages, PlanError, Quality, Selection};
 use crate::playlist::{Multivariant, Rendition, Variant};
 use crate::protocol::TrackKind;
+use crate::protocol::limits::MAX_PLAN_TRACKS;
 use crate::url::AbsoluteUrl;
 
 /// The pathway of a variant that names none (RFC 8216bis, 4.4.6.2).
@@ -319,6 +321,10 @@ fn add(tracks: &mut Vec<ChosenTrack>, kind: TrackKind, renditions: &[&Rendition]
         };
         if tracks.iter().any(|track| track.playlist == *url) {
             continue;
+        }
+        // The plan would be refused, and each is compared with all.
+        if tracks.len() == MAX_PLAN_TRACKS {
+            return Err(too_many_tracks());
         }
         tracks.push(ChosenTrack {
             kind,

@@ -77,7 +77,7 @@ pub enum PlanError {
     /// http under https.
     #[error("insecure downgrade: {0} is not encrypted and its playlist is")]
     InsecureDowngrade(AbsoluteUrl),
-    /// A plan from the wire that no playlist gives.
+    /// A plan over a limit, or one from the wire that no playlist gives.
     #[error("{field}: {problem}")]
     Invalid {
         /// The path of the field.

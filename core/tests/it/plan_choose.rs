@@ -291,3 +291,17 @@ fn views() {
         "line 2: scheme not allowed: file (EXT-X-MEDIA)"
     );
 }
+
+/// As many as a plan may have, and no more: each is compared with all.
+#[test]
+fn more_renditions_than_a_plan_holds() {
+    let playlist = |count: usize| {
+        let rendition = |n| format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"g\",NAME=\"{n}\",URI=\"{n}.m3u8\"\n");
+        let renditions: String = (0..count).map(rendition).collect();
+        format!("#EXTM3U\n{renditions}#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"g\"\nv.m3u8\n")
+    };
+    let all = with_audio(Languages::All);
+    assert_eq!(chosen(&playlist(255), &all).unwrap().len(), 256);
+    let error = chosen(&playlist(256), &all).unwrap_err();
+    assert_eq!(error.to_string(), "tracks: too many tracks");
+}
