@@ -90,6 +90,8 @@ pub(super) struct WebVttReader {
     first_map: Option<TimestampMap>,
     /// Those that were handed out.
     blocks: HashSet<String>,
+    /// At most as many bytes of text wait: counted when that seems too much, and not with every segment.
+    waiting_bytes: usize,
     bad_cues: u64,
     late_cues: u64,
 }
@@ -131,6 +133,7 @@ impl WebVttReader {
         let begin = self.position.saturating_add(edge.missing);
         self.position = begin.saturating_add(edge.duration);
         self.count += 1;
+        self.waiting_bytes += document.cues.iter().map(|cue| cue.text.len()).sum::<usize>();
         self.segments.push_back(Segment {
             number: self.count,
             place: Place {
@@ -141,15 +144,22 @@ impl WebVttReader {
             map: document.map,
             cues: document.cues,
         });
-        let read = self.segments.iter().flat_map(|segment| &segment.cues);
-        let placed = self.cues.iter().map(|placed| placed.cue.text.len());
-        let waiting: usize = read.map(|cue| cue.text.len()).chain(placed).sum();
-        if waiting > MAX_WAITING_MEGABYTES << 20 {
+        if self.waiting_bytes > MAX_WAITING_MEGABYTES << 20 {
+            self.waiting_bytes = self.count_waiting();
+        }
+        if self.waiting_bytes > MAX_WAITING_MEGABYTES << 20 {
             return Err(DemuxError::Malformed(format!(
                 "over {MAX_WAITING_MEGABYTES} MB of subtitles wait for their media"
             )));
         }
         Ok(())
+    }
+
+    /// Bytes of text that wait for their media.
+    fn count_waiting(&self) -> usize {
+        let read = self.segments.iter().flat_map(|segment| &segment.cues);
+        let placed = self.cues.iter().map(|placed| placed.cue.text.len());
+        read.map(|cue| cue.text.len()).chain(placed).sum()
     }
 
     /// Hands out the cues that nothing changes any more.
