@@ -17,6 +17,10 @@ use crate::demux::{CLOCK_HZ, Cue, Demuxed, Format, Sample, Span, StreamId, Style
 /// A sample that shows nothing is at most this long, in ticks.
 pub(super) const LONGEST_NOTHING: u32 = u32::MAX / 2;
 
+/// Most cues that are seen at a time: no picture has room for more. Each is in every sample while it is seen, so that
+/// thousands that never end would cost their square.
+const MOST_SHOWN: usize = 32;
+
 /// The sample that shows nothing, for tracks with this sample entry.
 pub(super) fn nothing(sample_entry: &[u8]) -> &'static [u8] {
     match sample_entry.get(4..8) {
@@ -179,6 +183,10 @@ impl CueWriter {
     fn cue(&mut self, cue: &Cue, out: &mut Vec<Sample>) {
         self.until(cue.begin, out);
         self.sample_up_to(cue.begin, out);
+        if self.shown.len() == MOST_SHOWN {
+            // The oldest makes room.
+            self.shown.remove(0);
+        }
         self.shown.push((cue.end, StyledText::of_cue(&cue.text)));
     }
 
@@ -362,6 +370,21 @@ mod tests {
             .map(|&(begin, duration, text)| (begin, duration, text.to_owned()))
             .collect();
         assert_eq!(samples(cues, end), expected);
+    }
+
+    /// A file whose cues never end would be many gigabytes.
+    #[test]
+    fn no_more_is_shown_than_there_is_room_for() {
+        let cues: Vec<Cue> = (0..2_000).map(|n| cue(n, 1_000_000, &n.to_string())).collect();
+        let samples = samples(&cues, 1_000_000);
+        assert_eq!(samples.len(), cues.len());
+        let last: Vec<String> = (1_968..2_000).map(|n: i64| n.to_string()).collect();
+        assert_eq!(samples.last(), Some(&(1_999, 998_001, last.join("\n"))));
+        assert!(
+            samples
+                .iter()
+                .all(|(.., text)| text.lines().count() <= MOST_SHOWN)
+        );
     }
 
     #[test]
