@@ -1,6 +1,8 @@
 //! Plans: built from any playlist, cut, searched for advertising, and read as they come over the port.
 
 use crate::playlists::{base, read};
+use std::collections::HashSet;
+
 use weir_core::plan::{self, CheckPolicy, ChosenTrack, Languages, Quality, Rule, Selection, Span};
 use weir_core::playlist::{Media, Multivariant, Playlist};
 use weir_core::protocol::{CapturePlan, MediaSequence};
@@ -61,10 +63,9 @@ fn build(media: Media) {
     // What was built here passes the check of the other side.
     assert_eq!(plan.check(POLICY), Ok(()));
     check(&plan);
-    let has = |sequence: MediaSequence| {
-        let mut segments = plan.tracks.iter().flat_map(|track| &track.segments);
-        segments.any(|segment| segment.sequence == sequence)
-    };
+    let segments = plan.tracks.iter().flat_map(|track| &track.segments);
+    let known: HashSet<MediaSequence> = segments.map(|segment| segment.sequence).collect();
+    let has = |sequence: MediaSequence| known.contains(&sequence);
     for found in advertising.iter().flat_map(|found| &found.breaks) {
         for segments in &found.segments {
             assert!(segments.first <= segments.last);
