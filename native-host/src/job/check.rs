@@ -3,7 +3,7 @@
 use weir_core::plan::{CheckPolicy, Rule};
 use weir_core::protocol::limits::{MAX_CONTEXT_ENTRIES, MAX_PLAYLIST_SEGMENTS};
 use weir_core::protocol::{
-    CapturePlan, Container, ErrorCode, KeyMethod, MediaSequence, PlannedTrack, RequestContext,
+    CapturePlan, Container, ErrorCode, KeyMethod, PlannedSegment, PlannedTrack, RequestContext,
 };
 use weir_core::url::AbsoluteUrl;
 
@@ -73,14 +73,15 @@ fn plan(plan: &CapturePlan, rules: Rules) -> Result<(), JobError> {
     }
     for segment in plan.tracks.iter().flat_map(|track| &track.segments) {
         for key in segments::keys(segment) {
-            method(rules, segment.sequence, key.method)?;
+            method(rules, segment, key.method)?;
         }
     }
     Ok(())
 }
 
 /// Whether a method goes with the key that was given and with the output.
-fn method(rules: Rules, sequence: MediaSequence, method: KeyMethod) -> Result<(), JobError> {
+fn method(rules: Rules, segment: &PlannedSegment, method: KeyMethod) -> Result<(), JobError> {
+    let sequence = segment.sequence;
     let size = KeySize::from(method);
     if rules.given_key.is_some_and(|given| given != size) {
         return Err(JobError::GivenKey {
@@ -89,8 +90,11 @@ fn method(rules: Rules, sequence: MediaSequence, method: KeyMethod) -> Result<()
             bytes: size.bytes(),
         });
     }
-    // These outputs keep the segments as they are.
-    if method.is_of_samples() && matches!(rules.container, Container::Ts | Container::Segments) {
+    // These outputs keep what is around the samples. What comes without a map may be a transport stream, of which they
+    // know how to.
+    let may_be_ts = method == KeyMethod::SampleAes && segment.map.is_none();
+    let keeps = matches!(rules.container, Container::Ts | Container::Segments);
+    if method.is_of_samples() && keeps && !may_be_ts {
         return Err(JobError::Container { sequence, method });
     }
     Ok(())

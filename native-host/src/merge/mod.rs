@@ -20,14 +20,15 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use weir_core::protocol::{Container, TrackKind, TrackSummary};
+use weir_core::protocol::{Container, KeyMethod, TrackKind, TrackSummary};
 
 pub use error::MergeError;
 use external::External;
 pub use subtitle_file::{SubtitleFile, SubtitleFormat};
 
 use crate::decrypt::SampleCipher;
-use crate::demux::DemuxError;
+use crate::demux::ts::clear::Clearer;
+use crate::demux::{DemuxError, SegmentKind, sniff};
 
 /// What the plan knows of a track before its first byte.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -370,6 +371,25 @@ impl Output {
             Self::Ts(merger) => merger.finish(),
             Self::Segments(merger) => merger.finish(),
         }
+    }
+}
+
+/// The segment's bytes in the clear, as outputs have them that keep packets: of transport streams alone.
+fn clear_packets(
+    segment: &SegmentInput,
+    clearer: &mut Clearer,
+    in_segment: impl Fn(DemuxError) -> MergeError,
+) -> Result<Bytes, MergeError> {
+    match &segment.cipher {
+        Some(cipher) if cipher.method() == KeyMethod::SampleAes && segment.map.is_none() => {
+            match sniff(&segment.data).map_err(&in_segment)? {
+                SegmentKind::TransportStream { .. } => {
+                    clearer.clear(&segment.data, cipher).map_err(in_segment)
+                }
+                _ => refuse_encrypted_samples(segment).map(|()| segment.data.clone()),
+            }
+        }
+        _ => refuse_encrypted_samples(segment).map(|()| segment.data.clone()),
     }
 }
 

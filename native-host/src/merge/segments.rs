@@ -11,6 +11,7 @@ use m3u8_rs::{
 use weir_core::protocol::TrackKind;
 
 use super::{MergeError, Merged, SegmentInput, TrackHint};
+use crate::demux::ts::clear::Clearer;
 use crate::demux::{Codec, DemuxError, SegmentKind, sniff};
 
 /// The playlist to open.
@@ -27,6 +28,7 @@ pub(super) struct SegmentsMerger {
 #[derive(Debug)]
 struct Track {
     hint: TrackHint,
+    clearer: Clearer,
     segments: Vec<MediaSegment>,
     /// The initialization section that was written last, and its number.
     map: Option<(Bytes, u32)>,
@@ -38,6 +40,7 @@ impl SegmentsMerger {
         fs::create_dir(path).map_err(MergeError::Write)?;
         let track = |hint: &TrackHint| Track {
             hint: hint.clone(),
+            clearer: Clearer::default(),
             segments: Vec::new(),
             map: None,
             seconds: 0.0,
@@ -59,8 +62,8 @@ impl SegmentsMerger {
             segment: number,
             source,
         };
-        super::refuse_encrypted_samples(segment)?;
-        let kind = sniff(&segment.data).map_err(in_segment)?;
+        let data = super::clear_packets(segment, &mut track.clearer, in_segment)?;
+        let kind = sniff(&data).map_err(in_segment)?;
         let head_bytes = match kind {
             SegmentKind::TransportStream { head_bytes } => head_bytes,
             SegmentKind::FragmentedMp4 | SegmentKind::PackedAudio(_) | SegmentKind::WebVtt => 0,
@@ -87,15 +90,11 @@ impl SegmentsMerger {
                 uri: name,
                 ..Map::default()
             });
-        } else if kind == SegmentKind::FragmentedMp4 && number == 1 && !has_moov(&segment.data) {
+        } else if kind == SegmentKind::FragmentedMp4 && number == 1 && !has_moov(&data) {
             return Err(in_segment(DemuxError::NoInit));
         }
         let name = format!("{prefix}{number:05}.{}", extension(kind));
-        self.bytes += write(
-            &self.folder,
-            &name,
-            segment.data.get(head_bytes..).unwrap_or_default(),
-        )?;
+        self.bytes += write(&self.folder, &name, data.get(head_bytes..).unwrap_or_default())?;
         let seconds = segment.duration_seconds.unwrap_or(0.0).max(0.0);
         track.seconds += seconds + segment.missing_seconds.max(0.0);
         track.segments.push(MediaSegment {
@@ -115,6 +114,16 @@ impl SegmentsMerger {
     pub(super) fn finish(mut self) -> Result<Merged, MergeError> {
         if self.bytes == 0 {
             return Err(MergeError::NoSamples);
+        }
+        for (index, track) in self.tracks.iter().enumerate() {
+            track
+                .clearer
+                .check_at_end()
+                .map_err(|source| MergeError::Segment {
+                    track: index,
+                    segment: track.segments.len() as u64,
+                    source,
+                })?;
         }
         let duration_seconds = self.tracks.iter().map(|track| track.seconds).fold(0.0, f64::max);
         let several = self.tracks.len() > 1;

@@ -156,15 +156,20 @@ impl NalUnits {
     }
 }
 
-/// Adds a NAL unit without its emulation prevention (7.4.1.1 of H.264).
-pub(super) fn put_unescaped(mut nal: &[u8], out: &mut Vec<u8>) {
+/// The places of a NAL unit's emulation prevention bytes (7.4.1.1 of H.264).
+pub(super) fn escapes(nal: &[u8]) -> impl Iterator<Item = usize> {
     const ESCAPED: &[u8] = &[0, 0, 3];
-    while let Some(at) = memmem::find(nal, ESCAPED) {
-        let (before, after) = nal.split_at(at + ESCAPED.len());
-        out.put_slice(before.get(..at + 2).unwrap_or_default());
-        nal = after;
+    memmem::find_iter(nal, ESCAPED).map(|at| at + 2)
+}
+
+/// Adds a NAL unit without its emulation prevention.
+pub(super) fn put_unescaped(nal: &[u8], out: &mut Vec<u8>) {
+    let mut begin = 0;
+    for at in escapes(nal) {
+        out.put_slice(nal.get(begin..at).unwrap_or_default());
+        begin = at + 1;
     }
-    out.put_slice(nal);
+    out.put_slice(nal.get(begin..).unwrap_or_default());
 }
 
 /// A NAL unit without the zero bytes that trail it before the next start code.

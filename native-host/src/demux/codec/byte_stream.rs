@@ -324,7 +324,7 @@ impl<S: NalSyntax> ByteStream<S> {
 
 /// Adds an encrypted NAL unit to a sample, decrypted. Its header is clear, so that only the bytes behind say anything of
 /// the key.
-fn put_decrypted(nal: &[u8], cipher: &SampleCipher, evidence: &mut Evidence, out: &mut Vec<u8>) {
+pub(super) fn put_decrypted(nal: &[u8], cipher: &SampleCipher, evidence: &mut Evidence, out: &mut Vec<u8>) {
     let (content, zeros) = nal.split_at(without_trailing_zeros(nal).len());
     if content.len() <= SHORT_NAL_BYTES {
         return out.put_slice(nal);

@@ -5,6 +5,7 @@ mod ac3;
 mod annex_b;
 mod buffer;
 mod byte_stream;
+mod clear;
 mod clock;
 mod esds;
 mod frame_stream;

@@ -3,6 +3,7 @@
 //! `sync` finds packets, [`packets`] cuts them out, [`psi`] says what they carry, [`pes`] gives payloads and times,
 //! [`streams`] knows the codecs; what is inside is the business of [`super::codec`].
 
+pub(crate) mod clear;
 mod extent;
 mod first_packet;
 pub(crate) mod packets;

@@ -20,6 +20,7 @@ use self::program::{Program, Role};
 use self::rewrite::{Chunk, Rewriter};
 use super::inputs::ticks;
 use super::{MergeError, Merged, SegmentInput, TrackHint};
+use crate::demux::ts::clear::Clearer;
 use crate::demux::{CLOCK_HZ, DemuxError, Edge, SegmentKind, Timeline, seconds, sniff};
 
 /// The tables are told again after this long, in timeline ticks, so that a player can begin anywhere.
@@ -44,6 +45,7 @@ pub(super) struct TsMerger {
 #[derive(Debug)]
 struct Input {
     hint: TrackHint,
+    clearer: Clearer,
     rewriter: Rewriter,
     segments: u64,
     seconds: f64,
@@ -69,6 +71,7 @@ impl TsMerger {
     pub(super) fn new(file: File, hints: &[TrackHint]) -> Self {
         let input = |(playlist, hint): (usize, &TrackHint)| Input {
             hint: hint.clone(),
+            clearer: Clearer::default(),
             rewriter: Rewriter::new(playlist, hint.language.clone()),
             segments: 0,
             seconds: 0.0,
@@ -84,7 +87,6 @@ impl TsMerger {
     }
 
     pub(super) fn push(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
-        super::refuse_encrypted_samples(segment)?;
         let Self {
             inputs,
             timeline,
@@ -101,7 +103,8 @@ impl TsMerger {
             segment: number,
             source,
         };
-        let SegmentKind::TransportStream { .. } = sniff(&segment.data).map_err(in_segment)? else {
+        let data = super::clear_packets(segment, &mut input.clearer, in_segment)?;
+        let SegmentKind::TransportStream { .. } = sniff(&data).map_err(in_segment)? else {
             let message = "a stream that is no transport stream in a .ts file (choose mp4, mkv or segments)";
             return Err(in_segment(DemuxError::Unsupported(message.to_owned())));
         };
@@ -112,7 +115,7 @@ impl TsMerger {
         };
         input
             .rewriter
-            .push(&segment.data, segment.map.as_ref(), edge, timeline, program)
+            .push(&data, segment.map.as_ref(), edge, timeline, program)
             .map_err(in_segment)?;
         self.write_ready(More::MayCome)
     }
@@ -120,7 +123,11 @@ impl TsMerger {
     pub(super) fn finish(mut self) -> Result<Merged, MergeError> {
         for (track, input) in self.inputs.iter_mut().enumerate() {
             let segment = input.segments;
-            input.rewriter.finish().map_err(|source| MergeError::Segment {
+            let finished = input
+                .clearer
+                .check_at_end()
+                .and_then(|()| input.rewriter.finish());
+            finished.map_err(|source| MergeError::Segment {
                 track,
                 segment,
                 source,

@@ -17,9 +17,11 @@ fn a_wrong_key_shows_in_the_sound() {
                 cipher(Declaration::Playlist, pair)
             });
         }
-        let error = refusal(encrypted.segments, Container::Mp4);
-        assert!(error.to_string().contains("wrong key or corrupt"), "{error}");
-        assert_eq!(error.code(), ErrorCode::Decrypt);
+        for container in [Container::Mp4, Container::Ts, Container::Segments] {
+            let error = refusal(encrypted.segments.clone(), container);
+            assert!(error.to_string().contains("wrong key or corrupt"), "{error}");
+            assert_eq!(error.code(), ErrorCode::Decrypt);
+        }
     }
 }
 
