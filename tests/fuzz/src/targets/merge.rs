@@ -44,6 +44,7 @@ pub(crate) fn run(data: &[u8]) {
             map: maps[track].clone(),
             cipher: entry.cipher(),
             data: entry.data,
+            ..SegmentInput::default()
         });
         if let Err(error) = pushed {
             // A segment that is no media is left out; what else fails ends the capture.
