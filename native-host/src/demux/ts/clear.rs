@@ -321,3 +321,70 @@ fn clear_types(packet: &mut RawPacket) -> Result<(), DemuxError> {
 fn pid_of(packet: &RawPacket) -> u16 {
     u16::from_be_bytes([packet[1] & 0x1f, packet[2]])
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use weir_core::protocol::{Iv, KeyMethod};
+
+    use super::*;
+    use crate::keys::Key;
+
+    fn cipher() -> SampleCipher {
+        let key = Some(Key::Bits128([1; 16]));
+        SampleCipher::new(KeyMethod::SampleAes, Iv([2; 16]), Declaration::Playlist, key, &[]).unwrap()
+    }
+
+    /// A packet of PID 256 with these bytes at its end, behind stuffing.
+    fn packet(starts: bool, payload: &[u8]) -> RawPacket {
+        let mut packet = [0xff; PACKET_BYTES];
+        packet[..4].copy_from_slice(&[0x47, 1 | u8::from(starts) << 6, 0, 0x10]);
+        fill(&mut packet, 4, payload);
+        packet
+    }
+
+    #[test]
+    fn stuffing_fills_what_a_shorter_payload_leaves() {
+        let bytes: Vec<u8> = (0..184).collect();
+        for length in 0..=184 {
+            let filled = packet(true, &bytes[..length]);
+            match Packet::parse(&filled) {
+                Some(parsed) => assert_eq!(parsed.payload, &bytes[..length]),
+                None => assert_eq!((length, is_empty(&filled)), (0, true)),
+            }
+            // And again, from a packet that has stuffing.
+            let mut shorter = filled;
+            let begin = payload_begin(&shorter);
+            fill(&mut shorter, begin, &bytes[..length / 2]);
+            let parsed = Packet::parse(&shorter).map_or(&[][..], |parsed| parsed.payload);
+            assert_eq!(parsed, &bytes[..length / 2]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(
+            payloads in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..185)), 1..20),
+            header in prop::collection::vec(any::<u8>(), 0..12),
+            video: bool,
+        ) {
+            let mut packets: Vec<RawPacket> = payloads
+                .iter()
+                .map(|(starts, payload)| {
+                    let pes = [&[0, 0, 1, 0xe0, 0, 0, 0x80, 0, 0][..], &header, payload].concat();
+                    let payload = if *starts { &pes[..pes.len().min(184)] } else { payload };
+                    packet(*starts, payload)
+                })
+                .collect();
+            let codec = if video { Codec::H264 } else { Codec::Aac };
+            let _ = clear_stream(&mut packets, 256, codec, &cipher(), &mut Evidence::default());
+            let mut damaged: RawPacket = packets[0];
+            for (byte, noise) in damaged.iter_mut().skip(1).zip(&header) {
+                *byte = *noise;
+            }
+            let _ = clear_types(&mut damaged);
+            let all: Vec<u8> = packets.iter().chain([&damaged]).flatten().copied().collect();
+            let _ = Clearer::default().clear(&all, &cipher());
+        }
+    }
+}
