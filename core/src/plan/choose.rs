@@ -278,16 +278,23 @@ fn choose_renditions<'a>(
 }
 
 fn no_language(group: &[&Rendition], wanted: &str, kind: TrackKind) -> PlanError {
+    /// Of languages that are named: more than a person reads, and each is compared with all.
+    const MOST_NAMED: usize = 100;
     let mut known: Vec<&str> = Vec::new();
     let mut available = String::new();
     for language in group.iter().filter_map(|rendition| rendition.language.as_deref()) {
-        if !known.contains(&language) {
-            if !known.is_empty() {
-                available.push_str(", ");
-            }
-            available.push_str(language);
-            known.push(language);
+        if known.contains(&language) {
+            continue;
         }
+        if !known.is_empty() {
+            available.push_str(", ");
+        }
+        if known.len() == MOST_NAMED {
+            available.push_str("...");
+            break;
+        }
+        available.push_str(language);
+        known.push(language);
     }
     if group.is_empty() {
         available.push_str("none at all");

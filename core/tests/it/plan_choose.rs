@@ -305,3 +305,19 @@ fn more_renditions_than_a_plan_holds() {
     let error = chosen(&playlist(256), &all).unwrap_err();
     assert_eq!(error.to_string(), "tracks: too many tracks");
 }
+
+#[test]
+fn languages_are_named_up_to_a_hundred() {
+    let rendition =
+        |n| format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"g\",NAME=\"{n}\",LANGUAGE=\"l{n}\",URI=\"{n}\"\n");
+    let message = |count: usize| {
+        let renditions: String = (0..count).map(rendition).collect();
+        let text = format!("#EXTM3U\n{renditions}#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"g\"\nv.m3u8\n");
+        chosen(&text, &with_audio(language("en")))
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(message(100).contains(", l98, l99"), "{}", message(100));
+    assert!(!message(100).contains("..."), "{}", message(100));
+    assert!(message(101).contains(", l99, ..."), "{}", message(101));
+}
