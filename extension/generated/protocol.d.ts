@@ -47,7 +47,7 @@ secure: boolean,
 expiresEpochSeconds: number | null, };
 
 /** What went wrong. Append-only: a code keeps its meaning for ever. */
-export type ErrorCode = "not-a-playlist" | "bad-playlist" | "bad-url" | "nothing-to-capture" | "drm" | "scheme-refused" | "private-address" | "insecure-downgrade" | "http-status" | "link-expired" | "dns" | "tls" | "network" | "redirect" | "bad-response" | "bad-key" | "decrypt" | "bad-media" | "unsupported" | "disk-full" | "output-folder" | "file" | "symlink-refused" | "bad-settings" | "usage" | "bad-frame" | "unknown-command" | "bad-field" | "hello-first" | "update-host" | "update-extension" | "duplicate-job" | "unknown-job" | "busy" | "bad-header" | "unauthorised-caller" | "gaps" | "live-window" | "cancelled" | "browser-gone" | "stalled" | "internal";
+export type ErrorCode = "not-a-playlist" | "bad-playlist" | "bad-url" | "nothing-to-capture" | "drm" | "scheme-refused" | "private-address" | "insecure-downgrade" | "http-status" | "link-expired" | "dns" | "tls" | "network" | "redirect" | "bad-response" | "bad-key" | "decrypt" | "bad-media" | "unsupported" | "disk-full" | "output-folder" | "file" | "symlink-refused" | "cannot-resume" | "already-running" | "bad-settings" | "usage" | "bad-frame" | "unknown-command" | "bad-field" | "hello-first" | "update-host" | "update-extension" | "duplicate-job" | "unknown-job" | "busy" | "bad-header" | "unauthorised-caller" | "gaps" | "live-window" | "cancelled" | "browser-gone" | "stalled" | "internal";
 
 /** One frame from the host. */
 export type Event = { "type": "hello",

@@ -17,6 +17,7 @@ pub mod error;
 pub mod fetch;
 pub mod install;
 pub mod job;
+pub mod journal;
 pub mod keys;
 pub mod log;
 pub mod merge;

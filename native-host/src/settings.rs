@@ -263,6 +263,11 @@ pub(crate) fn project_folders() -> Option<ProjectDirs> {
     ProjectDirs::from("io.github", "weir-hls", "weir")
 }
 
+/// Where data of the user goes that is no setting.
+pub(crate) fn data_folder() -> Option<PathBuf> {
+    Some(project_folders()?.data_local_dir().to_owned())
+}
+
 fn from_table(table: &Table) -> Result<Settings, SettingsError> {
     let output_folder = match table.get(OUTPUT_FOLDER) {
         Some(Value::String(folder)) => chosen_folder(Path::new(folder))?,

@@ -99,6 +99,10 @@ codes! {
     File = "file", Host;
     /// The target is a symbolic link.
     SymlinkRefused = "symlink-refused", Host;
+    /// An interrupted capture that cannot go on where it was.
+    CannotResume = "cannot-resume", Host;
+    /// Another process of this machine is at the same capture.
+    AlreadyRunning = "already-running", User;
     /// Settings that cannot be read.
     BadSettings = "bad-settings", User;
     // --- the command line

@@ -14,6 +14,7 @@ use super::time;
 use crate::fetch::BytesPerSecond;
 use crate::install::Choice;
 use crate::job::{LiveFrom, LiveOptions, OnGap};
+use crate::journal::Number;
 use crate::merge::SubtitleFormat;
 use crate::report::Style;
 use crate::settings::Concurrency;
@@ -38,6 +39,12 @@ pub(super) enum Command {
     Get(Box<Get>),
     /// Shows what is in a playlist.
     Probe(Box<Probe>),
+    /// Lists captures, those of the browser too: finished, running, interrupted.
+    Jobs(Jobs),
+    /// Goes on with a capture that was interrupted.
+    Resume(Numbered),
+    /// Strikes a capture out of the list. Its files stay.
+    Forget(Numbered),
     /// Registers Weir with browsers, so that the extension can start it.
     Install(Registration),
     /// Takes the registration back.
@@ -167,6 +174,20 @@ pub(super) struct Probe {
     pub json: bool,
     #[command(flatten)]
     pub asking: Asking,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Jobs {
+    /// One JSON object a line on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Numbered {
+    /// Its number, as `weir jobs` shows it.
+    #[arg(value_name = "ID")]
+    pub id: Number,
 }
 
 #[derive(Debug, Args)]

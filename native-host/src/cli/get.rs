@@ -16,6 +16,7 @@ use super::source::{self, Source, SourceError};
 use crate::error::Coded;
 use crate::fetch::{Client, Permission};
 use crate::job::{self, Job, JobError, LiveOptions, StopHandle, StopReason};
+use crate::journal::{self, Journal};
 use crate::keys::{GivenKeyError, GivenKeys};
 use crate::output_path::{OutputError, Target};
 use crate::report::Reporter;
@@ -87,8 +88,12 @@ impl Coded for GetError {
     }
 }
 
-/// Runs the command.
-pub(super) async fn run(arguments: Get) -> Exit {
+/// Runs the command. `asked` is how to give it again, `resume` the capture that it has to go on with.
+pub(super) async fn run(
+    arguments: Get,
+    asked: Option<journal::Command>,
+    resume: Option<journal::Number>,
+) -> Exit {
     let mut reporter = Reporter::new(arguments.telling.style());
     let (handle, mut stop) = StopHandle::new();
     let handle = Arc::new(handle);
@@ -98,7 +103,14 @@ pub(super) async fn run(arguments: Get) -> Exit {
         reason = stop.stopped() => Err(JobError::Stopped(reason).into()),
     };
     let finished = match planned {
-        Ok(job) => watch_job(job, stop, &mut reporter).await,
+        Ok(job) => {
+            let job = Job {
+                command: asked,
+                resume,
+                ..job
+            };
+            watch_job(job, stop, &mut reporter).await
+        }
         Err(error) => {
             tracing::error!(code = %error.code(), "{error}");
             job::refused(None, error.failure())
@@ -184,6 +196,9 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
         downgrades: permission(arguments.allow_downgrade),
         proxy: arguments.asking.proxy.clone(),
         limit_rate: arguments.limit_rate,
+        journal: Journal::of_the_user().ok(),
+        command: None,
+        resume: None,
         notes,
     })
 }

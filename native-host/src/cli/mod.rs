@@ -4,6 +4,7 @@ mod args;
 mod cookies;
 mod cut;
 mod get;
+mod jobs;
 mod probe;
 mod source;
 mod time;
@@ -17,6 +18,7 @@ use weir_core::protocol::{ErrorCode, Failure, Finished, Verdict};
 use crate::caller::{self, Caller};
 use crate::error::Coded as _;
 use crate::install::{self, Finding};
+use crate::journal::Journal;
 use crate::report::line;
 use crate::session::{self, Host, SessionEnd};
 use crate::settings::SettingsFile;
@@ -108,7 +110,8 @@ fn serve() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(&error.failure()).into(),
     };
-    let end = on_a_runtime(async { session::run(stdin(), stdout(), Host { settings }).await });
+    let journal = Journal::of_the_user().ok();
+    let end = on_a_runtime(async { session::run(stdin(), stdout(), Host { settings, journal }).await });
     match end {
         Ok(SessionEnd::Closed) => Exit::Complete.into(),
         Ok(SessionEnd::Broken | SessionEnd::Incompatible) => Exit::Failed.into(),
@@ -134,7 +137,13 @@ fn command() -> ExitCode {
             let _ = Arguments::command().print_help();
             Exit::Complete
         }
-        Some(Command::Get(get)) => on_a_runtime(get::run(*get)).unwrap_or_else(|exit| exit),
+        Some(Command::Get(get)) => {
+            let asked = jobs::own_command(&get);
+            on_a_runtime(get::run(*get, asked, None)).unwrap_or_else(|exit| exit)
+        }
+        Some(Command::Jobs(arguments)) => jobs::list(&arguments),
+        Some(Command::Resume(job)) => on_a_runtime(jobs::resume(job.id)).unwrap_or_else(|exit| exit),
+        Some(Command::Forget(job)) => jobs::forget(job.id),
         Some(Command::Probe(probe)) => on_a_runtime(probe::run(*probe)).unwrap_or_else(|exit| exit),
         Some(Command::Install(registration)) => install(registration),
         Some(Command::Uninstall(registration)) => uninstall(registration),

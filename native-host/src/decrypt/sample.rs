@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use aes::Aes128;
 use aes::cipher::{Block, BlockModeDecrypt as _, InnerIvInit as _, KeyInit as _, StreamCipher as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use weir_core::protocol::{Iv, KeyMethod};
 
 use super::{BLOCK_BYTES, DecryptError};
@@ -18,6 +19,21 @@ use crate::keys::{Key, KeyId};
 /// What decrypts the samples of one segment. Cheap to clone; `Debug` hides the keys.
 #[derive(Clone)]
 pub struct SampleCipher(Arc<Keys>);
+
+/// A key is never written anywhere: what holds one cannot be saved.
+const NOT_SAVED: &str = "a key is not saved";
+
+impl Serialize for SampleCipher {
+    fn serialize<S: Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom(NOT_SAVED))
+    }
+}
+
+impl<'de> Deserialize<'de> for SampleCipher {
+    fn deserialize<D: Deserializer<'de>>(_deserializer: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom(NOT_SAVED))
+    }
+}
 
 struct Keys {
     method: KeyMethod,
@@ -154,7 +170,7 @@ pub(crate) enum Scheme {
 }
 
 /// Which blocks of a protected range are encrypted. `skip` 0: all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pattern {
     /// Blocks that are encrypted ...
     pub(crate) crypt: usize,

@@ -1,5 +1,7 @@
 //! Why a segment gives no samples.
 
+use std::borrow::Cow;
+
 /// Why a segment gives no samples.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -41,7 +43,7 @@ pub enum DemuxError {
     NoKey(String),
     /// Media that names DRM systems and has no key of the playlist: which.
     #[error("protected by DRM ({0}): Weir does not remove DRM")]
-    Drm(&'static str),
+    Drm(Cow<'static, str>),
     /// A codec or a protection that this version does not merge.
     #[error("{0} is not supported yet")]
     Unsupported(String),

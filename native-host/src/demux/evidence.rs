@@ -4,11 +4,13 @@
 //! places tells noise from media: checksums, how audio frames begin and end, and in NAL units the bytes that never stand
 //! there. Of video that is all where slice headers are left clear, so only many megabytes of it prove anything.
 
+use serde::{Deserialize, Serialize};
+
 use super::DemuxError;
 
 /// What was decrypted so far, weighed. It tells a wrong key within a few seconds of audio, and no single damaged frame
 /// counts.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Evidence {
     /// Anything was decrypted at all.
     used: bool,
@@ -17,6 +19,7 @@ pub(crate) struct Evidence {
     /// All that was seen spoke for the key at some time.
     right: bool,
     /// The same against it: what comes out.
+    #[serde(skip)]
     wrong: Option<&'static str>,
     /// Whether this encoder ends its frames as is usual, from frames whose end was never encrypted.
     habit: i32,

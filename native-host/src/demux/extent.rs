@@ -2,13 +2,14 @@
 //! for again.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
 use super::timeline::{CLOCK_HZ, SourceClock, Timeline};
 use super::{DemuxError, Demuxed, Demuxer, Segment, SegmentKind, rescale, seconds, sniff, ts};
 
 /// The part of its source's time that a segment holds, in timeline ticks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
     /// When its first unit is presented.
     pub(super) begin: i64,
@@ -19,7 +20,7 @@ pub struct Extent {
 }
 
 /// How a segment ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum End {
     /// With a whole packet, box or frame.
     Whole,

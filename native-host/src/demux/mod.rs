@@ -17,6 +17,7 @@ pub(crate) mod ts;
 mod webvtt;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
 use self::evidence::{Evidence, Proof};
@@ -37,7 +38,7 @@ pub(crate) use webvtt::{Span, Style, StyledText};
 /// An elementary stream within one playlist: the first video, the second audio ...
 ///
 /// PIDs and track ids may change at a discontinuity; the order of the streams of a kind is what stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StreamId {
     /// What it carries.
     pub kind: TrackKind,
@@ -46,7 +47,7 @@ pub struct StreamId {
 }
 
 /// How the samples of a stream are coded, from one sample on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Format {
     /// Its RFC 6381 codec string, such as `avc1.64001f`.
     pub codec: String,
@@ -62,7 +63,7 @@ pub struct Format {
 }
 
 /// One access unit or audio frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// Decoding time on the timeline, in ticks of the stream's format.
     pub dts: i64,
@@ -77,7 +78,7 @@ pub struct Sample {
 }
 
 /// What comes out of a demuxer, in decoding order within a stream.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Demuxed {
     /// The samples of a stream that follow are coded like this.
     Format(StreamId, Format),
@@ -95,7 +96,7 @@ pub enum Demuxed {
 }
 
 /// A segment, and what has to be known of it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Segment {
     /// Its bytes. Where nobody else has a handle to them, samples are decrypted in place.
     pub data: Bytes,
@@ -108,7 +109,7 @@ pub struct Segment {
 }
 
 /// Reads the segments of one media playlist.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Demuxer {
     /// Its number on the timeline.
     playlist: usize,
@@ -118,7 +119,7 @@ pub struct Demuxer {
 }
 
 /// What samples are read for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Purpose {
     /// All of them.
     #[default]
@@ -127,7 +128,7 @@ enum Purpose {
     Times,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 enum Reader {
     Ts(Box<ts::TsReader>),
     Fmp4(fmp4::Fmp4Reader),

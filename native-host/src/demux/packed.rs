@@ -2,9 +2,10 @@
 
 use bytes::Buf;
 use memchr::memmem;
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
-use super::codec::{Codec, ElementaryStream, Timestamps, Unit, for_stream};
+use super::codec::{self, Codec, Timestamps, Unit, for_stream};
 use super::evidence::Evidence;
 use super::timeline::{SourceClock, Timeline};
 use super::{DemuxError, Demuxed, Segment, StreamId};
@@ -45,9 +46,9 @@ pub(super) fn unsupported(data: &[u8]) -> Option<&'static str> {
 }
 
 /// Reads the segments of one playlist.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct PackedReader {
-    reader: Option<(Codec, Box<dyn ElementaryStream>)>,
+    reader: Option<(Codec, codec::Reader)>,
 }
 
 impl PackedReader {

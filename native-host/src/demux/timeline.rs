@@ -4,6 +4,8 @@
 //! of source time that is joined to the output with one offset; all streams of all playlists share the epochs, so that
 //! what was in step stays in step.
 
+use serde::{Deserialize, Serialize};
+
 use super::StreamId;
 
 /// Ticks a second of the timeline: the transport stream's own (ISO/IEC 13818-1, 2.4.3.7).
@@ -18,7 +20,7 @@ const OVERLAP: i64 = CLOCK_HZ as i64 / 10;
 const JUMP: i64 = CLOCK_HZ as i64;
 
 /// How a segment joins the one before, and how long its playlist says that it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Edge {
     /// EXT-X-DISCONTINUITY stands between.
     pub discontinuity: bool,
@@ -29,7 +31,7 @@ pub struct Edge {
 }
 
 /// Where a segment of subtitles belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {
     /// When it begins, by the durations before it.
     pub(super) begin: i64,
@@ -49,7 +51,7 @@ impl Place {
 }
 
 /// A stretch of source time. A copy is used while a segment is read.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Epoch {
     /// Its number on the timeline.
     index: usize,
@@ -60,7 +62,7 @@ pub(crate) struct Epoch {
 }
 
 /// Where one playlist is.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Position {
     epoch: usize,
     /// Output time at which each stream's next sample is expected.
@@ -86,7 +88,7 @@ impl Position {
 }
 
 /// The clock that all demuxers of a capture share.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Timeline {
     epochs: Vec<Epoch>,
     positions: Vec<Position>,
@@ -233,7 +235,7 @@ impl Timeline {
 }
 
 /// Which kind of clock the source has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum SourceClock {
     /// 33 bits of 90 kHz, as in transport streams.
     Wrapping,

@@ -9,6 +9,7 @@ use crate::decrypt::DecryptError;
 use crate::demux::DemuxError;
 use crate::error::{Coded, io_error_in};
 use crate::fetch::FetchError;
+use crate::journal::JournalError;
 use crate::keys::KeyError;
 use crate::merge::MergeError;
 use crate::output_path::OutputError;
@@ -112,6 +113,9 @@ pub enum JobError {
         /// How long nothing came.
         seconds: u64,
     },
+    /// It cannot be resumed, or is already running.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// Every segment is a gap.
     #[error("every segment is missing")]
     NothingLeft,
@@ -139,6 +143,7 @@ impl Coded for JobError {
             Self::Media { code, .. } => *code,
             Self::Merge(error) => error.code(),
             Self::Output(error) => error.code(),
+            Self::Journal(error) => error.code(),
             Self::Playlist(error) | Self::Away { error, .. } => error.code(),
             Self::Stalled { .. } => ErrorCode::Stalled,
             Self::Stopped(StopReason::User | StopReason::Enough) => ErrorCode::Cancelled,

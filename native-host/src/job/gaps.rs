@@ -1,9 +1,10 @@
 //! What is missing from the output so far.
 
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::Gap;
 
 /// What is missing so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(super) struct Gaps {
     found: Vec<Gap>,
     /// Why the first is missing.
@@ -13,7 +14,7 @@ pub(super) struct Gaps {
 }
 
 /// What was left out of a track since its last segment.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct OpenGap {
     /// How long it plays.
     pub seconds: f64,

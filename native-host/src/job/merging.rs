@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use weir_core::protocol::{ErrorCode, Gap};
 
-use super::gaps::Gaps;
+use super::points::{self, Fetching, Merging, Points, State};
 use super::{JobError, meter::Meter};
 use crate::merge::{Merged, Merger, SegmentInput};
 
@@ -37,20 +38,29 @@ pub(super) struct Finish {
 }
 
 enum Command {
-    Push(Gap, Box<SegmentInput>),
+    /// What is missing if it cannot be read, the segment, and where the side that fetches is behind it.
+    Push(Gap, Box<SegmentInput>, Option<Box<Fetching>>),
     Finish,
 }
 
 impl MergeThread {
-    /// Starts it for an output of this many tracks.
-    pub(super) fn start(merger: Merger, tracks: usize, on_broken: OnBroken, meter: Arc<Meter>) -> Self {
+    /// Starts it from there on.
+    pub(super) fn start(
+        merger: Merger,
+        on_broken: OnBroken,
+        meter: Arc<Meter>,
+        at: Merging,
+        points: Option<Points>,
+    ) -> Self {
         let (commands, receiver) = mpsc::channel(QUEUED_SEGMENTS);
         let work = Work {
             merger,
             on_broken,
             meter,
-            gaps: Gaps::new(tracks),
-            broken: Vec::new(),
+            at,
+            points,
+            saved: true,
+            fetching: None,
         };
         Self {
             commands,
@@ -60,8 +70,14 @@ impl MergeThread {
 
     /// Hands a segment over; waits while the merger is behind. `place` is what is missing if it cannot be read. An error
     /// means that the merger has stopped: [`Self::abandon`] tells why.
-    pub(super) async fn push(&mut self, place: Gap, segment: SegmentInput) -> Result<(), JobError> {
-        let command = Command::Push(place, Box::new(segment));
+    /// `fetching` is where the other side is behind the segment, when the job can be resumed.
+    pub(super) async fn push(
+        &mut self,
+        place: Gap,
+        segment: SegmentInput,
+        fetching: Option<Fetching>,
+    ) -> Result<(), JobError> {
+        let command = Command::Push(place, Box::new(segment), fetching.map(Box::new));
         self.commands
             .send(command)
             .await
@@ -88,29 +104,73 @@ struct Work {
     merger: Merger,
     on_broken: OnBroken,
     meter: Arc<Meter>,
-    /// What is to stay open before the next segment of each track.
-    gaps: Gaps,
-    broken: Vec<(Gap, String)>,
+    at: Merging,
+    /// None where nothing is saved.
+    points: Option<Points>,
+    /// The last segment is in a point.
+    saved: bool,
+    /// Where the other side was behind the last segment.
+    fetching: Option<Box<Fetching>>,
 }
 
 impl Work {
     fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Result<Option<Finish>, JobError> {
-        while let Some(command) = commands.blocking_recv() {
+        while let Some(command) = self.next(&mut commands) {
             match command {
-                Command::Push(place, segment) => self.push(place, *segment)?,
+                Command::Push(place, segment, fetching) => {
+                    self.push(place, *segment)?;
+                    self.fetching = fetching;
+                    self.saved = false;
+                    self.save(Points::pass);
+                }
                 Command::Finish => {
                     return Ok(Some(Finish {
                         merged: self.merger.finish()?,
-                        broken: self.broken,
+                        broken: self.at.broken,
                     }));
                 }
             }
         }
+        self.save(Points::end);
         Ok(None)
     }
 
+    /// The next command. While none comes there is time to save what is not saved.
+    fn next(&mut self, commands: &mut mpsc::Receiver<Command>) -> Option<Command> {
+        if self.points.is_some() && !self.saved {
+            let soon = async { tokio::time::timeout(points::PAUSE, commands.recv()).await };
+            match Handle::current().block_on(soon) {
+                Ok(command) => return command,
+                Err(_) => self.save(Points::rest),
+            }
+        }
+        commands.blocking_recv()
+    }
+
+    /// Saves where the job is. A job that cannot be saved goes on: it can be resumed from the last point, or not at all.
+    fn save(&mut self, how: points::Save) {
+        let (Some(points), Some(fetching)) = (&mut self.points, &self.fetching) else {
+            return;
+        };
+        let segments = self.meter.segments();
+        let state = || State {
+            fetching: Fetching::clone(fetching),
+            merging: self.at.clone(),
+            merged: segments.fetched,
+            retried: segments.retried,
+        };
+        match how(points, &mut self.merger, &state) {
+            Ok(saved) => self.saved |= saved,
+            Err(error) => {
+                tracing::warn!("an interruption from here on costs what comes from here on: {error}");
+                // The next point would lack what this one has.
+                self.points = None;
+            }
+        }
+    }
+
     fn push(&mut self, place: Gap, mut segment: SegmentInput) -> Result<(), JobError> {
-        if let Some(open) = self.gaps.close(segment.track) {
+        if let Some(open) = self.at.gaps.close(segment.track) {
             segment.missing_seconds += open.seconds;
             segment.discontinuity |= open.discontinuity;
         }
@@ -136,8 +196,8 @@ impl Work {
             duration_seconds: place.duration_seconds + before,
             ..place.clone()
         };
-        self.gaps.add(whole, discontinuity, String::new());
-        self.broken.push((place, error.to_string()));
+        self.at.gaps.add(whole, discontinuity, String::new());
+        self.at.broken.push((place, error.to_string()));
         Ok(())
     }
 }

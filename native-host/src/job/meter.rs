@@ -20,6 +20,8 @@ pub(super) struct Meter {
     received: Arc<fetch::Meter>,
     /// Fetched again because they did not decrypt.
     fetched_again: AtomicU64,
+    /// Segments that were in the output before this process.
+    before: AtomicU64,
     started: Instant,
     /// When, and how many bytes until then; one for each count.
     marks: Mutex<VecDeque<(Instant, u64)>>,
@@ -32,6 +34,7 @@ impl Meter {
             progress,
             received: Arc::default(),
             fetched_again: AtomicU64::new(0),
+            before: AtomicU64::new(0),
             started: now,
             marks: Mutex::new(VecDeque::from([(now, 0)])),
         }
@@ -67,6 +70,16 @@ impl Meter {
         });
     }
 
+    /// So many are in the output already.
+    pub(super) fn resumed(&self, merged: u64, retried: u64) {
+        self.fetched_again.fetch_add(retried, Ordering::Relaxed);
+        self.before.store(merged, Ordering::Relaxed);
+        self.progress.send_modify(|progress| {
+            progress.segments.fetched = merged;
+            progress.segments.retried = retried;
+        });
+    }
+
     /// So many more segments of a live stream are known.
     pub(super) fn listed(&self, count: u64) {
         self.progress
@@ -92,7 +105,11 @@ impl Meter {
                 return;
             }
             let left = segments.total.saturating_sub(segments.fetched);
-            progress.eta_seconds = Some(elapsed / segments.fetched as f64 * left as f64);
+            let own = segments
+                .fetched
+                .saturating_sub(self.before.load(Ordering::Relaxed))
+                .max(1);
+            progress.eta_seconds = Some(elapsed / own as f64 * left as f64);
         });
     }
 

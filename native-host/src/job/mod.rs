@@ -11,6 +11,7 @@
 //!
 //! A live stream is recorded until it ends (`live`), and what ends it is no failure: the file is finished.
 
+mod beginning;
 mod check;
 mod error;
 mod gaps;
@@ -18,6 +19,7 @@ mod live;
 mod merging;
 mod meter;
 mod order;
+mod points;
 mod pump;
 mod segments;
 mod shortfall;
@@ -38,14 +40,17 @@ pub use stop::{Stop, StopHandle, StopReason};
 
 use crate::error::Coded as _;
 use crate::fetch::{BytesPerSecond, Client, ClientOptions, Permission};
+use crate::journal::{self, Entry, Journal};
 use crate::keys::GivenKeys;
-use crate::merge::{About, Merged, Merger, SubtitleFile, SubtitleFormat, TrackHint};
+use crate::merge::{Merged, SubtitleFile, SubtitleFormat};
 use crate::output_path::{Beside, Content, OutputError, Slot, Target};
 use crate::settings::Concurrency;
+use beginning::Begin;
 use gaps::Gaps;
 use live::{End, Recorded};
 use merging::{Finish, MergeThread, OnBroken};
 use meter::Meter;
+use points::{Fetching, Points};
 
 /// What is to be captured, how, and where it goes.
 #[derive(Debug)]
@@ -78,6 +83,12 @@ pub struct Job {
     pub proxy: Option<String>,
     /// `--limit-rate`.
     pub limit_rate: Option<BytesPerSecond>,
+    /// Where it is kept how far the job is, so that it can be resumed.
+    pub journal: Option<Journal>,
+    /// How to ask for it again from a command line, for the journal.
+    pub command: Option<journal::Command>,
+    /// The job of the journal that this one has to be.
+    pub resume: Option<journal::Number>,
     /// What the report says of how the plan was made, such as where the stream was cut. One sentence each.
     pub notes: Vec<String>,
 }
@@ -146,21 +157,37 @@ impl Job {
 pub async fn run(job: Job, progress: watch::Sender<Progress>, stop: Stop) -> Finished {
     let meter = Arc::new(Meter::new(progress));
     let id = job.id.clone();
-    let notes = job.notes.clone();
-    let mut slot = None;
-    let captured = capture(job, &meter, stop, &mut slot).await;
+    let mut kept = Kept {
+        notes: job.notes.clone(),
+        ..Kept::default()
+    };
+    let captured = capture(job, &meter, stop, &mut kept).await;
     let segments = meter.segments();
     meter.state(JobState::Finished);
-    match captured {
+    let finished = match captured {
         Ok(mut captured) => {
-            captured.merged.warnings.splice(..0, notes);
+            captured.merged.warnings.splice(..0, kept.notes);
             succeeded(id, captured, segments)
         }
         Err(error) => {
             tracing::info!(job = id.as_ref().map(JobId::as_str), code = %error.code(), "job ended: {error}");
-            failed(id, &error, slot.as_ref(), segments)
+            failed(id, &error, kept.slot.as_ref(), segments)
         }
+    };
+    if let Some(entry) = kept.entry
+        && let Err(error) = entry.end(&finished)
+    {
+        tracing::warn!("{error}");
     }
+    finished
+}
+
+/// What outlives the capture, however it ends.
+#[derive(Debug, Default)]
+struct Kept {
+    slot: Option<Slot>,
+    entry: Option<Arc<Entry>>,
+    notes: Vec<String>,
 }
 
 /// The end of a job that has left nothing.
@@ -198,21 +225,36 @@ async fn capture(
     mut job: Job,
     meter: &Arc<Meter>,
     mut stop: Stop,
-    slot: &mut Option<Slot>,
+    kept: &mut Kept,
 ) -> Result<Captured, JobError> {
     job.check()?;
     let client = job.client()?;
-    let (free, output) = create_output(&job)?;
-    let free = slot.insert(free).clone();
+    let Begin {
+        slot,
+        merger,
+        fetching,
+        merging,
+        merged,
+        retried,
+        notes,
+    } = beginning::begin(&job, &mut kept.entry)?;
+    kept.notes.extend(notes);
+    let free = kept.slot.insert(slot).clone();
+    meter.resumed(merged, retried);
     meter.state(JobState::Running);
     let on_broken = match job.recording() {
         Some(_) => OnBroken::Skip,
         None => OnBroken::Fail,
     };
-    let mut thread = MergeThread::start(output, job.plan.tracks.len(), on_broken, Arc::clone(meter));
+    let points = kept
+        .entry
+        .clone()
+        .filter(|_| job.recording().is_none())
+        .map(Points::new);
+    let mut thread = MergeThread::start(merger, on_broken, Arc::clone(meter), merging, points);
     let recorded = match job.recording() {
         Some(options) => record(&mut job, options, client, meter, &mut thread, &mut stop).await,
-        None => pump_all(&job, client, meter, &mut thread, &mut stop).await,
+        None => pump_all(&job, client, meter, &mut thread, &mut stop, fetching).await,
     };
     let Recorded { mut gaps, end, .. } = match recorded {
         Ok(recorded) if recorded.is_empty => {
@@ -263,9 +305,10 @@ async fn pump_all(
     meter: &Arc<Meter>,
     thread: &mut MergeThread,
     stop: &mut Stop,
+    from: Fetching,
 ) -> Result<Recorded, JobError> {
     let (gaps, pushed) = tokio::select! {
-        pumped = pump::run(job, client, meter, thread) => pumped?,
+        pumped = pump::run(job, client, meter, thread, from) => pumped?,
         reason = stop.stopped() => return Err(JobError::Stopped(reason)),
     };
     Ok(Recorded {
@@ -341,51 +384,6 @@ fn publish(slot: &Slot, content: Content, files: &[SubtitleFile]) -> Result<Path
         file.publish(&output)?;
     }
     Ok(output)
-}
-
-/// Takes the first free name and starts the file there.
-fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
-    let hints: Vec<TrackHint> = job
-        .plan
-        .tracks
-        .iter()
-        .map(|track| TrackHint {
-            kind: Some(track.kind),
-            only: track.only,
-            language: track.language.clone(),
-            name: track.name.clone(),
-            default: track.default,
-            forced: track.forced,
-            duration_seconds: match job.recording() {
-                // Nobody knows how long it will be, unless it was said.
-                Some(options) => options.duration.map(|duration| duration.as_secs_f64()),
-                None => order::known_duration(track),
-            },
-        })
-        .collect();
-    let kinds = job.plan.tracks.iter().map(|track| track.kind);
-    let target = job.target.clone().of(content(kinds));
-    for slot in target.slots()? {
-        match Merger::create(&slot.part(), job.container, &hints) {
-            Ok(mut merger) => {
-                merger.describe(About {
-                    title: job.plan.title.clone(),
-                    // Shown as everywhere: without what may be a secret.
-                    source: Some(job.plan.source.to_string()),
-                });
-                if let Some(format) = job.subtitle_files
-                    && let Err(error) = merger.keep_subtitles(format)
-                {
-                    slot.discard();
-                    return Err(error.into());
-                }
-                return Ok((slot, merger));
-            }
-            Err(error) if error::is_taken(&error) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(job.target.no_free_name().into())
 }
 
 fn succeeded(id: Option<JobId>, captured: Captured, segments: SegmentCounts) -> Finished {

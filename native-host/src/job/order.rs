@@ -1,12 +1,13 @@
 //! Segments of several tracks, by time.
 
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::{CapturePlan, Gap, PlannedSegment, PlannedTrack};
 
 /// Longest EXTINF that is believed, in seconds: a day.
 const MAX_DURATION_SECONDS: f64 = 86_400.0;
 
 /// One segment of the plan, and when it begins.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Entry {
     /// Index of the track.
     pub track: usize,

@@ -11,22 +11,26 @@ use super::gaps::Gaps;
 use super::merging::MergeThread;
 use super::meter::Meter;
 use super::order;
+use super::points::Fetching;
 use super::segments::{self, Preparer};
-use super::shortfall::{self, Measured, Shortfalls};
+use super::shortfall::{self, Measured};
 use super::{Job, JobError, OnGap};
 use crate::fetch::{Client, Ordered, Window, ordered};
 
 /// How often bytes that came in are counted while a segment is under way.
 const COUNT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Every segment of the plan through fetch, decrypt and merge. What is missing, and how many segments were merged.
+/// Every segment of the plan through fetch, decrypt and merge, from there on. What is missing, and how many segments were
+/// merged.
 pub(super) async fn run(
     job: &Job,
     client: Client,
     meter: &Arc<Meter>,
     merging: &mut MergeThread,
+    mut at: Fetching,
 ) -> Result<(Gaps, usize), JobError> {
     let entries = order::interleaved(&job.plan);
+    let entries = entries.get(at.done..).unwrap_or_default();
     let planned = |entry: &order::Entry| job.plan.tracks.get(entry.track)?.segments.get(entry.segment);
     let wanted = entries
         .iter()
@@ -38,10 +42,8 @@ pub(super) async fn run(
     let mut fetches = ordered(&client, wanted.collect::<Vec<_>>(), window, meter.received());
     let declaration = segments::declaration(&job.plan);
     let mut preparer = Preparer::new(client, Arc::clone(meter), declaration, job.keys.clone());
-    let mut gaps = Gaps::new(job.plan.tracks.len());
-    let mut shortfalls = Shortfalls::new(job.plan.tracks.len());
-    let mut pushed = 0;
-    for entry in &entries {
+    for entry in entries {
+        at.done += 1;
         let Some(segment) = planned(entry) else { continue };
         let place = order::gap(*entry, segment);
         let (input, measured) = match next(segment, &mut fetches, &mut preparer, meter).await {
@@ -51,29 +53,39 @@ pub(super) async fn run(
                     "segment {}: the playlist says that it is missing",
                     segment.sequence.0
                 );
-                gaps.add(place, segment.discontinuity, reason);
+                at.gaps.add(place, segment.discontinuity, reason);
                 continue;
             }
             // A gap where that is wanted and it is one.
             Err(error) if job.on_gap == OnGap::Keep && error.is_gap() => {
                 tracing::warn!("gap: {error}");
-                gaps.add(place, segment.discontinuity, error.to_string());
+                at.gaps.add(place, segment.discontinuity, error.to_string());
                 continue;
             }
             Err(error) => return Err(error),
         };
-        if let Some((before, seconds)) = shortfalls.add(*entry, segment, measured)
+        if let Some((before, seconds)) = at.shortfalls.add(*entry, segment, measured)
             && let Some(short) = planned(&before)
         {
             let (gap, reason) = shortfall::gap(before, short, seconds);
-            gaps.add(gap, false, reason);
+            at.gaps.add(gap, false, reason);
         }
-        let gap = gaps.close(entry.track);
-        pushed += 1;
+        let gap = at.gaps.close(entry.track);
+        at.pushed += 1;
         merging
-            .push(place, input.into_merger(entry.track, segment, gap))
+            .push(
+                place,
+                input.into_merger(entry.track, segment, gap),
+                Some(at.clone()),
+            )
             .await?;
     }
+    let Fetching {
+        mut gaps,
+        shortfalls,
+        pushed,
+        ..
+    } = at;
     for (entry, seconds) in shortfalls.end() {
         if let Some(short) = planned(&entry) {
             let (gap, reason) = shortfall::gap(entry, short, seconds);

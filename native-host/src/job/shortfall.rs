@@ -4,13 +4,14 @@
 //! cache may keep a body that was cut and announce it as whole. EXTINF, on the other hand, is often wrong. What decides
 //! is the next segment: when its time goes on where the short one ended, nothing is missing.
 
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::{Gap, PlannedSegment};
 
 use super::order::{self, Entry};
 use crate::demux::Extent;
 
 /// How a segment compares with its EXTINF.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Measured {
     /// From when to when it plays, where that can be told.
     pub(super) extent: Option<Extent>,
@@ -42,7 +43,7 @@ impl Measured {
 }
 
 /// A segment that was short on every try.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Short {
     entry: Entry,
     measured: Measured,
@@ -50,7 +51,7 @@ struct Short {
 }
 
 /// What is known of one track's last segment.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(super) struct Shortfalls {
     /// By track.
     last: Vec<Option<Short>>,

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::Iv;
 
 use super::read::{from_digits, hexadecimal};
 use super::{Key, KeySize};
 
 /// Names the key that a track or a sample is encrypted with (`KID` of ISO/IEC 23001-7).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyId(pub [u8; 16]);
 
 /// Keys that the user gave. `Debug` hides them.

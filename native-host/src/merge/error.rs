@@ -32,6 +32,9 @@ pub enum MergeError {
     /// A segment of a track that was not announced.
     #[error("there is no track {0}")]
     NoSuchTrack(usize),
+    /// Where the merger was cannot be saved, or what was saved makes no sense.
+    #[error("the state of the capture: {0}")]
+    Point(#[source] postcard::Error),
     /// The finished file is not what was to be written.
     #[error("the finished file failed its check: {0}")]
     Check(String),
@@ -66,7 +69,7 @@ impl MergeError {
                 ..
             } => ErrorCode::BadKey,
             Self::Segment { .. } | Self::NoSamples => ErrorCode::BadMedia,
-            Self::NoSuchTrack(_) | Self::Check(_) => ErrorCode::Internal,
+            Self::NoSuchTrack(_) | Self::Point(_) | Self::Check(_) => ErrorCode::Internal,
         }
     }
 }

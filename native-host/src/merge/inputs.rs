@@ -1,5 +1,6 @@
 //! The plan's tracks as samples on one timeline: what every container begins with that is made of samples.
 
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
 use super::interleave::{Expectation, presentation};
@@ -26,7 +27,7 @@ pub(super) trait Sink {
 }
 
 /// Demuxes the segments of the plan's tracks.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Inputs {
     /// In the plan's order.
     all: Vec<Input>,
@@ -40,7 +41,7 @@ pub(super) struct Inputs {
 }
 
 /// What of a stream is in no sample.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct LeftOut {
     input: usize,
     stream: StreamId,
@@ -57,7 +58,7 @@ pub(super) struct Words {
 }
 
 /// One of the plan's tracks.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Input {
     demuxer: Demuxer,
     hint: TrackHint,

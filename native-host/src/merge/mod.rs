@@ -10,13 +10,14 @@ mod interleave;
 mod language;
 mod mkv;
 mod mp4;
+mod output_file;
+mod point;
 mod segments;
 mod subtitle;
 mod subtitle_file;
 mod track;
 mod ts;
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -24,6 +25,9 @@ use weir_core::protocol::{Container, KeyMethod, TrackKind, TrackSummary};
 
 pub use error::MergeError;
 use external::External;
+use output_file::OutputFile;
+pub use point::Point;
+use serde::{Deserialize, Serialize};
 pub use subtitle_file::{SubtitleFile, SubtitleFormat};
 
 use crate::decrypt::SampleCipher;
@@ -31,7 +35,7 @@ use crate::demux::ts::clear::Clearer;
 use crate::demux::{DemuxError, SegmentKind, sniff};
 
 /// What the plan knows of a track before its first byte.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrackHint {
     /// What it carries; None: whatever its segments hold.
     pub kind: Option<TrackKind>,
@@ -50,7 +54,7 @@ pub struct TrackHint {
 }
 
 /// One segment, in playlist order within its track; decrypted, but for its samples where these are encrypted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct SegmentInput {
     /// Index of the plan's track.
     pub track: usize,
@@ -72,7 +76,7 @@ pub struct SegmentInput {
 }
 
 /// What a file tells of itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// For people.
     pub title: Option<String>,
@@ -105,7 +109,7 @@ pub struct Merged {
 /// that is installed puts it into the container that was asked for, and without one it stays a transport stream. That is
 /// decided before anything is written: what came before is held until then. A codec that comes later is an error,
 /// because what is written cannot be read again; the part stays playable.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Merger {
     output: Output,
     asked: Asked,
@@ -119,21 +123,23 @@ pub struct Merger {
 }
 
 /// What segments were missing: the first's words, and how many there were.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Flaws {
     first: Option<String>,
     count: usize,
 }
 
 /// What a merger was asked for.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Asked {
+    /// Not saved: it is told again.
+    #[serde(skip)]
     path: PathBuf,
     container: Container,
     tracks: Vec<TrackHint>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 enum Output {
     Mp4(Box<mp4::Mp4Merger>),
     Mkv(Box<mkv::MkvMerger>),
@@ -267,8 +273,9 @@ impl Merger {
         segment: &SegmentInput,
     ) -> Result<(), MergeError> {
         tracing::info!("{name}: written as a transport stream first");
-        let file = OpenOptions::new().write(true).open(&self.asked.path);
-        let mut merger = ts::TsMerger::new(file.map_err(MergeError::Write)?, &self.asked.tracks);
+        let mut file = OutputFile::default();
+        file.reopen(&self.asked.path, 0).map_err(MergeError::Write)?;
+        let mut merger = ts::TsMerger::new(file, &self.asked.tracks);
         for segment in held.iter().chain([segment]) {
             if self.asked.is_subtitle(segment) {
                 self.lost_subtitles = true;

@@ -1,13 +1,14 @@
 //! Segments -> a folder with the decrypted segments, their initialization sections and a playlist for them.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use m3u8_rs::{
     AlternativeMedia, AlternativeMediaType, Map, MasterPlaylist, MediaPlaylist, MediaSegment, VariantStream,
 };
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
 use super::{MergeError, Merged, SegmentInput, TrackHint};
@@ -18,21 +19,33 @@ use crate::demux::{Codec, DemuxError, SegmentKind, sniff};
 const INDEX: &str = "index.m3u8";
 
 /// Writes the files of a folder.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SegmentsMerger {
+    /// Not saved: it is told again.
+    #[serde(skip)]
     folder: PathBuf,
     tracks: Vec<Track>,
     bytes: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Track {
     hint: TrackHint,
     clearer: Clearer,
-    segments: Vec<MediaSegment>,
+    segments: Vec<Written>,
     /// The initialization section that was written last, and its number.
     map: Option<(Bytes, u32)>,
     seconds: f64,
+}
+
+/// A segment, as the playlist names it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Written {
+    name: String,
+    seconds: f64,
+    discontinuity: bool,
+    /// Name of its initialization section.
+    map: Option<String>,
 }
 
 impl SegmentsMerger {
@@ -50,6 +63,24 @@ impl SegmentsMerger {
             tracks: hints.iter().map(track).collect(),
             bytes: 0,
         })
+    }
+
+    /// Goes on with the folder as it was at a point: what came later is taken away.
+    pub(super) fn reopen(&mut self, folder: &Path) -> io::Result<()> {
+        folder.clone_into(&mut self.folder);
+        let tracks = || self.tracks.iter().flat_map(|track| &track.segments);
+        let known =
+            |name: &str| tracks().any(|written| written.name == name || written.map.as_deref() == Some(name));
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if !entry.file_name().to_str().is_some_and(known) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        for written in tracks() {
+            fs::metadata(self.folder.join(&written.name))?;
+        }
+        Ok(())
     }
 
     pub(super) fn push(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
@@ -86,10 +117,7 @@ impl SegmentsMerger {
                 self.bytes += write(&self.folder, &name, content)?;
                 track.map = Some((content.clone(), map_number));
             }
-            map = Some(Map {
-                uri: name,
-                ..Map::default()
-            });
+            map = Some(name);
         } else if kind == SegmentKind::FragmentedMp4 && number == 1 && !has_moov(&data) {
             return Err(in_segment(DemuxError::NoInit));
         }
@@ -97,16 +125,11 @@ impl SegmentsMerger {
         self.bytes += write(&self.folder, &name, data.get(head_bytes..).unwrap_or_default())?;
         let seconds = segment.duration_seconds.unwrap_or(0.0).max(0.0);
         track.seconds += seconds + segment.missing_seconds.max(0.0);
-        track.segments.push(MediaSegment {
-            uri: name,
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "m3u8-rs writes EXTINF from an f32"
-            )]
-            duration: seconds as f32,
+        track.segments.push(Written {
+            name,
+            seconds,
             discontinuity: segment.discontinuity || segment.missing_seconds > 0.0,
             map,
-            ..MediaSegment::default()
         });
         Ok(())
     }
@@ -131,7 +154,7 @@ impl SegmentsMerger {
             version: Some(7),
             ..MasterPlaylist::default()
         };
-        for (index, track) in self.tracks.iter_mut().enumerate() {
+        for (index, track) in self.tracks.iter().enumerate() {
             let name = if several {
                 format!("track{index}.m3u8")
             } else {
@@ -147,7 +170,7 @@ impl SegmentsMerger {
                 });
             }
             let mut text = Vec::new();
-            media_playlist(std::mem::take(&mut track.segments))
+            media_playlist(track.segments.iter().map(Written::listed).collect())
                 .write_to(&mut text)
                 .map_err(MergeError::Write)?;
             self.bytes += write(&self.folder, &name, &text)?;
@@ -172,6 +195,25 @@ impl SegmentsMerger {
             duration_seconds,
             ..Merged::default()
         })
+    }
+}
+
+impl Written {
+    fn listed(&self) -> MediaSegment {
+        MediaSegment {
+            uri: self.name.clone(),
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "m3u8-rs writes EXTINF from an f32"
+            )]
+            duration: self.seconds as f32,
+            discontinuity: self.discontinuity,
+            map: self.map.as_ref().map(|name| Map {
+                uri: name.clone(),
+                ..Map::default()
+            }),
+            ..MediaSegment::default()
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! A sample is what is to be seen until the next: cues that overlap share one, and pauses are samples without text.
 
 use bytes::{BufMut, Bytes};
+use serde::{Deserialize, Serialize};
 
 use weir_core::protocol::TrackKind;
 
@@ -33,7 +34,7 @@ pub(super) fn nothing(sample_entry: &[u8]) -> &'static [u8] {
 }
 
 /// The subtitles of one of the plan's tracks on their way into samples.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Subtitles {
     /// Since the first cue.
     writer: Option<(StreamId, CueWriter)>,
@@ -160,7 +161,7 @@ fn format(display: (u32, u32), forced: Forced) -> Format {
 }
 
 /// Makes samples of cues.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct CueWriter {
     /// All before this is in samples.
     at: i64,

@@ -2,11 +2,13 @@
 
 use std::fmt::{self, Write as _};
 
+use serde::{Deserialize, Serialize};
+
 use super::TrackHint;
 use crate::demux::{CLOCK_HZ, Cue, StyledText};
 
 /// Formats of files of subtitles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 pub enum SubtitleFormat {
     /// WebVTT, with its styles, regions and positions.
     Vtt,
@@ -37,13 +39,13 @@ pub struct SubtitleFile {
 }
 
 /// Takes the cues of all tracks.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SubtitleFiles {
     format: SubtitleFormat,
     tracks: Vec<Track>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Track {
     /// The plan's track.
     input: usize,

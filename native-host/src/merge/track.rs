@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::{TrackKind, TrackSummary};
 
 use super::{TrackHint, subtitle};
 use crate::demux::{CLOCK_HZ, Format, Sample, StreamId, rescale, seconds};
 
 /// A track of the output.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Track {
     /// The plan's track it comes from, and which stream of it.
     pub(super) input: usize,
@@ -45,7 +46,7 @@ pub(super) struct Track {
 }
 
 /// What a container needs to know of a sample.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) size: u32,
     pub(super) duration: u32,
@@ -55,7 +56,7 @@ pub(super) struct Entry {
 }
 
 /// A sample that is not written yet; times in the track's ticks.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Pending {
     dts: i64,
     composition_offset: i32,

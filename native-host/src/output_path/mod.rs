@@ -12,6 +12,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 use weir_core::protocol::{Container, ErrorCode};
 
@@ -33,7 +34,7 @@ const MAX_COUNTER: u32 = 9_999;
 const COUNTER_BYTES: usize = 7;
 
 /// Where a job's output goes, before it is known which name is free.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     folder: PathBuf,
     stem: String,
@@ -43,7 +44,7 @@ pub struct Target {
 }
 
 /// Whose choice a name is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum NamedBy {
     User,
     Weir,
@@ -61,7 +62,7 @@ pub enum Content {
 }
 
 /// One free name: where to write, and what it will be called.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
     target: Target,
     counter: u32,
@@ -212,6 +213,14 @@ impl Target {
             extension: extension_of(container).to_owned(),
             named_by: NamedBy::User,
         })
+    }
+
+    /// What is wanted, absolute: the same for two jobs that would make the same file.
+    #[must_use]
+    pub fn wanted(&self) -> String {
+        let path = self.folder.join(format!("{}{}", self.stem, self.extension));
+        let absolute = std::path::absolute(&path).unwrap_or(path);
+        absolute.to_string_lossy().into_owned()
     }
 
     /// Makes sure that something can be written, before anything is fetched.

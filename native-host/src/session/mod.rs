@@ -22,6 +22,7 @@ use weir_core::protocol::{
 use crate::error::Coded;
 use crate::fetch::Permission;
 use crate::job::{Job, JobError, LiveOptions, OnGap, StopReason};
+use crate::journal::Journal;
 use crate::keys::GivenKeys;
 use crate::output_path::Target;
 use crate::port::{self, FrameError, PortError};
@@ -56,6 +57,8 @@ pub enum SessionEnd {
 pub struct Host {
     /// Where the settings are.
     pub settings: SettingsFile,
+    /// Where it is kept how far jobs are.
+    pub journal: Option<Journal>,
 }
 
 /// Serves one browser until it closes the port.
@@ -283,6 +286,9 @@ impl Session {
             keys: GivenKeys::default(),
             proxy: None,
             limit_rate: None,
+            journal: self.host.journal.clone(),
+            command: None,
+            resume: None,
             notes: Vec::new(),
         };
         job.check()?;

@@ -110,8 +110,11 @@ fn unknown_and_later_options_are_usage_errors() {
         &["get", "x", "--iv", "12"],
         &["get", "x", "--quality", "good"],
         &["get", "x", "--json", "-q"],
-        &["jobs"],
-        &["resume", "1"],
+        &["jobs", "1"],
+        &["resume"],
+        &["resume", "film"],
+        &["forget"],
+        &["repair", "1"],
         &["frobnicate"],
     ] {
         let output = home.run(arguments.iter().copied()).unwrap();

@@ -175,11 +175,13 @@ fn row_59_the_path_of_a_wrong_field() {
 
 #[test]
 fn row_60_62_duplicate_ids_and_too_many_jobs() {
-    let (origin, plan) = origin_and_plan("busy");
+    let (origin, mut plan) = origin_and_plan("busy");
     let gate = Gate::new();
     origin.reply("/high/seg000.ts", Reply::ok("late").after(&gate));
     let (_home, mut host) = greeted();
     for number in 0..64 {
+        // The same capture twice at a time is refused.
+        plan["title"] = json!(format!("busy {number}"));
         let answer = host.ask(&start(number, &format!("job-{number}"), &plan)).unwrap();
         assert_eq!(answer["type"], "done", "{answer}");
     }

@@ -22,5 +22,6 @@ mod live;
 mod merge;
 mod origin;
 mod protocol;
+mod resume;
 mod subtitles;
 mod tracks;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use h264_reader::rbsp::{BitRead, BitReader, BitReaderError};
+use serde::{Deserialize, Serialize};
 
 use super::frame_stream::{Frame, FrameSyntax};
 use super::{Format, esds, sample_entry};
@@ -17,7 +18,7 @@ const SAMPLE_RATES: [u32; 13] = [
 const FRAME_SAMPLES: u32 = 1024;
 
 /// What the `AudioSpecificConfig` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Config {
     /// 1 to 4: Main, LC, SSR, LTP.
     object_type: u8,

@@ -1,6 +1,7 @@
 //! AC-3 and E-AC-3 (ETSI TS 102 366).
 
 use h264_reader::rbsp::{BitRead, BitReader, BitReaderError};
+use serde::{Deserialize, Serialize};
 
 use super::frame_stream::{Frame, FrameStream, FrameSyntax};
 use super::{ElementaryStream, Format, Timestamps, Unit, sample_entry};
@@ -22,7 +23,7 @@ const SAMPLE_RATES: [u32; 3] = [48_000, 44_100, 32_000];
 const CHANNELS: [u16; 8] = [2, 1, 2, 3, 3, 4, 4, 5];
 
 /// What the configuration boxes of both hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Config {
     rate_code: u8,
     sample_rate: u32,
@@ -43,14 +44,14 @@ pub(super) struct Ac3;
 pub(super) struct Eac3;
 
 /// AC-3 or E-AC-3, as the frames say: programme maps often name the one and mean the other.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Either {
     ac3: FrameStream<Ac3>,
     eac3: FrameStream<Eac3>,
     chosen: Option<Choice>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Choice {
     Ac3,
     Eac3,
@@ -94,6 +95,15 @@ impl ElementaryStream for Either {
         self.readers()
             .into_iter()
             .for_each(|reader| reader.set_cipher(cipher.clone()));
+    }
+
+    fn save(&self) -> postcard::Result<Vec<u8>> {
+        postcard::to_stdvec(self)
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> postcard::Result<()> {
+        *self = postcard::from_bytes(saved)?;
+        Ok(())
     }
 
     fn begin_pes(&mut self, timestamps: Option<Timestamps>) {

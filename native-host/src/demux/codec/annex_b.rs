@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, Bytes};
 use memchr::memmem;
+use serde::{Deserialize, Serialize};
 
 /// What every NAL unit stands behind.
 const START_CODE: &[u8] = &[0, 0, 1];
@@ -17,7 +18,7 @@ pub(super) fn begin_of_nal(bytes: &[u8], count: usize) -> &[u8] {
 }
 
 /// Where a NAL unit begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StartCode {
     /// The start code's first byte; the zero that a four-byte one begins with counts.
     pub(super) at: usize,
@@ -37,7 +38,7 @@ impl StartCode {
 }
 
 /// Finds start codes in a growing buffer, each once.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Scanner {
     from: usize,
 }
@@ -78,7 +79,7 @@ impl Scanner {
 }
 
 /// The NAL units of the access unit that is being put together, as positions in the buffer.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct NalUnits {
     /// First byte and end; the last has no end yet.
     spans: Vec<(usize, usize)>,

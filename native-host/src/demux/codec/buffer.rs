@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
 
 use super::Timestamps;
 use crate::decrypt::SampleCipher;
 
 /// A window of the stream: positions count from its first byte.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct StreamBuffer {
     bytes: BytesMut,
     /// Where PES packets began, with their times.

@@ -1,6 +1,8 @@
 //! H.264 and HEVC in byte stream format -> access units: the two differ only in what their NAL units say.
 
 use bytes::BufMut;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::annex_b::{self, NalUnits, Scanner, StartCode, put_unescaped, without_trailing_zeros};
 use super::buffer::StreamBuffer;
@@ -33,7 +35,7 @@ pub(super) struct Slice {
 }
 
 /// Half of a frame: two that belong together are one sample (ISO/IEC 14496-15, 5.3.3), whatever stands between them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Field {
     /// Which of the two.
     pub(super) bottom: bool,
@@ -69,7 +71,7 @@ pub(super) enum ZeroAtBorder {
 }
 
 /// How a codec's NAL units are read.
-pub(super) trait NalSyntax: Default + std::fmt::Debug + Send {
+pub(super) trait NalSyntax: Default + std::fmt::Debug + Send + Serialize + DeserializeOwned {
     /// Bytes of a NAL unit that tell its role.
     const HEADER_BYTES: usize;
 
@@ -102,7 +104,8 @@ pub(super) trait NalSyntax: Default + std::fmt::Debug + Send {
 }
 
 /// Cuts a byte stream into access units.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(bound = "S: NalSyntax")]
 pub(super) struct ByteStream<S> {
     buffer: StreamBuffer,
     scanner: Scanner,
@@ -118,7 +121,7 @@ pub(super) struct ByteStream<S> {
 }
 
 /// The access unit that is being put together.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct AccessUnit {
     /// Where it begins in the buffer; None before the first NAL unit.
     begin: Option<usize>,
@@ -135,6 +138,15 @@ struct AccessUnit {
 impl<S: NalSyntax> ElementaryStream for ByteStream<S> {
     fn set_cipher(&mut self, cipher: Option<SampleCipher>) {
         self.buffer.set_cipher(cipher);
+    }
+
+    fn save(&self) -> postcard::Result<Vec<u8>> {
+        postcard::to_stdvec(self)
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> postcard::Result<()> {
+        *self = postcard::from_bytes(saved)?;
+        Ok(())
     }
 
     fn begin_pes(&mut self, timestamps: Option<Timestamps>) {

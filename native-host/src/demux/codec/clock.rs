@@ -1,5 +1,7 @@
 //! When audio frames begin.
 
+use serde::{Deserialize, Serialize};
+
 use super::{CLOCK_HZ, Timestamps};
 use crate::demux::rescale;
 
@@ -10,7 +12,7 @@ const ROUNDING: i64 = CLOCK_HZ as i64 * 8 / 10_000;
 const ASSUMED_DURATION: i64 = CLOCK_HZ as i64 / 25;
 
 /// Counts samples, and follows the timestamps where these say that time is missing or drifts.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct AudioClock {
     sample_rate: u32,
     /// When the next frame begins, in samples.
@@ -44,7 +46,7 @@ impl AudioClock {
 }
 
 /// Gives every picture its times, also those whose PES packet has none.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct FrameClock {
     last: Option<Timestamps>,
     last_mark: Option<i64>,

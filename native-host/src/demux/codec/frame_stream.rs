@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use memchr::memchr_iter;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::buffer::StreamBuffer;
 use super::clock::AudioClock;
@@ -27,7 +29,7 @@ pub(super) struct Frame<C> {
 /// How a codec's frames begin.
 pub(super) trait FrameSyntax: std::fmt::Debug + Send {
     /// What holds for the whole stream, as far as headers tell.
-    type Config: Copy + PartialEq + std::fmt::Debug + Send;
+    type Config: Copy + PartialEq + std::fmt::Debug + Send + Serialize + DeserializeOwned;
 
     /// The first byte of every frame.
     const SYNC_BYTE: u8;
@@ -75,7 +77,8 @@ pub(super) trait FrameSyntax: std::fmt::Debug + Send {
 }
 
 /// Cuts a row of frames into samples.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(super) struct FrameStream<S: FrameSyntax> {
     buffer: StreamBuffer,
     config: Option<S::Config>,
@@ -84,6 +87,8 @@ pub(super) struct FrameStream<S: FrameSyntax> {
     synced: bool,
     /// Bytes that belong to no frame, since the last word of them.
     junk_bytes: usize,
+    /// It ends the capture, so no point is saved behind it.
+    #[serde(skip)]
     unsupported: Option<&'static str>,
     evidence: Evidence,
 }
@@ -121,6 +126,15 @@ impl<S: FrameSyntax> Default for FrameStream<S> {
 impl<S: FrameSyntax> ElementaryStream for FrameStream<S> {
     fn set_cipher(&mut self, cipher: Option<SampleCipher>) {
         self.buffer.set_cipher(cipher);
+    }
+
+    fn save(&self) -> postcard::Result<Vec<u8>> {
+        postcard::to_stdvec(self)
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> postcard::Result<()> {
+        *self = postcard::from_bytes(saved)?;
+        Ok(())
     }
 
     fn begin_pes(&mut self, timestamps: Option<Timestamps>) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::{BufMut, Bytes};
 use h264_reader::nal::sps::{FrameMbsFlags, SeqParameterSet};
 use h264_reader::rbsp::{BitRead, BitReader, BitReaderError, ByteReader, decode_nal};
+use serde::{Deserialize, Serialize};
 
 use super::annex_b::LENGTH_BYTES;
 use super::byte_stream::{Entry, Field, NalSyntax, Role, Slice, ZeroAtBorder};
@@ -27,7 +28,7 @@ mod nal_type {
 const INTRA_SLICES: [u32; 2] = [2, 4];
 
 /// What H.264's NAL units say.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct H264 {
     sps: ParameterSets,
     pps: ParameterSets,
@@ -218,7 +219,7 @@ impl SliceHeader {
 }
 
 /// What tells the fields of interlaced pictures apart: few streams have any.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct FieldCoding {
     /// By the ids of sequence parameter sets that allow fields.
     sps: BTreeMap<u32, FrameNumber>,
@@ -227,7 +228,7 @@ struct FieldCoding {
 }
 
 /// How `frame_num` is written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct FrameNumber {
     /// Bits of `colour_plane_id`, which stands before.
     colour_plane_bits: u32,

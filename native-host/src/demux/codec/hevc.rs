@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 
 use bytes::{BufMut, Bytes};
 use h264_reader::rbsp::{BitRead, BitReader, BitReaderError, ByteReader};
+use serde::{Deserialize, Serialize};
 
 use super::annex_b::LENGTH_BYTES;
 use super::byte_stream::{Entry, NalSyntax, Role, Slice, ZeroAtBorder};
@@ -28,7 +29,7 @@ mod nal_type {
 const NAL_HEADER: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 /// What HEVC's NAL units say.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Hevc {
     vps: ParameterSets,
     sps: ParameterSets,

@@ -14,11 +14,14 @@ mod hevc;
 mod mpeg_audio;
 mod opus;
 mod parameter_sets;
+mod reader;
 mod sample_entry;
 mod witness;
 
 use byte_stream::ByteStream;
 use frame_stream::{FrameStream, FrameSyntax as _, begins_with_frame};
+pub(super) use reader::Reader;
+use serde::{Deserialize, Serialize};
 
 use weir_core::protocol::KeyMethod;
 
@@ -29,7 +32,7 @@ use crate::decrypt::SampleCipher;
 pub(super) use witness::Witness;
 
 /// Times of an access unit on the timeline, in [`CLOCK_HZ`] ticks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Timestamps {
     pub(super) pts: i64,
     pub(super) dts: i64,
@@ -78,6 +81,12 @@ pub(super) trait ElementaryStream: std::fmt::Debug + Send {
     /// When the unit is expected that begins with the next PES packet.
     fn end(&self) -> Option<i64>;
 
+    /// What a reader of this codec needs to go on from here.
+    fn save(&self) -> postcard::Result<Vec<u8>>;
+
+    /// Goes on from there.
+    fn restore(&mut self, saved: &[u8]) -> postcard::Result<()>;
+
     /// What the stream has turned out to be, when that is a form of the codec which is not read.
     fn unsupported(&self) -> Option<&'static str> {
         None
@@ -85,7 +94,7 @@ pub(super) trait ElementaryStream: std::fmt::Debug + Send {
 }
 
 /// The codecs of elementary streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Codec {
     /// H.264 in byte stream format.
     H264,
@@ -136,7 +145,11 @@ impl Codec {
     }
 
     /// A reader for a stream of this codec.
-    pub(super) fn reader(self) -> Box<dyn ElementaryStream> {
+    pub(super) fn reader(self) -> Reader {
+        Reader::new(self, self.stream())
+    }
+
+    fn stream(self) -> Box<dyn ElementaryStream> {
         match self {
             Self::H264 => Box::<ByteStream<h264::H264>>::default(),
             Self::Hevc => Box::<ByteStream<hevc::Hevc>>::default(),

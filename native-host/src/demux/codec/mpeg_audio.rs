@@ -1,5 +1,7 @@
 //! MPEG audio, layers I to III (ISO/IEC 11172-3 and 13818-3): MP3 and its relatives.
 
+use serde::{Deserialize, Serialize};
+
 use super::frame_stream::{Frame, FrameSyntax};
 use super::{Format, esds, sample_entry};
 
@@ -15,7 +17,7 @@ const BIT_RATES: [[u32; 15]; 5] = [
 ];
 
 /// What stays the same in a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Config {
     layer: u8,
     sample_rate: u32,

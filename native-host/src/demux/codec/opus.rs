@@ -2,6 +2,7 @@
 //! each behind a control header.
 
 use bytes::{Buf, BufMut};
+use serde::{Deserialize, Serialize};
 
 use super::frame_stream::{Frame, FrameSyntax};
 use super::{Format, sample_entry};
@@ -23,7 +24,7 @@ const MAPPINGS: [(u8, u8, &[u8]); 8] = [
 ];
 
 /// What a packet says beside its sound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Config {
     /// Samples of 48 kHz at its beginning that are not to be heard: of the first packet, the encoder's pre-skip.
     start_trim: u16,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::{BufMut, Bytes};
+use serde::{Deserialize, Serialize};
 
 use super::annex_b::without_trailing_zeros;
 
@@ -10,7 +11,7 @@ use super::annex_b::without_trailing_zeros;
 const IDS: u32 = 256;
 
 /// The sets of one kind that hold now, by their ids.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct ParameterSets(BTreeMap<u32, Bytes>);
 
 impl ParameterSets {

@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use h264_reader::rbsp::{BitRead as _, BitReader, ByteReader};
+use serde::{Deserialize, Serialize};
 
 use super::{aac, ac3};
 use crate::demux::bmff::{FourCc, find};
 use crate::demux::evidence::Evidence;
 
 /// What is looked at in the samples of a sample entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::demux) enum Witness {
     /// How frames begin and end.
     Aac,
@@ -22,7 +23,7 @@ pub(in crate::demux) enum Witness {
 }
 
 /// Whose NAL units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::demux) enum Nal {
     H264,
     Hevc,

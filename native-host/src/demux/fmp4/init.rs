@@ -1,6 +1,9 @@
 //! The initialization section: `moov` (ISO/IEC 14496-12, 8.2).
 
+use std::borrow::Cow;
+
 use bytes::Buf;
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
 use super::protection::{self, Encryption, Protection, SampleEntry};
@@ -9,15 +12,15 @@ use crate::demux::codec::Witness;
 use crate::demux::{DemuxError, Format, StreamId, rescale};
 
 /// What the fragments need to know of their tracks.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Init {
     pub(super) tracks: Vec<Track>,
     /// A DRM system that it names.
-    pub(super) drm_system: Option<&'static str>,
+    pub(super) drm_system: Option<Cow<'static, str>>,
 }
 
 /// A track with media that is kept.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Track {
     pub(super) id: u32,
     pub(super) stream: StreamId,
@@ -34,7 +37,7 @@ pub(super) struct Track {
 }
 
 /// `trex`: what a fragment's samples are when it does not say.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Defaults {
     pub(super) description: u32,
     pub(super) duration: u32,
@@ -71,7 +74,7 @@ impl Init {
         }
         Ok(Self {
             tracks,
-            drm_system: protection::drm_system(moov),
+            drm_system: protection::drm_system(moov).map(Cow::Borrowed),
         })
     }
 }

@@ -8,6 +8,7 @@ mod protection;
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
 use self::encryption::SampleEncryption;
@@ -21,7 +22,7 @@ use crate::decrypt::{Declaration, SampleCipher};
 use crate::keys::KeyId;
 
 /// Reads the segments of one playlist.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fmp4Reader {
     purpose: Purpose,
     init: Option<Init>,
@@ -212,9 +213,9 @@ fn usable<'a>(
     run: &Run<'_>,
 ) -> Result<&'a SampleCipher, DemuxError> {
     let declared = |cipher: &&SampleCipher| cipher.declaration() == Declaration::Playlist;
-    match (cipher, init.drm_system) {
+    match (cipher, &init.drm_system) {
         (Some(cipher), _) if declared(&cipher) => Ok(cipher),
-        (_, Some(system)) => Err(DemuxError::Drm(system)),
+        (_, Some(system)) => Err(DemuxError::Drm(system.clone())),
         (Some(cipher), None) => Ok(cipher),
         (None, None) => {
             let protection = run.track.protection(run.description)?;

@@ -1,6 +1,7 @@
 //! Protected sample entries (ISO/IEC 14496-12, 8.12) and what they say of encryption (ISO/IEC 23001-7).
 
 use bytes::{Buf, BufMut, Bytes};
+use serde::{Deserialize, Serialize};
 
 use crate::decrypt::{Pattern, Scheme};
 use crate::demux::DemuxError;
@@ -9,7 +10,7 @@ use crate::demux::codec::Witness;
 use crate::keys::KeyId;
 
 /// A sample entry as the output has it, and what stood around it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SampleEntry {
     /// The whole box, clear.
     pub(super) clear: Bytes,
@@ -20,7 +21,7 @@ pub(super) struct SampleEntry {
 }
 
 /// How samples are encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Protection {
     pub(super) scheme: FourCc,
     /// What holds for samples of no group.
@@ -28,7 +29,7 @@ pub(super) struct Protection {
 }
 
 /// `tenc` (8.2), or an entry of the sample group `seig` (6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Encryption {
     pub(super) protected: bool,
     pub(super) pattern: Pattern,

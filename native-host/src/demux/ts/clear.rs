@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::Tables;
 use super::packets::{Packet, PacketReader};
@@ -22,7 +23,7 @@ use crate::demux::evidence::{Evidence, Proof};
 type RawPacket = [u8; PACKET_BYTES];
 
 /// Decrypts the segments of one playlist.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Clearer {
     tables: Tables,
     map: Vec<MappedStream>,

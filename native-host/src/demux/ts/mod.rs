@@ -12,6 +12,8 @@ pub(crate) mod psi;
 pub(crate) mod streams;
 pub(super) mod sync;
 
+use serde::{Deserialize, Serialize};
+
 pub(super) use self::extent::extent;
 pub(super) use self::first_packet::first_packet_is_noise;
 use self::packets::{Packet, PacketReader};
@@ -28,7 +30,7 @@ const PIECE_BYTES: usize = 4 << 20;
 pub(crate) const MAX_HELD_MEGABYTES: usize = 32;
 
 /// Reads the segments of one playlist.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct TsReader {
     packets: PacketReader,
     tables: Tables,
@@ -190,7 +192,7 @@ impl TsReader {
 }
 
 /// The tables of a stream.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tables {
     pat: SectionReader,
     /// In the order of the PAT.
@@ -199,7 +201,7 @@ pub(crate) struct Tables {
     selected: Option<u16>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Program {
     map_pid: u16,
     reader: SectionReader,

@@ -1,6 +1,8 @@
 //! Transport stream packets (ISO/IEC 13818-1, 2.4.3) out of bytes: finds the sync again after junk, joins packets that
 //! are cut at a border, drops duplicates.
 
+use serde::{Deserialize, Serialize};
+
 use super::sync::{self, PACKET_BYTES, SYNC_BYTE};
 
 /// What the other layers need of a packet that has a payload.
@@ -15,7 +17,7 @@ pub(crate) struct Packet<'a> {
 }
 
 /// Cuts bytes into packets.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct PacketReader {
     /// Distance of the packets; 0 before the first.
     stride: usize,
@@ -24,7 +26,7 @@ pub(crate) struct PacketReader {
     /// Bytes between packets that have not come yet.
     skip: usize,
     /// The last packet of each PID. There are a few, and the next is mostly of the same: a list is the fastest.
-    last_of_pid: Vec<(u16, [u8; PACKET_BYTES])>,
+    last_of_pid: Vec<(u16, Vec<u8>)>,
 }
 
 impl PacketReader {
@@ -109,8 +111,8 @@ impl PacketReader {
         if control & HAS_PAYLOAD != 0 {
             match self.last_of_pid.iter_mut().find(|(known, _)| *known == pid) {
                 Some((_, last)) if last == bytes => return,
-                Some((_, last)) => *last = *bytes,
-                None => self.last_of_pid.push((pid, *bytes)),
+                Some((_, last)) => last.copy_from_slice(bytes),
+                None => self.last_of_pid.push((pid, bytes.to_vec())),
             }
         }
         on_packet(bytes);

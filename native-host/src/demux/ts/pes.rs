@@ -1,6 +1,7 @@
 //! PES packets (ISO/IEC 13818-1, 2.4.3.6) out of transport packets.
 
 use bytes::Buf;
+use serde::{Deserialize, Serialize};
 
 /// Timestamps of a PES header: 33 bits of 90 kHz.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub(super) enum PesPart<'a> {
 }
 
 /// Puts the PES packets of one PID together.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) enum PesReader {
     /// Before the first start, or behind the announced end.
     #[default]

@@ -1,6 +1,7 @@
 //! Programme tables (ISO/IEC 13818-1, 2.4.4): which PID carries what.
 
 use bytes::Buf;
+use serde::{Deserialize, Serialize};
 
 /// PID of the programme association table.
 pub(crate) const PAT_PID: u16 = 0;
@@ -11,7 +12,7 @@ const PMT_TABLE_ID: u8 = 2;
 const MAX_SECTION_BYTES: usize = 3 + 0xfff;
 
 /// One stream of a programme map.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MappedStream {
     pub(crate) pid: u16,
     pub(crate) stream_type: u8,
@@ -36,7 +37,7 @@ impl MappedStream {
 }
 
 /// Puts the sections of one PID together.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct SectionReader {
     section: Vec<u8>,
 }

@@ -1,12 +1,13 @@
 //! The elementary streams of a programme.
 
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
 use super::packets::Packet;
 use super::pes::{self, PesPart, PesReader};
 use super::psi::MappedStream;
 use crate::decrypt::{Declaration, SampleCipher};
-use crate::demux::codec::{Codec, ElementaryStream, Timestamps, Unit, for_stream};
+use crate::demux::codec::{self, Codec, ElementaryStream, Timestamps, Unit, for_stream};
 use crate::demux::evidence::{Evidence, Proof};
 use crate::demux::timeline::{Epoch, SourceClock};
 use crate::demux::{DemuxError, Demuxed, StreamId};
@@ -29,30 +30,48 @@ pub(crate) enum Content {
 }
 
 /// The streams that are read.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Streams {
     read: Vec<Stream>,
     /// Audio and video that is an error once it has data.
-    unsupported: Vec<(u16, DemuxError)>,
+    unsupported: Vec<(u16, Unread)>,
     out: Vec<Demuxed>,
     /// Of the segment that is read.
+    #[serde(skip)]
     cipher: Option<SampleCipher>,
 }
 
+/// The name of what is not read.
+#[derive(Debug, Serialize, Deserialize)]
+enum Unread {
+    Foreign(String),
+    Unsupported(String),
+}
+
+impl Unread {
+    fn error(&self) -> DemuxError {
+        match self {
+            Self::Foreign(name) => DemuxError::ForeignCodec(name.clone()),
+            Self::Unsupported(name) => DemuxError::Unsupported(name.clone()),
+        }
+    }
+}
+
 /// One of them.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Stream {
     pid: u16,
     codec: Codec,
     id: StreamId,
     pes: PesReader,
-    units: Box<dyn ElementaryStream>,
+    units: codec::Reader,
     scrambled: u32,
     /// PES packets in a row, before any frame, that begin as LATM does.
     latm_starts: u32,
     /// Its type says that its samples are encrypted.
     marked: bool,
     /// Why its data are an error.
+    #[serde(skip)]
     refusal: Option<DemuxError>,
 }
 
@@ -107,11 +126,11 @@ impl Streams {
                 }
                 Content::Foreign(_, name) => {
                     self.unsupported
-                        .push((mapped.pid, DemuxError::ForeignCodec(name.to_owned())));
+                        .push((mapped.pid, Unread::Foreign(name.to_owned())));
                 }
                 Content::Unsupported(name) => {
                     self.unsupported
-                        .push((mapped.pid, DemuxError::Unsupported(name.to_owned())));
+                        .push((mapped.pid, Unread::Unsupported(name.to_owned())));
                 }
                 Content::Other => {}
             }
@@ -163,7 +182,7 @@ impl Streams {
     pub(super) fn packet(&mut self, packet: &Packet<'_>, epoch: &mut Epoch) -> Result<(), DemuxError> {
         let Some(stream) = self.read.iter_mut().find(|stream| stream.pid == packet.pid) else {
             return match self.unsupported.iter().find(|(pid, _)| *pid == packet.pid) {
-                Some((_, error)) => Err(error.clone()),
+                Some((_, unread)) => Err(unread.error()),
                 None => Ok(()),
             };
         };

@@ -13,6 +13,7 @@ mod text;
 
 use std::collections::{HashSet, VecDeque};
 
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
 use self::parse::{Document, ParsedCue, TimestampMap};
@@ -44,7 +45,7 @@ const COMPARED_CUES: usize = 64;
 const MAX_WAITING_MEGABYTES: usize = 64;
 
 /// A subtitle on the timeline.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cue {
     /// When it appears, in timeline ticks.
     pub begin: i64,
@@ -68,7 +69,7 @@ pub struct Media {
 }
 
 /// Reads the segments of one playlist.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct WebVttReader {
     /// EXT-X-DISCONTINUITYs so far.
     discontinuities: u64,
@@ -96,7 +97,7 @@ pub(super) struct WebVttReader {
     late_cues: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Segment {
     number: u64,
     place: Place,
@@ -104,7 +105,7 @@ struct Segment {
     cues: Vec<ParsedCue>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Placed {
     cue: Cue,
     /// Of the segment it came in.
@@ -112,7 +113,7 @@ struct Placed {
 }
 
 /// What the cues of segments without X-TIMESTAMP-MAP count from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Zero {
     Presentation,
     Media,

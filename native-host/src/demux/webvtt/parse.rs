@@ -1,5 +1,7 @@
 //! A WebVTT file (W3C WebVTT, 6.1), read as leniently as players do: what is wrong costs one cue.
 
+use serde::{Deserialize, Serialize};
+
 use crate::demux::CLOCK_HZ;
 
 /// Timeline ticks of a millisecond, which is what WebVTT counts in.
@@ -18,7 +20,7 @@ pub(super) struct Document {
 }
 
 /// X-TIMESTAMP-MAP (RFC 8216, 3.5): these two times are the same moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct TimestampMap {
     /// Of the media, in timeline ticks; 33 bits count.
     pub(super) media: i64,
@@ -27,7 +29,7 @@ pub(super) struct TimestampMap {
 }
 
 /// A cue with the times of its file, in timeline ticks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ParsedCue {
     pub(super) begin: i64,
     pub(super) end: i64,

@@ -1,7 +1,9 @@
 //! The text of a cue (W3C WebVTT, 6.4) without its markup, and what of the markup other formats can show.
 
+use serde::{Deserialize, Serialize};
+
 /// Text, and which parts of it are set off.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StyledText {
     pub(crate) text: String,
     /// Rising, not overlapping, none of them plain.
@@ -9,7 +11,7 @@ pub(crate) struct StyledText {
 }
 
 /// A stretch of characters of one style.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Span {
     /// First character, and the one behind the last.
     pub(crate) begin: usize,
@@ -18,7 +20,7 @@ pub(crate) struct Span {
 }
 
 /// How characters look.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Style {
     pub(crate) bold: bool,
     pub(crate) italic: bool,

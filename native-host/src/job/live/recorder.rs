@@ -155,7 +155,11 @@ impl<'a> Recorder<'a> {
         }
         let gap = self.gaps.close(entry.track);
         self.merging
-            .push(entry.gap(), prepared.into_merger(entry.track, &segment, gap))
+            .push(
+                entry.gap(),
+                prepared.into_merger(entry.track, &segment, gap),
+                None,
+            )
             .await
     }
 

@@ -9,6 +9,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use bytes::Buf;
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
 use super::cluster::Serialized;
@@ -18,7 +19,7 @@ use crate::merge::MergeError;
 use crate::merge::external::Contents;
 
 /// What the blocks that went to the disk hold.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counts {
     pub(super) samples: u64,
     pub(super) bytes: u64,

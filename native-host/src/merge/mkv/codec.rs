@@ -1,13 +1,16 @@
 //! Sample entries of ISO BMFF -> codec ids and private data of Matroska (its "Codec Mappings").
 
+use std::borrow::Cow;
+
 use bytes::{Buf, BufMut, Bytes};
+use serde::{Deserialize, Serialize};
 
 use crate::demux::bmff::{self, find};
 
 /// How Matroska tells a codec.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Coding {
-    pub(super) id: &'static str,
+    pub(super) id: Cow<'static, str>,
     pub(super) private: Vec<u8>,
     pub(super) media: Media,
     /// Samples of 48 kHz that a decoder throws away at the beginning: Opus alone says so in a way that counts.
@@ -17,7 +20,7 @@ pub(super) struct Coding {
 }
 
 /// What there is to say of a kind.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Media {
     Video {
         width: u16,
@@ -33,7 +36,7 @@ pub(super) enum Media {
 }
 
 /// How the text of a subtitle sample is wrapped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum TextFormat {
     /// Cue boxes (ISO/IEC 14496-30).
     WebVtt,
@@ -42,7 +45,7 @@ pub(super) enum TextFormat {
 }
 
 /// Codecs whose samples are NAL units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Nal {
     H264,
     Hevc,
@@ -60,7 +63,7 @@ impl Coding {
             let mut size = entry.get(ENTRY_BYTES + 16..)?;
             let (width, height) = (size.try_get_u16().ok()?, size.try_get_u16().ok()?);
             Some(Self {
-                id,
+                id: Cow::Borrowed(id),
                 private: private.to_vec(),
                 media: Media::Video {
                     width,
@@ -96,7 +99,7 @@ impl Coding {
 
     fn text(format: TextFormat) -> Self {
         Self {
-            id: "S_TEXT/UTF8",
+            id: Cow::Borrowed("S_TEXT/UTF8"),
             private: Vec::new(),
             media: Media::Text(format),
             pre_skip: 0,
@@ -204,7 +207,7 @@ fn audio(kind: bmff::FourCc, fields: &[u8], sample: &[u8]) -> Option<Coding> {
         }..,
     )?;
     let coding = |id, private: Vec<u8>| Coding {
-        id,
+        id: Cow::Borrowed(id),
         private,
         media: Media::Audio {
             channels,

@@ -208,7 +208,7 @@ fn entry(out: &mut Vec<u8>, described: &Described<'_>, is_default: bool) {
     if let Some(tag) = &track.language {
         ebml::text(out, 0x0022_b59d, tag);
     }
-    ebml::text(out, 0x86, coding.id);
+    ebml::text(out, 0x86, &coding.id);
     if !coding.private.is_empty() {
         ebml::binary(out, 0x63a2, &coding.private);
     }

@@ -12,24 +12,27 @@ mod writer;
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 pub(super) use self::check::contents;
 use self::codec::{Coding, Media};
 use self::writer::{State, Writer};
 use super::inputs::{Inputs, Sink};
 use super::interleave::Expectation;
+use super::output_file::OutputFile;
 use super::track::Track;
 use super::{About, MergeError, Merged, SegmentInput, SubtitleFormat, TrackHint};
 use crate::demux::{Demuxed, Format, StreamId};
 
 /// Demuxes segments and writes their samples.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct MkvMerger {
     inputs: Inputs,
     output: Output,
 }
 
 /// The file and its tracks.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Output {
     writer: Writer,
     tracks: Vec<Track>,
@@ -61,6 +64,21 @@ impl MkvMerger {
     /// Whether anything is in the file.
     pub(super) fn has_begun(&self) -> bool {
         self.output.writer.has_begun()
+    }
+
+    pub(super) fn file(&mut self) -> &mut OutputFile {
+        self.output.writer.file()
+    }
+
+    /// Goes on with the file.
+    pub(super) fn reopen(&mut self, path: &Path, length: u64) -> Result<(), MergeError> {
+        let Output {
+            writer,
+            tracks,
+            states,
+            ..
+        } = &mut self.output;
+        writer.reopen(path, length, tracks, states)
     }
 
     pub(super) fn keep_subtitles(&mut self, format: SubtitleFormat) {

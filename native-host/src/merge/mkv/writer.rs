@@ -8,11 +8,11 @@
 //!
 //! No byte of a sample is moved or written again.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
 use super::check::{self, Counts};
@@ -22,16 +22,15 @@ use super::ebml;
 use super::head::{self, Described, Finished, delay_nanoseconds, id};
 use crate::demux::{CLOCK_HZ, rescale};
 use crate::merge::interleave::{self, Expectation};
+use crate::merge::output_file::OutputFile;
 use crate::merge::track::{Run, Track, Until};
 use crate::merge::{About, MergeError};
-
-const WRITE_BUFFER_BYTES: usize = 256 << 10;
 
 /// Room for tracks that come late, beyond as much again as the head has at first.
 const SPARE_BYTES: usize = 4096;
 
 /// What is known of a track beside its samples.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct State {
     /// One for each of the track's sample descriptions.
     pub(super) codings: Vec<Coding>,
@@ -39,9 +38,10 @@ pub(super) struct State {
 }
 
 /// Writes clusters, then the cues.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Writer {
-    out: BufWriter<File>,
+    #[serde(skip)]
+    out: OutputFile,
     /// Where the next cluster goes.
     end: u64,
     layout: Option<Layout>,
@@ -55,7 +55,7 @@ pub(super) struct Writer {
 }
 
 /// Where things are, from the first cluster on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Layout {
     /// Where the segment's content begins, behind its size.
     content: u64,
@@ -66,7 +66,7 @@ struct Layout {
 }
 
 /// A place where decoding can start.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Cue {
     time: u64,
     track: u64,
@@ -77,7 +77,7 @@ struct Cue {
 }
 
 /// How far pictures are from each other.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Distances {
     shortest: u32,
     longest: u32,
@@ -117,13 +117,8 @@ impl Distances {
 
 impl Writer {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(path)?;
         Ok(Self {
-            out: BufWriter::with_capacity(WRITE_BUFFER_BYTES, file),
+            out: OutputFile::create(path)?,
             end: 0,
             layout: None,
             stale: false,
@@ -135,6 +130,25 @@ impl Writer {
     }
 
     /// A track is new.
+    /// Goes on with a file that may have had its end: it is a growing one again.
+    pub(super) fn reopen(
+        &mut self,
+        path: &Path,
+        length: u64,
+        tracks: &[Track],
+        states: &[State],
+    ) -> Result<(), MergeError> {
+        self.out.reopen(path, length).map_err(MergeError::Write)?;
+        match self.layout {
+            Some(layout) => self.write_head(tracks, states, layout, None),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn file(&mut self) -> &mut OutputFile {
+        &mut self.out
+    }
+
     pub(super) fn declare(&mut self) {
         self.stale = true;
     }
@@ -360,10 +374,7 @@ impl Writer {
         let size = ebml::long_size(length - layout.content).to_be_bytes();
         self.write_at(layout.content - size.len() as u64, &size)
             .map_err(MergeError::Write)?;
-        let file = self
-            .out
-            .into_inner()
-            .map_err(|error| MergeError::Write(error.into_error()))?;
+        let file = self.out.into_file().map_err(MergeError::Write)?;
         let clusters = self.written.clusters;
         if self.written
             != (Counts {

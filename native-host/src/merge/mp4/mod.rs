@@ -8,23 +8,26 @@ mod writer;
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 pub(super) use self::check::contents;
 use self::writer::Writer;
 use super::inputs::{Inputs, Sink, Words};
 use super::interleave::Expectation;
+use super::output_file::OutputFile;
 use super::track::Track;
 use super::{About, MergeError, Merged, SegmentInput, SubtitleFormat, TrackHint};
 use crate::demux::{Demuxed, StreamId};
 
 /// Demuxes segments and writes their samples.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Mp4Merger {
     inputs: Inputs,
     output: Output,
 }
 
 /// The file and its tracks.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Output {
     writer: Writer,
     tracks: Vec<Track>,
@@ -48,6 +51,30 @@ impl Mp4Merger {
     /// Whether anything is in the file.
     pub(super) fn has_begun(&self) -> bool {
         self.output.writer.has_begun()
+    }
+
+    pub(super) fn file(&mut self) -> &mut OutputFile {
+        self.output.writer.file()
+    }
+
+    pub(super) fn keep_points(&mut self) {
+        self.output.writer.keep_points();
+    }
+
+    /// What was added to the sample tables since the last call.
+    pub(super) fn take_added(&mut self) -> Vec<u8> {
+        self.output.writer.take_added()
+    }
+
+    /// Takes in what was added before the point that is gone on from.
+    pub(super) fn restore(&mut self, added: &[u8]) -> postcard::Result<()> {
+        self.output.writer.restore(added)
+    }
+
+    /// Goes on with the file.
+    pub(super) fn reopen(&mut self, path: &Path, length: u64) -> Result<(), MergeError> {
+        let Output { writer, tracks } = &mut self.output;
+        writer.reopen(path, length, tracks).map_err(MergeError::Write)
     }
 
     pub(super) fn keep_subtitles(&mut self, format: SubtitleFormat) {

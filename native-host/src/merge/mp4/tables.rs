@@ -2,12 +2,13 @@
 //! runs for all that repeats.
 
 use bytes::BufMut;
+use serde::{Deserialize, Serialize};
 
 use crate::demux::bmff::{write_box, write_full_box};
 use crate::merge::track::Entry;
 
 /// The tables of a track.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct SampleTables {
     sizes: Vec<u32>,
     durations: Runs<u32>,
@@ -21,7 +22,7 @@ pub(super) struct SampleTables {
 }
 
 /// Equal values that follow each other.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Runs<T>(Vec<(u32, T)>);
 
 impl<T> Default for Runs<T> {

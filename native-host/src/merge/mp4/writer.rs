@@ -7,11 +7,12 @@
 //!
 //! No byte of a sample is moved or written again. When the index does not fit, it goes behind the `mdat`.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use bytes::{BufMut, Bytes};
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
 use super::fragment::{self, TrackFragment};
@@ -21,7 +22,8 @@ use crate::demux::bmff::write_box;
 use crate::demux::{CLOCK_HZ, rescale};
 use crate::merge::About;
 use crate::merge::interleave::{self, Expectation};
-use crate::merge::track::{Run, Track, Until};
+use crate::merge::output_file::OutputFile;
+use crate::merge::track::{Entry, Run, Track, Until};
 
 /// An `mdat` header with a 64-bit size.
 const LARGE_MDAT_HEADER_BYTES: usize = 16;
@@ -32,12 +34,11 @@ const BOX_HEADER_BYTES: usize = 8;
 /// More than any index needs: 16 bytes a sample for days.
 const MAX_RESERVED_BYTES: usize = 256 << 20;
 
-const WRITE_BUFFER_BYTES: usize = 256 << 10;
-
 /// Writes fragments, then the index.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Writer {
-    out: BufWriter<File>,
+    #[serde(skip)]
+    out: OutputFile,
     /// Where the next fragment goes.
     end: u64,
     sequence: u32,
@@ -48,13 +49,26 @@ pub(super) struct Writer {
     stale: bool,
     /// How many sample descriptions of each track the growing file's `moov` has: fragments can name these only.
     declared: Vec<usize>,
-    /// Of what is written; one a track.
+    /// Of what is written; one a track. They grow without end, so what is saved of them is what was added.
+    #[serde(skip)]
     tables: Vec<SampleTables>,
+    /// The chunks that were added since the last point, as they are saved; None when no points are asked for.
+    #[serde(skip)]
+    added: Option<Vec<u8>>,
     pub(super) about: About,
 }
 
+/// Samples of a track that lie behind each other in the file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Chunk {
+    track: usize,
+    offset: u64,
+    description: u32,
+    entries: Vec<Entry>,
+}
+
 /// Where things are, from the first fragment on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Layout {
     /// Behind `ftyp`.
     moov: u64,
@@ -86,14 +100,8 @@ fn file_type(tracks: &[Track]) -> Vec<u8> {
 
 impl Writer {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(path)?;
-        let out = BufWriter::with_capacity(WRITE_BUFFER_BYTES, file);
         Ok(Self {
-            out,
+            out: OutputFile::create(path)?,
             end: 0,
             sequence: 0,
             file_type: Vec::new(),
@@ -101,8 +109,47 @@ impl Writer {
             stale: false,
             declared: Vec::new(),
             tables: Vec::new(),
+            added: None,
             about: About::default(),
         })
+    }
+
+    /// The file.
+    pub(super) fn file(&mut self) -> &mut OutputFile {
+        &mut self.out
+    }
+
+    /// From now on it is kept what is added to the tables.
+    pub(super) fn keep_points(&mut self) {
+        self.added = Some(Vec::new());
+    }
+
+    /// What was added to the tables since the last call.
+    pub(super) fn take_added(&mut self) -> Vec<u8> {
+        self.added.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Takes in what was added before the point that is gone on from.
+    pub(super) fn restore(&mut self, mut added: &[u8]) -> postcard::Result<()> {
+        while !added.is_empty() {
+            let (chunk, rest) = postcard::take_from_bytes(added)?;
+            self.add(chunk)?;
+            added = rest;
+        }
+        Ok(())
+    }
+
+    /// Goes on with a file that may have had its end: it is a growing one again.
+    pub(super) fn reopen(&mut self, path: &Path, length: u64, tracks: &[Track]) -> io::Result<()> {
+        self.out.reopen(path, length)?;
+        if let Some(layout) = self.layout {
+            let mut head = moov::moov(tracks, &self.about, Stage::Growing);
+            if fill_with_free(&mut head, layout.room()) {
+                self.write_at(layout.moov, &head)?;
+            }
+            self.out.seek(SeekFrom::Start(self.end))?;
+        }
+        Ok(())
     }
 
     /// A track or a sample description is new.
@@ -175,11 +222,14 @@ impl Writer {
         self.out.write_all(&mdat_bytes.to_be_bytes())?;
         self.out.write_all(b"mdat")?;
         let mut offset = self.end + (moof.len() + fragment::MDAT_HEADER_BYTES) as u64;
-        self.tables.resize_with(tracks.len(), SampleTables::default);
         for (index, run) in runs {
-            if let Some(tables) = self.tables.get_mut(index) {
-                tables.add_chunk(offset, run.description, run.entries);
-            }
+            self.add(Chunk {
+                track: index,
+                offset,
+                description: run.description,
+                entries: run.entries,
+            })
+            .map_err(io::Error::other)?;
             for data in run.data {
                 self.out.write_all(&data)?;
                 offset += data.len() as u64;
@@ -189,6 +239,20 @@ impl Writer {
         self.out.flush()?;
         self.end = offset;
         Ok(true)
+    }
+
+    /// Enters a chunk into the tables.
+    fn add(&mut self, chunk: Chunk) -> postcard::Result<()> {
+        if let Some(added) = self.added.take() {
+            self.added = Some(postcard::to_extend(&chunk, added)?);
+        }
+        if self.tables.len() <= chunk.track {
+            self.tables.resize_with(chunk.track + 1, SampleTables::default);
+        }
+        if let Some(tables) = self.tables.get_mut(chunk.track) {
+            tables.add_chunk(chunk.offset, chunk.description, chunk.entries);
+        }
+        Ok(())
     }
 
     /// Writes what stands before the first fragment.
@@ -236,7 +300,7 @@ impl Writer {
     pub(super) fn finish(mut self, tracks: &mut [Track], inputs: &[Expectation]) -> io::Result<(File, u64)> {
         self.write_fragment(tracks, Until::End, inputs)?;
         let Some(layout) = self.layout else {
-            return Ok((self.out.into_inner()?, 0));
+            return Ok((self.out.into_file()?, 0));
         };
         let mut head = moov::moov(tracks, &self.about, Stage::Finished(&self.tables));
         let mut length = self.end;
@@ -257,7 +321,7 @@ impl Writer {
             self.write_at(0, &file_type)?;
         }
         self.out.flush()?;
-        Ok((self.out.into_inner()?, length))
+        Ok((self.out.into_file()?, length))
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {

@@ -1,12 +1,14 @@
 //! Reads the packets as they go to the disk, by the rules that a player reads them with.
 
+use serde::{Deserialize, Serialize};
+
 use super::packet::{self, PACKET_BYTES};
 use crate::demux::ts::packets::Packet;
 use crate::demux::ts::psi::{self, PAT_PID, SectionReader};
 use crate::merge::MergeError;
 
 /// What a player knows.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Reader {
     association: SectionReader,
     map: SectionReader,
@@ -20,7 +22,7 @@ pub(super) struct Reader {
 }
 
 /// A stream that the programme map names.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Seen {
     pid: u16,
     counter: Option<u8>,

@@ -9,16 +9,17 @@ mod packet;
 mod program;
 mod rewrite;
 
-use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackSummary;
 
 use self::check::Reader;
 use self::program::{Program, Role};
 use self::rewrite::{Chunk, Rewriter};
 use super::inputs::ticks;
+use super::output_file::OutputFile;
 use super::{MergeError, Merged, SegmentInput, TrackHint};
 use crate::demux::ts::clear::Clearer;
 use crate::demux::{CLOCK_HZ, DemuxError, Edge, SegmentKind, Timeline, seconds, sniff};
@@ -30,9 +31,10 @@ const TABLES_TICKS: i64 = CLOCK_HZ as i64 / 2;
 const MAX_PENDING_BYTES: usize = 32 << 20;
 
 /// Writes one transport stream.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct TsMerger {
-    file: File,
+    #[serde(skip)]
+    file: OutputFile,
     inputs: Vec<Input>,
     timeline: Timeline,
     program: Program,
@@ -42,7 +44,7 @@ pub(super) struct TsMerger {
 }
 
 /// One of the plan's tracks.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Input {
     hint: TrackHint,
     clearer: Clearer,
@@ -63,12 +65,12 @@ impl Input {
 
 impl TsMerger {
     pub(super) fn create(path: &Path, hints: &[TrackHint]) -> Result<Self, MergeError> {
-        let file = OpenOptions::new().write(true).create_new(true).open(path);
-        Ok(Self::new(file.map_err(MergeError::Write)?, hints))
+        let file = OutputFile::create(path).map_err(MergeError::Write)?;
+        Ok(Self::new(file, hints))
     }
 
     /// Writes to a file that is empty.
-    pub(super) fn new(file: File, hints: &[TrackHint]) -> Self {
+    pub(super) fn new(file: OutputFile, hints: &[TrackHint]) -> Self {
         let input = |(playlist, hint): (usize, &TrackHint)| Input {
             hint: hint.clone(),
             clearer: Clearer::default(),
@@ -84,6 +86,10 @@ impl TsMerger {
             reader: Reader::default(),
             told: None,
         }
+    }
+
+    pub(super) fn file(&mut self) -> &mut OutputFile {
+        &mut self.file
     }
 
     pub(super) fn push(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
@@ -147,7 +153,7 @@ impl TsMerger {
                 )));
             }
         }
-        let length = self.file.metadata().map_err(MergeError::Write)?.len();
+        let length = self.file.length().map_err(MergeError::Write)?;
         if length != self.reader.bytes {
             return Err(check::failed(&format!(
                 "it has {length} bytes instead of {}",

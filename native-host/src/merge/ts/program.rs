@@ -1,6 +1,7 @@
 //! The programme of the output (ISO/IEC 13818-1, 2.4.4): which streams it has, on PIDs that never change.
 
 use bytes::BufMut;
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
 use crate::demux::ts::psi::{MappedStream, crc32};
@@ -20,7 +21,7 @@ const PACKET_BYTES: usize = 188;
 
 /// What makes a stream the same one again after a discontinuity: the plan's track, what it carries, and its place among
 /// those that carry the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Key {
     pub(super) input: usize,
     pub(super) role: Role,
@@ -28,7 +29,7 @@ pub(super) struct Key {
 }
 
 /// What a stream is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Role {
     Media(TrackKind),
     /// Timed metadata, subtitles and the like, by stream type.
@@ -36,7 +37,7 @@ pub(super) enum Role {
 }
 
 /// A stream of the output.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct OutputStream {
     pub(super) key: Key,
     pub(super) pid: u16,
@@ -49,7 +50,7 @@ pub(super) struct OutputStream {
 }
 
 /// The programme.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Program {
     pub(super) streams: Vec<OutputStream>,
     /// The input that the clock comes from, and the place of its stream; None: it comes alone.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
 use super::packet::{self, PACKET_BYTES};
@@ -24,7 +25,7 @@ const CHUNK_TICKS: i64 = CLOCK_HZ as i64 / 4;
 const CLOCK_STEP: i64 = CLOCK_HZ as i64 / 100;
 
 /// Packets that are written together.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Chunk {
     /// When it begins, on the timeline.
     pub(super) time: i64,
@@ -32,7 +33,7 @@ pub(super) struct Chunk {
 }
 
 /// Rewrites the segments of one playlist.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Rewriter {
     /// Its number on the timeline and among the inputs.
     playlist: usize,
@@ -54,7 +55,7 @@ pub(super) struct Rewriter {
 }
 
 /// A stream that is kept.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Stream {
     pid: u16,
     /// Its place in the programme of the output.
@@ -75,7 +76,7 @@ impl Stream {
 }
 
 /// When the PES packets of a stream come, on the timeline.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Times {
     last: Option<i64>,
     distance: i64,
@@ -97,7 +98,7 @@ impl Times {
 
 /// The programme clock, which only goes on, but where that of a source goes back in the middle of a stretch of time: there
 /// it is told.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Clock {
     last: Option<i64>,
     /// What is added where the clock of a new stretch of time would go back: encoders keep it at different distances

@@ -93,7 +93,7 @@ fn merge_with_the_tool() {
             );
             let reference = folder.path().join(format!("reference.{extension}"));
             playlist.concatenate(&source);
-            let merged = merge_as(container, &[playlist], &ours);
+            let merged = merge_once(container, &[playlist], &ours);
             media::remux(&source, &reference).unwrap();
             media::compare(&ours, &reference).unwrap();
             assert_eq!(media::decode_errors(&ours).unwrap(), "");

@@ -19,6 +19,7 @@ mod generated;
 mod matrix;
 mod mkv;
 mod mux;
+mod points;
 mod rules;
 mod seeds;
 mod subtitles;
@@ -110,8 +111,15 @@ fn merge(playlists: &[Playlist], output: &Path) -> Merged {
     merge_as(Container::Mp4, playlists, output)
 }
 
-/// Merges playlists, their segments in turn.
+/// Merges playlists, their segments in turn; and again with an interruption in each segment, which may change nothing.
 fn merge_as(container: Container, playlists: &[Playlist], output: &Path) -> Merged {
+    let merged = merge_once(container, playlists, output);
+    points::check_interrupted(container, playlists, output, &merged);
+    merged
+}
+
+/// The same without interruptions: where what is written is counted, or another program writes.
+fn merge_once(container: Container, playlists: &[Playlist], output: &Path) -> Merged {
     let hints: Vec<TrackHint> = playlists.iter().map(Playlist::hint).collect();
     let mut merger = Merger::create(output, container, &hints).unwrap();
     for segment in in_turn(playlists) {

@@ -1,0 +1,115 @@
+//! `weir jobs`, `weir resume`, `weir forget`: captures that are not this process's.
+
+use std::io::{stderr, stdout};
+
+use clap::Parser as _;
+use weir_core::protocol::{ErrorCode, Failure};
+
+use super::args::{Arguments, Command, Get, Jobs};
+use super::{Exit, fail, get};
+use crate::error::Coded as _;
+use crate::journal::{self, Journal, JournalError, Number, Record, State};
+use crate::report::{line, printable};
+
+/// `weir jobs`.
+pub(super) fn list(arguments: &Jobs) -> Exit {
+    let records = match Journal::of_the_user().and_then(|journal| journal.list()) {
+        Ok(records) => records,
+        Err(error) => return fail(&error.failure()),
+    };
+    for record in records {
+        let text = if arguments.json {
+            serde_json::to_string(&record).unwrap_or_default()
+        } else {
+            for_people(&record)
+        };
+        line(&mut stdout(), &text);
+    }
+    Exit::Complete
+}
+
+fn for_people(record: &Record) -> String {
+    let state = match record.state {
+        State::Running => "running",
+        State::Interrupted => "interrupted",
+        State::Complete => "complete",
+        State::Incomplete => "incomplete",
+        State::Failed => "failed",
+        State::Cancelled => "cancelled",
+    };
+    let what = record.output.as_deref().or(record.title.as_deref());
+    format!(
+        "{:>4}  {state:<11}  {:>5}/{:<5}  {}",
+        record.id,
+        record.segments.merged,
+        record.segments.total,
+        printable(what.unwrap_or(&record.source))
+    )
+}
+
+/// `weir forget`.
+pub(super) fn forget(id: Number) -> Exit {
+    match Journal::of_the_user().and_then(|journal| journal.forget(id)) {
+        Ok(record) => {
+            if let (State::Interrupted, Some(part)) = (record.state, &record.output) {
+                line(&mut stderr(), &format!("what was written is kept: {part}"));
+            }
+            Exit::Complete
+        }
+        Err(error) => fail(&error.failure()),
+    }
+}
+
+/// `weir resume`: asks as it was asked the first time.
+pub(super) async fn resume(id: Number) -> Exit {
+    match asked(id) {
+        Ok((arguments, command)) => get::run(arguments, Some(command), Some(id)).await,
+        Err(failure) => fail(&failure),
+    }
+}
+
+fn asked(id: Number) -> Result<(Get, journal::Command), Failure> {
+    let journal = Journal::of_the_user().map_err(|error| error.failure())?;
+    let record = journal.record_of(id).map_err(|error| error.failure())?;
+    match record.state {
+        State::Interrupted => {}
+        State::Running => return Err(JournalError::Running(id).failure()),
+        State::Complete | State::Incomplete | State::Failed | State::Cancelled => {
+            return Err(JournalError::Over(id).failure());
+        }
+    }
+    let command = journal.command_of(id).map_err(|error| error.failure())?;
+    let words = std::iter::once("weir").chain(command.arguments.iter().map(String::as_str));
+    let Ok(Arguments {
+        command: Some(Command::Get(get)),
+    }) = Arguments::try_parse_from(words)
+    else {
+        return Err(JournalError::NotAskedHere(id).failure());
+    };
+    std::env::set_current_dir(&command.folder).map_err(|error| Failure {
+        code: ErrorCode::OutputFolder,
+        message: format!("choose a folder: {}: {error}", command.folder.display()),
+    })?;
+    Ok((*get, command))
+}
+
+/// This process's own command line, if there is nothing secret in it.
+pub(super) fn own_command(arguments: &Get) -> Option<journal::Command> {
+    let asking = &arguments.asking;
+    let is_open = |text: &str| !text.contains(['?', '@']);
+    let given = [
+        Some(&arguments.source),
+        asking.proxy.as_ref(),
+        asking.referer.as_ref(),
+    ];
+    let base = asking.base.as_ref().map(|base| base.as_str().to_owned());
+    let has_key = !arguments.keys.is_empty() || !asking.headers.is_empty();
+    if has_key || !given.into_iter().flatten().chain(&base).all(|text| is_open(text)) {
+        return None;
+    }
+    let words = std::env::args_os().skip(1).map(|word| word.into_string().ok());
+    Some(journal::Command {
+        arguments: words.collect::<Option<_>>()?,
+        folder: std::env::current_dir().ok()?,
+    })
+}

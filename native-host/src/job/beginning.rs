@@ -1,0 +1,162 @@
+//! The output of a job: a new file, or the one in which an earlier process left off.
+
+use std::sync::Arc;
+
+use super::points::{Fetching, Merging, State};
+use super::{Job, JobError, content, error, order};
+use crate::journal::{Beginning, Claim, Entry, Identity, JournalError, Number, SavedPoint, Unfinished};
+use crate::merge::{About, Merger, TrackHint};
+use crate::output_path::Slot;
+
+/// Where a job begins.
+#[derive(Debug)]
+pub(super) struct Begin {
+    pub(super) slot: Slot,
+    pub(super) merger: Merger,
+    pub(super) fetching: Fetching,
+    pub(super) merging: Merging,
+    /// Segments that are in the output already.
+    pub(super) merged: u64,
+    pub(super) retried: u64,
+    /// What a person should know.
+    pub(super) notes: Vec<String>,
+}
+
+/// Takes the job up, where an earlier process left it if there was one. `entry` becomes its place in the journal, where
+/// that can be used.
+pub(super) fn begin(job: &Job, entry: &mut Option<Arc<Entry>>) -> Result<Begin, JobError> {
+    let mut notes = Vec::new();
+    match claim(job)? {
+        Ok(Some(Claim::Unfinished(unfinished))) => {
+            let Unfinished {
+                entry: own,
+                slot,
+                point,
+            } = *unfinished;
+            let own = entry.insert(Arc::new(own));
+            match resume(job, own.id(), slot, point) {
+                Err(error) if job.resume.is_none() => {
+                    own.begin_again()?;
+                    notes.push(format!("{error}; the capture was begun anew"));
+                }
+                resumed => return resumed,
+            }
+        }
+        Ok(Some(Claim::New(new, reason))) => {
+            *entry = Some(Arc::new(new));
+            notes.extend(reason.map(|error| format!("{error}; the capture was begun anew")));
+        }
+        Ok(None) => {}
+        Err(error) => notes.push(format!(
+            "this capture cannot be resumed if it is interrupted: {error}"
+        )),
+    }
+    let (slot, mut merger) = create_output(job)?;
+    if let Some(entry) = entry {
+        entry.writes_to(&slot)?;
+        if job.recording().is_none() {
+            merger.keep_points();
+        }
+    }
+    let tracks = job.plan.tracks.len();
+    Ok(Begin {
+        slot,
+        merger,
+        fetching: Fetching::begin(tracks),
+        merging: Merging::begin(tracks),
+        merged: 0,
+        retried: 0,
+        notes,
+    })
+}
+
+/// Asks the journal. The inner error is for a journal that cannot be used, which keeps nobody from capturing.
+fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
+    let Some(journal) = &job.journal else {
+        return Ok(Ok(None));
+    };
+    let beginning = Beginning {
+        identity: match job.recording() {
+            // What was on the air is gone: no recording goes on with another.
+            Some(_) => Identity::of_its_own(),
+            None => Identity::of(&job.plan, job.container, &job.target.wanted()),
+        },
+        title: job.plan.title.clone(),
+        source: job.plan.source.to_string(),
+        container: job.container,
+        command: job.command.clone(),
+        segments: job.queued().segments.total,
+    };
+    match journal.claim(&beginning, job.resume) {
+        Ok(claim) => Ok(Ok(Some(claim))),
+        Err(error) if job.resume.is_some() => Err(error.into()),
+        Err(error @ JournalError::Running(_)) => Err(error.into()),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+fn resume(job: &Job, id: Number, slot: Slot, point: SavedPoint) -> Result<Begin, JobError> {
+    let damaged = |reason: String| JournalError::Damaged { id, reason };
+    let state = State::read(&point.state).map_err(|error| damaged(error.to_string()))?;
+    let merger = Merger::restore(&slot.part(), &point.merger, point.length, point.added)
+        .map_err(|error| damaged(error.to_string()))?;
+    let total = job.queued().segments.total;
+    tracing::info!(id, "going on behind {} of {total} segments", state.merged);
+    Ok(Begin {
+        slot,
+        merger,
+        notes: vec![format!(
+            "capture {id} was interrupted and went on behind segment {} of {total}",
+            state.merged
+        )],
+        fetching: state.fetching,
+        merging: state.merging,
+        merged: state.merged,
+        retried: state.retried,
+    })
+}
+
+/// Takes the first free name and starts the file there.
+fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
+    let hints: Vec<TrackHint> = job
+        .plan
+        .tracks
+        .iter()
+        .map(|track| TrackHint {
+            kind: Some(track.kind),
+            only: track.only,
+            language: track.language.clone(),
+            name: track.name.clone(),
+            default: track.default,
+            forced: track.forced,
+            duration_seconds: match job.recording() {
+                // Nobody knows how long it will be, unless it was said.
+                Some(options) => options.duration.map(|duration| duration.as_secs_f64()),
+                None => order::known_duration(track),
+            },
+        })
+        .collect();
+    let kinds = job.plan.tracks.iter().map(|track| track.kind);
+    let target = job.target.clone().of(content(kinds));
+    for slot in target.slots()? {
+        match Merger::create(&slot.part(), job.container, &hints) {
+            Ok(mut merger) => {
+                merger.describe(About {
+                    title: job.plan.title.clone(),
+                    // Shown as everywhere: without what may be a secret.
+                    source: Some(job.plan.source.to_string()),
+                });
+                if let Some(format) = job.subtitle_files
+                    && let Err(error) = merger.keep_subtitles(format)
+                {
+                    slot.discard();
+                    return Err(error.into());
+                }
+                return Ok((slot, merger));
+            }
+            Err(error) if error::is_taken(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(job.target.no_free_name().into())
+}

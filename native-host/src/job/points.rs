@@ -1,0 +1,165 @@
+//! Saving where a job is, so that another process can go on there.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use weir_core::protocol::Gap;
+
+use super::JobError;
+use super::gaps::Gaps;
+use super::shortfall::Shortfalls;
+use crate::journal::{Entry, JournalError};
+use crate::merge::{Merger, Point};
+
+/// Of the time, points take a fortieth at most.
+const TIME_RATIO: u32 = 40;
+
+/// Of what is written, points are a hundredth at most, but for these bytes, and but for [`LONGEST`].
+const BYTES_RATIO: u64 = 100;
+const FREE_BYTES: u64 = 2 << 20;
+
+/// A point is due after this long in any case.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// When nothing comes for so long, there is time for a point.
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
+
+/// The side that fetches, between two segments.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Fetching {
+    /// How many of the plan's segments, in order, are done with.
+    pub(super) done: usize,
+    /// How many of them were handed to the merger.
+    pub(super) pushed: usize,
+    pub(super) gaps: Gaps,
+    pub(super) shortfalls: Shortfalls,
+}
+
+impl Fetching {
+    /// Before the first segment of a plan with this many tracks.
+    pub(super) fn begin(tracks: usize) -> Self {
+        Self {
+            done: 0,
+            pushed: 0,
+            gaps: Gaps::new(tracks),
+            shortfalls: Shortfalls::new(tracks),
+        }
+    }
+}
+
+/// The side that merges, between two segments.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Merging {
+    /// What is to stay open before the next segment of each track.
+    pub(super) gaps: Gaps,
+    /// What could not be read.
+    pub(super) broken: Vec<(Gap, String)>,
+}
+
+impl Merging {
+    /// Before the first segment of a plan with this many tracks.
+    pub(super) fn begin(tracks: usize) -> Self {
+        Self {
+            gaps: Gaps::new(tracks),
+            broken: Vec::new(),
+        }
+    }
+}
+
+/// A job beside its merger. It is saved as JSON, because that is what the protocol's types are made for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct State {
+    pub(super) fetching: Fetching,
+    pub(super) merging: Merging,
+    /// Segments in the output.
+    pub(super) merged: u64,
+    pub(super) retried: u64,
+}
+
+impl State {
+    pub(super) fn read(saved: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(saved)
+    }
+}
+
+/// How a point is saved: [`Points::pass`], [`Points::rest`] or [`Points::end`].
+pub(super) type Save = fn(&mut Points, &mut Merger, &dyn Fn() -> State) -> Result<bool, JobError>;
+
+/// Saves points of a job, as often as it costs next to nothing.
+#[derive(Debug)]
+pub(super) struct Points {
+    entry: Arc<Entry>,
+    /// When the last point was done, and how long it took.
+    last: Instant,
+    cost: Duration,
+    /// When the last was done that outlives the machine.
+    durable: Instant,
+    written: u64,
+}
+
+impl Points {
+    pub(super) fn new(entry: Arc<Entry>) -> Self {
+        let now = Instant::now();
+        Self {
+            entry,
+            last: now,
+            cost: Duration::ZERO,
+            durable: now,
+            written: 0,
+        }
+    }
+
+    /// Saves a point, if one is due. Whether it did, as with the others.
+    pub(super) fn pass(&mut self, merger: &mut Merger, state: &dyn Fn() -> State) -> Result<bool, JobError> {
+        let since = self.last.elapsed();
+        if since < self.cost * TIME_RATIO {
+            return Ok(false);
+        }
+        self.save(merger, state, since >= LONGEST)
+    }
+
+    /// Saves a point while there is nothing else to do.
+    pub(super) fn rest(&mut self, merger: &mut Merger, state: &dyn Fn() -> State) -> Result<bool, JobError> {
+        self.save(merger, state, false)
+    }
+
+    /// Saves the last point of this process.
+    pub(super) fn end(&mut self, merger: &mut Merger, state: &dyn Fn() -> State) -> Result<bool, JobError> {
+        self.durable = self.durable.checked_sub(LONGEST).unwrap_or(self.durable);
+        self.save(merger, state, true)
+    }
+
+    fn save(
+        &mut self,
+        merger: &mut Merger,
+        state: &dyn Fn() -> State,
+        in_any_case: bool,
+    ) -> Result<bool, JobError> {
+        let begin = Instant::now();
+        let budget = |length: u64| FREE_BYTES + length / BYTES_RATIO;
+        if !in_any_case && self.written > budget(merger.length().map_err(JobError::from)?) {
+            return Ok(false);
+        }
+        let Some(point) = merger.point()? else {
+            return Ok(false);
+        };
+        let state = state();
+        let saved = serde_json::to_vec(&state).map_err(JobError::internal)?;
+        self.written += (point.merger.len() + point.added.len() + saved.len()) as u64;
+        let committed = self.commit(&point, &saved, state.merged);
+        self.last = Instant::now();
+        self.cost = self.last - begin;
+        committed?;
+        Ok(true)
+    }
+
+    fn commit(&mut self, point: &Point, state: &[u8], merged: u64) -> Result<(), JournalError> {
+        if self.durable.elapsed() < LONGEST {
+            return self.entry.save(point, state, merged);
+        }
+        self.entry.save_durably(point, state, merged)?;
+        self.durable = Instant::now();
+        Ok(())
+    }
+}

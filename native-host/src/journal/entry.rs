@@ -1,0 +1,213 @@
+//! A job that this process is at.
+
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use weir_core::protocol::{Finished, Verdict};
+
+use super::lock::Lock;
+use super::point::{self, Durability, SavedPoint};
+use super::{Beginning, Journal, JournalError, Number, now};
+use crate::merge::Point;
+use crate::output_path::Slot;
+
+/// What a job is when it is taken up.
+#[derive(Debug)]
+pub enum Claim {
+    /// New; or begun again, because what is left of it is no help.
+    New(Entry, Option<JournalError>),
+    /// It was interrupted.
+    Unfinished(Box<Unfinished>),
+}
+
+/// A job that was interrupted.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// The job.
+    pub entry: Entry,
+    /// Its output.
+    pub slot: Slot,
+    /// Where it goes on.
+    pub point: SavedPoint,
+}
+
+/// A job of this process. The lock is given back when it is dropped.
+#[derive(Debug)]
+pub struct Entry {
+    id: Number,
+    connection: Mutex<Connection>,
+    lock: Lock,
+}
+
+pub(super) fn claim(
+    journal: &Journal,
+    beginning: &Beginning,
+    number: Option<Number>,
+) -> Result<Claim, JournalError> {
+    let connection = journal.open()?;
+    let known: Option<(Number, Option<String>)> = connection
+        .query_row(
+            "SELECT id, slot FROM job WHERE identity = ?1 AND state = 'unfinished' AND id = ifnull(?2, id)
+             ORDER BY id DESC LIMIT 1",
+            params![beginning.identity.as_bytes(), number],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    if let (None, Some(number)) = (&known, number) {
+        return Err(JournalError::Changed(number));
+    }
+    if let Some((id, slot)) = known {
+        let lock = Lock::take(&journal.folder, id)?.ok_or(JournalError::Running(id))?;
+        let slot: Option<Slot> = slot.and_then(|slot| serde_json::from_str(&slot).ok());
+        let point = point::load(&connection, id);
+        let entry = Entry {
+            id,
+            connection: Mutex::new(connection),
+            lock,
+        };
+        return match (slot, point) {
+            (Some(slot), Ok(Some(point))) if slot.part().exists() => {
+                Ok(Claim::Unfinished(Box::new(Unfinished { entry, slot, point })))
+            }
+            // It had not come to anything, or its output was taken away.
+            (_, Err(error)) if number.is_some() => Err(error),
+            (Some(_), Ok(Some(_))) if number.is_some() => Err(JournalError::Changed(id)),
+            (_, point) => {
+                entry.begin_again()?;
+                Ok(Claim::New(entry, point.err()))
+            }
+        };
+    }
+    let container = serde_json::to_string(&beginning.container).unwrap_or_default();
+    let command = beginning
+        .command
+        .as_ref()
+        .and_then(|command| serde_json::to_string(command).ok());
+    connection.execute(
+        "INSERT INTO job (identity, state, title, source, container, command, began, changed, segments)
+         VALUES (?1, 'unfinished', ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
+        params![
+            beginning.identity.as_bytes(),
+            beginning.title,
+            beginning.source,
+            container,
+            command,
+            now(),
+            beginning.segments,
+        ],
+    )?;
+    let id = connection.last_insert_rowid();
+    let lock = Lock::take(&journal.folder, id)?.ok_or(JournalError::Running(id))?;
+    let entry = Entry {
+        id,
+        connection: Mutex::new(connection),
+        lock,
+    };
+    Ok(Claim::New(entry, None))
+}
+
+impl Entry {
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> Number {
+        self.id
+    }
+
+    /// Its output has this name now.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn writes_to(&self, slot: &Slot) -> Result<(), JournalError> {
+        let part = std::path::absolute(slot.part()).unwrap_or_else(|_| slot.part());
+        let slot = serde_json::to_string(slot).ok();
+        self.execute(
+            "UPDATE job SET slot = ?2, part = ?3, changed = ?4 WHERE id = ?1",
+            params![self.id, slot, part.to_string_lossy(), now()],
+        )
+    }
+
+    /// Saves a point that outlives this process.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn save(&self, point: &Point, state: &[u8], merged: u64) -> Result<(), JournalError> {
+        self.save_for(point, state, merged, Durability::Process)
+    }
+
+    /// Saves a point that outlives the machine: the output first, then the journal.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn save_durably(&self, point: &Point, state: &[u8], merged: u64) -> Result<(), JournalError> {
+        if let Some(file) = &point.file {
+            file.sync_data()
+                .map_err(|error| JournalError::file("the output".as_ref(), error))?;
+        }
+        self.save_for(point, state, merged, Durability::Machine)
+    }
+
+    fn save_for(
+        &self,
+        point: &Point,
+        state: &[u8],
+        merged: u64,
+        durability: Durability,
+    ) -> Result<(), JournalError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        point::save(&mut connection, self.id, point, state, durability)?;
+        connection.execute(
+            "UPDATE job SET merged = ?2, bytes = ?3, changed = ?4 WHERE id = ?1",
+            params![self.id, merged, point.length, now()],
+        )?;
+        Ok(())
+    }
+
+    /// The job is over, or has failed in a way that it can go on from.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn end(&self, finished: &Finished) -> Result<(), JournalError> {
+        let can_go_on = finished.verdict == Verdict::Failed && finished.output.is_some();
+        let state = match finished.verdict {
+            Verdict::Complete => "complete",
+            Verdict::Incomplete => "incomplete",
+            Verdict::Failed if can_go_on => "unfinished",
+            Verdict::Failed => "failed",
+            Verdict::Cancelled => "cancelled",
+        };
+        self.execute(
+            "UPDATE job SET state = ?2, finished = ?3, bytes = ?4, merged = ?5, changed = ?6 WHERE id = ?1",
+            params![
+                self.id,
+                state,
+                serde_json::to_string(finished).ok().filter(|_| !can_go_on),
+                finished.bytes,
+                finished.segments.fetched,
+                now()
+            ],
+        )?;
+        if !can_go_on {
+            self.execute("DELETE FROM point WHERE job = ?1", [self.id])?;
+            self.lock.remove();
+        }
+        Ok(())
+    }
+
+    /// What it has come to is no help: it begins anew, in another file.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn begin_again(&self) -> Result<(), JournalError> {
+        self.execute("DELETE FROM point WHERE job = ?1", params![self.id])?;
+        self.execute(
+            "UPDATE job SET merged = 0, bytes = 0, slot = NULL, part = NULL, changed = ?2 WHERE id = ?1",
+            params![self.id, now()],
+        )
+    }
+
+    fn execute(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<(), JournalError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        connection.execute(sql, parameters)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! Points of a job: where it can go on.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{JournalError, Number};
+use crate::merge::Point;
+
+/// What is saved means something to programs of this number only. `merge::points` of the integration tests fails when the
+/// layout of what is saved changes and this does not.
+pub const FORMAT: u32 = 1;
+
+/// A point that was saved.
+#[derive(Debug)]
+pub struct SavedPoint {
+    /// For [`crate::merge::Merger::restore`].
+    pub merger: Vec<u8>,
+    /// Length of the output.
+    pub length: u64,
+    /// Of this point and all before it.
+    pub added: Vec<Vec<u8>>,
+    /// The job beside its merger.
+    pub state: Vec<u8>,
+}
+
+/// Whether a point outlives the machine, or its process only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    Machine,
+    Process,
+}
+
+/// Adds a point. Those before it, but for the last that outlives the machine, are no places to begin any more.
+pub(super) fn save(
+    connection: &mut Connection,
+    job: Number,
+    point: &Point,
+    state: &[u8],
+    durability: Durability,
+) -> Result<(), JournalError> {
+    let boot = match durability {
+        Durability::Machine => None,
+        Durability::Process => boot_id(),
+    };
+    if durability == Durability::Machine {
+        connection.pragma_update(None, "synchronous", "FULL")?;
+    }
+    let transaction = connection.transaction()?;
+    let number: i64 = transaction.query_row(
+        "SELECT ifnull(max(number), 0) + 1 FROM point WHERE job = ?1",
+        [job],
+        |row| row.get(0),
+    )?;
+    let stays = match durability {
+        Durability::Machine => "FALSE",
+        Durability::Process => "boot IS NULL",
+    };
+    transaction.execute(
+        &format!(
+            "UPDATE point SET merger = NULL, state = NULL WHERE job = ?1 AND merger IS NOT NULL AND NOT ({stays})"
+        ),
+        [job],
+    )?;
+    transaction.execute(
+        "INSERT INTO point (job, number, format, boot, length, merger, state, added)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            job,
+            number,
+            FORMAT,
+            boot,
+            point.length,
+            point.merger,
+            state,
+            point.added
+        ],
+    )?;
+    transaction.commit()?;
+    if durability == Durability::Machine {
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+    }
+    Ok(())
+}
+
+/// The last point that is still good.
+pub(super) fn load(connection: &Connection, job: Number) -> Result<Option<SavedPoint>, JournalError> {
+    let found = connection
+        .query_row(
+            "SELECT number, merger, length, state, format FROM point
+             WHERE job = ?1 AND merger IS NOT NULL AND (boot IS NULL OR boot = ?2)
+             ORDER BY number DESC LIMIT 1",
+            params![job, boot_id()],
+            |row| {
+                Ok((
+                    row.get::<_, i64>(0)?,
+                    row.get::<_, u32>(4)?,
+                    SavedPoint {
+                        merger: row.get(1)?,
+                        length: row.get(2)?,
+                        added: Vec::new(),
+                        state: row.get(3)?,
+                    },
+                ))
+            },
+        )
+        .optional()?;
+    let Some((number, format, mut point)) = found else {
+        return Ok(None);
+    };
+    if format != FORMAT {
+        return Err(JournalError::Damaged {
+            id: job,
+            reason: "another version of Weir began it".to_owned(),
+        });
+    }
+    // What came later is not in the output that is gone on with.
+    connection.execute(
+        "DELETE FROM point WHERE job = ?1 AND number > ?2",
+        params![job, number],
+    )?;
+    let mut statement = connection.prepare("SELECT added FROM point WHERE job = ?1 ORDER BY number")?;
+    point.added = statement
+        .query_map([job], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(Some(point))
+}
+
+/// Changes with every start of the machine; None where that is not told, and only what is on the disk counts there.
+fn boot_id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
+}

@@ -1,0 +1,78 @@
+//! The tables, and the file they are in.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::JournalError;
+
+/// Written by this program. Another number means other tables.
+const VERSION: i64 = 1;
+
+/// How long another process is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// `state` is `unfinished` or a verdict. A job has points until it is over: `added` of all of them, `merger` and `job` of
+/// those that a resume may begin with.
+const TABLES: &str = "
+    CREATE TABLE job (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        identity BLOB NOT NULL,
+        state TEXT NOT NULL,
+        title TEXT,
+        source TEXT NOT NULL,
+        container TEXT NOT NULL,
+        command TEXT,
+        slot TEXT,
+        part TEXT,
+        began INTEGER NOT NULL,
+        changed INTEGER NOT NULL,
+        segments INTEGER NOT NULL,
+        merged INTEGER NOT NULL DEFAULT 0,
+        bytes INTEGER NOT NULL DEFAULT 0,
+        finished TEXT
+    ) STRICT;
+    CREATE INDEX job_identity ON job (identity);
+    CREATE TABLE point (
+        job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        format INTEGER NOT NULL,
+        boot TEXT,
+        length INTEGER NOT NULL,
+        merger BLOB,
+        state BLOB,
+        added BLOB NOT NULL,
+        PRIMARY KEY (job, number)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Opens the file, and makes the tables when it is new.
+pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(PATIENCE)?;
+    // A reader and a writer at a time, and a commit is one write.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Looking takes no lock that a running job would have to wait for.
+    if version(&connection)? == 0 {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if version(&transaction)? == 0 {
+            transaction.execute_batch(TABLES)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
+        transaction.commit()?;
+    }
+    match version(&connection)? {
+        VERSION => Ok(connection),
+        found => Err(JournalError::Newer {
+            found,
+            known: VERSION,
+        }),
+    }
+}
+
+fn version(connection: &Connection) -> Result<i64, JournalError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
