@@ -15,12 +15,18 @@ use crate::merge::{Merger, Point};
 /// Of the time, points take a fortieth at most.
 const TIME_RATIO: u32 = 40;
 
-/// Of what is written, points are a hundredth at most, but for these bytes, and but for [`LONGEST`].
-const BYTES_RATIO: u64 = 100;
-const FREE_BYTES: u64 = 2 << 20;
+/// Of what is written, points are a 250th at most, but for these bytes, and but for [`LONGEST`].
+const BYTES_RATIO: u64 = 250;
+const FREE_BYTES: u64 = 1 << 20;
+
+/// SQLite writes what it is given into its log, and from there into its file.
+const TIMES_WRITTEN: u64 = 2;
 
 /// A point is due after this long in any case.
-const LONGEST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// So often one outlives the machine.
+const DURABLE_EVERY: Duration = Duration::from_secs(2);
 
 /// When nothing comes for so long, there is time for a point.
 pub(super) const PAUSE: Duration = Duration::from_millis(200);
@@ -119,15 +125,21 @@ impl Points {
         self.save(merger, state, since >= LONGEST)
     }
 
-    /// Saves a point while there is nothing else to do.
+    /// Saves a point that outlives the machine, while there is nothing else to do.
     pub(super) fn rest(&mut self, merger: &mut Merger, state: &dyn Fn() -> State) -> Result<bool, JobError> {
+        self.make_durable();
         self.save(merger, state, false)
     }
 
     /// Saves the last point of this process.
     pub(super) fn end(&mut self, merger: &mut Merger, state: &dyn Fn() -> State) -> Result<bool, JobError> {
-        self.durable = self.durable.checked_sub(LONGEST).unwrap_or(self.durable);
+        self.make_durable();
         self.save(merger, state, true)
+    }
+
+    /// The next point outlives the machine.
+    fn make_durable(&mut self) {
+        self.durable = self.durable.checked_sub(DURABLE_EVERY).unwrap_or(self.durable);
     }
 
     fn save(
@@ -146,7 +158,8 @@ impl Points {
         };
         let state = state();
         let saved = serde_json::to_vec(&state).map_err(JobError::internal)?;
-        self.written += (point.merger.len() + point.added.len() + saved.len()) as u64;
+        let bytes = (point.merger.len() + point.added.len() + saved.len()) as u64;
+        self.written += bytes * TIMES_WRITTEN;
         let committed = self.commit(&point, &saved, state.merged);
         self.last = Instant::now();
         self.cost = self.last - begin;
@@ -155,7 +168,7 @@ impl Points {
     }
 
     fn commit(&mut self, point: &Point, state: &[u8], merged: u64) -> Result<(), JournalError> {
-        if self.durable.elapsed() < LONGEST {
+        if self.durable.elapsed() < DURABLE_EVERY {
             return self.entry.save(point, state, merged);
         }
         self.entry.save_durably(point, state, merged)?;

@@ -521,3 +521,90 @@ fn a_browser_that_comes_back_goes_on_with_its_capture() {
     let file = |home: &Home| fs::read(home.downloads().join("film.mp4")).unwrap();
     assert!(file(&home) == file(&other), "the file has other bytes");
 }
+
+/// faults.md, 32: what was written until the disk was full is gone on with when there is room again.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_no_end() {
+    if media::skip_without_ffmpeg("a_full_disk_is_no_end") {
+        return;
+    }
+    let stream = encrypted_stream(30);
+    let origin = paced(stream.path(), Duration::from_millis(20));
+    let url = origin.url("/index.m3u8");
+    let (home, other) = (Home::new().unwrap(), Home::new().unwrap());
+    // Files of at most so many blocks of 512 bytes: writing more fails with EFBIG, which is treated as a full disk is.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 1000; exec \"$0\" get {url} --allow-private --json -o film.mp4 --concurrency 1"
+    );
+    let weir = home.weir();
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .arg(weir.get_program())
+        .current_dir(home.path())
+        .env("HOME", home.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    check_exit(&output, 1);
+    let event = last_event(&output).unwrap();
+    assert_eq!(event["error"]["code"], "disk-full", "{event}");
+    assert_eq!(jobs(&home)[0]["state"], "interrupted");
+    let before = asked(&origin).values().sum::<usize>();
+    check_exit(&get(&home, &url, &["-o", "film.mp4"]), 0);
+    let again = asked(&origin).values().sum::<usize>() - before;
+    assert!(again < 30, "{again} of 30 segments were fetched to go on");
+    check_exit(&get(&other, &url, &["-o", "film.mp4"]), 0);
+    let file = |home: &Home| fs::read(home.path().join("film.mp4")).unwrap();
+    assert!(file(&home) == file(&other), "the file has other bytes");
+}
+
+/// faults.md, 35: after a power loss only the points count that were brought to the disk behind the output.
+#[test]
+fn a_machine_that_lost_its_power_goes_back_to_what_was_on_the_disk() {
+    if media::skip_without_ffmpeg("a_machine_that_lost_its_power_goes_back_to_what_was_on_the_disk") {
+        return;
+    }
+    let stream = encrypted_stream(12);
+    let origin = paced(stream.path(), Duration::from_millis(300));
+    let (home, other) = (Home::new().unwrap(), Home::new().unwrap());
+    interrupted(
+        &home,
+        &origin,
+        "/index.m3u8",
+        "film.mp4",
+        9,
+        &["--concurrency", "1"],
+    );
+    let journal = rusqlite::Connection::open(home.path().join(".local/share/weir/journal.sqlite")).unwrap();
+    let points = "SELECT count(*) FROM point WHERE merger IS NOT NULL AND boot IS NULL";
+    let durable: i64 = journal.query_row(points, [], |row| row.get(0)).unwrap();
+    assert_eq!(durable, 1, "one point to go back to");
+    // Another start of the machine, and an output whose end never got to the disk.
+    journal
+        .execute("UPDATE point SET boot = 'another' WHERE boot IS NOT NULL", [])
+        .unwrap();
+    let length: u64 = journal
+        .query_row("SELECT max(length) FROM point WHERE boot IS NULL", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    drop(journal);
+    let part = fs::OpenOptions::new()
+        .write(true)
+        .open(home.path().join("film.mp4.part"))
+        .unwrap();
+    part.set_len(length).unwrap();
+    drop(part);
+    let before = asked(&origin).values().sum::<usize>();
+    let url = origin.url("/index.m3u8");
+    check_exit(&get(&home, &url, &["-o", "film.mp4"]), 0);
+    let again = asked(&origin).values().sum::<usize>() - before;
+    assert!(
+        (3..12).contains(&again),
+        "{again} of 12 segments were fetched to go on"
+    );
+    check_exit(&get(&other, &url, &["-o", "film.mp4"]), 0);
+    let file = |home: &Home| fs::read(home.path().join("film.mp4")).unwrap();
+    assert!(file(&home) == file(&other), "the file has other bytes");
+}
