@@ -2,8 +2,13 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{JournalError, Number, lock_path};
+
+/// How often, and at what distances, a lock is tried that is held.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A job that is this process's.
 #[derive(Debug)]
@@ -23,11 +28,15 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(|error| JournalError::file(&path, error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self { path, _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(JournalError::file(&path, error)),
+        // Whoever looks whether it is held holds it for a moment.
+        for _ in 0..TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Self { path, _file: file })),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+                Err(TryLockError::Error(error)) => return Err(JournalError::file(&path, error)),
+            }
         }
+        Ok(None)
     }
 
     /// Whether a process has it.

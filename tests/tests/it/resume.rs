@@ -139,9 +139,10 @@ fn kills_in_a_row_leave_no_trace_in_the_file() {
     while killed < kills {
         let mut child = start(&home, &url, "film.mp4", &["--concurrency", "2"]);
         let before = origin.requests().len();
-        let patience = random.usize(2..6);
+        // Playlist and key are the first two.
+        let patience = random.usize(2..8);
         let is_over = || jobs(&home).iter().any(|job| job["state"] == "complete");
-        wait_until("it fetches", || {
+        wait_until(&format!("it fetches: {:?}", jobs(&home)), || {
             origin.requests().len() >= before + patience || is_over()
         });
         std::thread::sleep(Duration::from_millis(random.u64(0..60)));
