@@ -141,6 +141,9 @@ export type NoteCode =
   | 'left-out'
   | 'as-ts'
   | 'ffmpeg'
+  | 'resumed'
+  | 'begun-anew'
+  | 'not-resumable'
   | 'no-subtitles'
   | 'key-unproven';
 

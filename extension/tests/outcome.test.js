@@ -84,6 +84,24 @@ const SENTENCES = [
     note: { code: 'as-ts', values: ['MPEG-2 video'] },
   },
   {
+    file: 'job/beginning.rs',
+    literal: 'capture {id} was interrupted and went on behind segment {} of {total}',
+    filled: ['7', '120', '300'],
+    note: { code: 'resumed', values: ['120', '300'] },
+  },
+  {
+    file: 'job/beginning.rs',
+    literal: '{error}; the capture was begun anew',
+    filled: ['cannot resume capture 7: another version of Weir began it; what was written is kept'],
+    note: { code: 'begun-anew', values: [] },
+  },
+  {
+    file: 'job/beginning.rs',
+    literal: 'this capture cannot be resumed if it is interrupted: {error}',
+    filled: ['no home folder is known: set HOME'],
+    note: { code: 'not-resumable', values: [] },
+  },
+  {
     file: 'merge/mod.rs',
     literal: 'the subtitles are left out: they cannot go the way of this codec',
     filled: [],

@@ -37,14 +37,14 @@ pub(super) fn begin(job: &Job, entry: &mut Option<Arc<Entry>>) -> Result<Begin, 
             match resume(job, own.id(), slot, point) {
                 Err(error) if job.resume.is_none() => {
                     own.begin_again()?;
-                    notes.push(format!("{error}; the capture was begun anew"));
+                    notes.push(begun_anew(&error));
                 }
                 resumed => return resumed,
             }
         }
         Ok(Some(Claim::New(new, reason))) => {
             *entry = Some(Arc::new(new));
-            notes.extend(reason.map(|error| format!("{error}; the capture was begun anew")));
+            notes.extend(reason.as_ref().map(begun_anew));
         }
         Ok(None) => {}
         Err(error) => notes.push(format!(
@@ -68,6 +68,10 @@ pub(super) fn begin(job: &Job, entry: &mut Option<Arc<Entry>>) -> Result<Begin, 
         retried: 0,
         notes,
     })
+}
+
+fn begun_anew(error: &impl std::fmt::Display) -> String {
+    format!("{error}; the capture was begun anew")
 }
 
 /// Asks the journal. The inner error is for a journal that cannot be used, which keeps nobody from capturing.

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use weir_core::protocol::{Finished, Verdict};
 
 use super::lock::Lock;
@@ -44,41 +44,56 @@ pub(super) fn claim(
     beginning: &Beginning,
     number: Option<Number>,
 ) -> Result<Claim, JournalError> {
-    let connection = journal.open()?;
-    let known: Option<(Number, Option<String>)> = connection
+    let mut connection = journal.open()?;
+    // Of two processes that begin the same at once, one finds what the other has begun.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let known = unfinished(&transaction, beginning, number)?;
+    let id = match (&known, number) {
+        (Some((id, _)), _) => *id,
+        (None, Some(number)) => return Err(JournalError::Changed(number)),
+        (None, None) => insert(&transaction, beginning)?,
+    };
+    let lock = Lock::take(&journal.folder, id)?.ok_or(JournalError::Running(id))?;
+    transaction.commit()?;
+    let point = point::load(&connection, id);
+    let entry = Entry {
+        id,
+        connection: Mutex::new(connection),
+        lock,
+    };
+    let slot = known.map(|(_, slot)| slot.and_then(|slot| serde_json::from_str::<Slot>(&slot).ok()));
+    match (slot, point) {
+        (None, _) => Ok(Claim::New(entry, None)),
+        (Some(Some(slot)), Ok(Some(point))) if slot.part().exists() => {
+            Ok(Claim::Unfinished(Box::new(Unfinished { entry, slot, point })))
+        }
+        // It had not come to anything, or its output was taken away.
+        (_, Err(error)) if number.is_some() => Err(error),
+        (_, Ok(Some(_))) if number.is_some() => Err(JournalError::Changed(id)),
+        (_, point) => {
+            entry.begin_again()?;
+            Ok(Claim::New(entry, point.err()))
+        }
+    }
+}
+
+/// The number and the slot of the capture that was begun and is not over.
+fn unfinished(
+    connection: &Connection,
+    beginning: &Beginning,
+    number: Option<Number>,
+) -> rusqlite::Result<Option<(Number, Option<String>)>> {
+    connection
         .query_row(
             "SELECT id, slot FROM job WHERE identity = ?1 AND state = 'unfinished' AND id = ifnull(?2, id)
              ORDER BY id DESC LIMIT 1",
             params![beginning.identity.as_bytes(), number],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
-        .optional()?;
-    if let (None, Some(number)) = (&known, number) {
-        return Err(JournalError::Changed(number));
-    }
-    if let Some((id, slot)) = known {
-        let lock = Lock::take(&journal.folder, id)?.ok_or(JournalError::Running(id))?;
-        let slot: Option<Slot> = slot.and_then(|slot| serde_json::from_str(&slot).ok());
-        let point = point::load(&connection, id);
-        let entry = Entry {
-            id,
-            connection: Mutex::new(connection),
-            lock,
-        };
-        return match (slot, point) {
-            (Some(slot), Ok(Some(point))) if slot.part().exists() => {
-                Ok(Claim::Unfinished(Box::new(Unfinished { entry, slot, point })))
-            }
-            // It had not come to anything, or its output was taken away.
-            (_, Err(error)) if number.is_some() => Err(error),
-            (Some(_), Ok(Some(_))) if number.is_some() => Err(JournalError::Changed(id)),
-            (_, point) => {
-                entry.begin_again()?;
-                Ok(Claim::New(entry, point.err()))
-            }
-        };
-    }
-    let container = serde_json::to_string(&beginning.container).unwrap_or_default();
+        .optional()
+}
+
+fn insert(connection: &Connection, beginning: &Beginning) -> rusqlite::Result<Number> {
     let command = beginning
         .command
         .as_ref()
@@ -90,20 +105,13 @@ pub(super) fn claim(
             beginning.identity.as_bytes(),
             beginning.title,
             beginning.source,
-            container,
+            serde_json::to_string(&beginning.container).unwrap_or_default(),
             command,
             now(),
             beginning.segments,
         ],
     )?;
-    let id = connection.last_insert_rowid();
-    let lock = Lock::take(&journal.folder, id)?.ok_or(JournalError::Running(id))?;
-    let entry = Entry {
-        id,
-        connection: Mutex::new(connection),
-        lock,
-    };
-    Ok(Claim::New(entry, None))
+    Ok(connection.last_insert_rowid())
 }
 
 impl Entry {

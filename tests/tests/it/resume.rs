@@ -316,6 +316,53 @@ fn one_process_a_capture() {
     assert!(first.wait().unwrap().success(), "{text}");
 }
 
+/// The same, when none of them was first.
+#[test]
+fn of_four_that_begin_at_once_one_captures() {
+    if media::skip_without_ffmpeg("of_four_that_begin_at_once_one_captures") {
+        return;
+    }
+    let stream = encrypted_stream(3);
+    let (origin, gate) = (paced(stream.path(), Duration::ZERO), Gate::new());
+    let last = fs::read(stream.path().join("index2.ts")).unwrap();
+    origin.reply("/index2.ts", Reply::ok(last).after(&gate));
+    let home = Home::new().unwrap();
+    let url = origin.url("/index.m3u8");
+    let mut children: Vec<Child> = (0..4).map(|_| start(&home, &url, "film.mp4", &[])).collect();
+    let begin = Instant::now();
+    while children.len() > 1 {
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "{} are at it",
+            children.len()
+        );
+        children.retain_mut(|child| match child.try_wait().unwrap() {
+            Some(status) => {
+                assert_eq!(status.code(), Some(1));
+                false
+            }
+            None => true,
+        });
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    gate.open();
+    let mut text = String::new();
+    children[0]
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut text)
+        .unwrap();
+    assert!(children[0].wait().unwrap().success(), "{text}");
+    assert_eq!(jobs(&home).len(), 1);
+    let films = home.files(home.path()).unwrap();
+    assert_eq!(
+        films.iter().filter(|name| name.contains("film")).count(),
+        1,
+        "{films:?}"
+    );
+}
+
 /// faults.md, 43, and an output that somebody moved: told, and what was written is kept.
 #[test]
 fn a_playlist_or_an_output_that_is_not_what_it_was() {
