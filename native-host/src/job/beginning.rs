@@ -79,6 +79,9 @@ fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
     let Some(journal) = &job.journal else {
         return Ok(Ok(None));
     };
+    if let (Some(id), Some(_)) = (job.resume, job.recording()) {
+        return Err(JournalError::Recording(id).into());
+    }
     let beginning = Beginning {
         identity: match job.recording() {
             // What was on the air is gone: no recording goes on with another.

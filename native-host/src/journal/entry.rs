@@ -142,15 +142,17 @@ impl Entry {
         self.save_for(point, state, merged, Durability::Process)
     }
 
-    /// Saves a point that outlives the machine: the output first, then the journal.
+    /// Saves a point that outlives the machine: the output first, then the journal. Of a folder, whose many files are not
+    /// waited for, the point outlives the process only.
     ///
     /// # Errors
     /// [`JournalError`].
     pub fn save_durably(&self, point: &Point, state: &[u8], merged: u64) -> Result<(), JournalError> {
-        if let Some(file) = &point.file {
-            file.sync_data()
-                .map_err(|error| JournalError::file("the output".as_ref(), error))?;
-        }
+        let Some(file) = &point.file else {
+            return self.save(point, state, merged);
+        };
+        file.sync_data()
+            .map_err(|error| JournalError::file("the output".as_ref(), error))?;
         self.save_for(point, state, merged, Durability::Machine)
     }
 

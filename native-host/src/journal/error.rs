@@ -49,6 +49,11 @@ pub enum JournalError {
          Give the same `weir get` command again, or capture again in the browser: it goes on where it was"
     )]
     NotAskedHere(Number),
+    /// It was a live stream.
+    #[error(
+        "cannot resume capture {0}: it was a recording, and what was on the air is gone; what was written is kept, and plays"
+    )]
+    Recording(Number),
     /// It was asked for again, and is not what it was.
     #[error(
         "cannot resume capture {0}: the playlist, or where the output goes, is not what it was; what was written is kept"
@@ -84,6 +89,7 @@ impl Coded for JournalError {
             | Self::Sqlite(_)
             | Self::Newer { .. }
             | Self::NotAskedHere(_)
+            | Self::Recording(_)
             | Self::Changed(_)
             | Self::Damaged { .. } => ErrorCode::CannotResume,
         }
