@@ -291,7 +291,7 @@ async fn plan_of_known_playlists_asks_nobody() {
     assert_eq!(
         json(&answer),
         format!(
-            r#"{{"source":"https://a.example/v/master.m3u8","title":null,"live":false,"tracks":[{{"kind":"video","only":"video","playlist":"https://a.example/v/360.m3u8","language":null,"name":null,"codecs":["avc1.4d401e","mp4a.40.2"],"resolution":[640,360],"segments":{segments}}},{{"kind":"audio","only":"audio","playlist":"https://a.example/v/de.m3u8","language":"de","name":"Deutsch","codecs":[],"resolution":null,"segments":{segments}}}]}}"#
+            r#"{{"source":"https://a.example/v/master.m3u8","title":null,"live":false,"tracks":[{{"kind":"video","only":"video","playlist":"https://a.example/v/360.m3u8","language":null,"name":null,"default":false,"forced":false,"codecs":["avc1.4d401e","mp4a.40.2"],"resolution":[640,360],"segments":{segments}}},{{"kind":"audio","only":"audio","playlist":"https://a.example/v/de.m3u8","language":"de","name":"Deutsch","default":true,"forced":false,"codecs":[],"resolution":null,"segments":{segments}}}]}}"#
         )
     );
 }
