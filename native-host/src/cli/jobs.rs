@@ -96,7 +96,6 @@ fn asked(id: Number) -> Result<(Get, journal::Command), Failure> {
 /// This process's own command line, if there is nothing secret in it.
 pub(super) fn own_command(arguments: &Get) -> Option<journal::Command> {
     let asking = &arguments.asking;
-    let is_open = |text: &str| !text.contains(['?', '@']);
     let given = [
         Some(&arguments.source),
         asking.proxy.as_ref(),
@@ -112,4 +111,33 @@ pub(super) fn own_command(arguments: &Get) -> Option<journal::Command> {
         arguments: words.collect::<Option<_>>()?,
         folder: std::env::current_dir().ok()?,
     })
+}
+
+/// Whether a link, or a name, has no place where secrets stand: a query, a fragment, a password, or a whole playlist.
+fn is_open(text: &str) -> bool {
+    let is_data = text
+        .get(..5)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+    !is_data && !text.contains(['?', '#', '@'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_that_may_hold_a_secret_are_not_kept() {
+        for open in ["https://a.example/v/index.m3u8", "lists/mill.m3u8", ""] {
+            assert!(is_open(open), "{open}");
+        }
+        for secret in [
+            "https://a.example/v/index.m3u8?token=1",
+            "https://a.example/v/index.m3u8#token=1",
+            "https://name:password@a.example/",
+            "data:application/vnd.apple.mpegurl;base64,I0VYVE0zVQ==",
+            "DATA:,x",
+        ] {
+            assert!(!is_open(secret), "{secret}");
+        }
+    }
 }
