@@ -186,19 +186,19 @@ impl Demuxer {
             }
             (Some(Reader::Fmp4(reader)), SegmentKind::FragmentedMp4) => {
                 let mut samples = Vec::new();
-                reader.push(self.playlist, segment, timeline, &mut samples)?;
-                out(samples)
+                let pushed = reader.push(self.playlist, segment, timeline, &mut samples);
+                hand_on(pushed, samples, out)
             }
             (Some(Reader::Packed(reader)), SegmentKind::PackedAudio(_)) => {
                 let head = packed::Head::parse(&segment.data).ok_or(DemuxError::Unknown)?;
                 let mut samples = Vec::new();
-                reader.push(self.playlist, &segment, head, timeline, &mut samples)?;
-                out(samples)
+                let pushed = reader.push(self.playlist, &segment, head, timeline, &mut samples);
+                hand_on(pushed, samples, out)
             }
             (Some(Reader::WebVtt(reader)), SegmentKind::WebVtt) => {
                 let mut blocks = Vec::new();
-                reader.push(&segment.data, segment.edge, &mut blocks)?;
-                out(blocks)
+                let pushed = reader.push(&segment.data, segment.edge, &mut blocks);
+                hand_on(pushed, blocks, out)
             }
             // `switch` has just made the reader fit the kind.
             (
@@ -296,4 +296,18 @@ impl Demuxer {
         }
         Ok(())
     }
+}
+
+/// Hands on what a segment gave. Of one that makes no sense that is the formats: its reader takes them as known, and a
+/// recording goes on with the next segment.
+fn hand_on<E: From<DemuxError>>(
+    pushed: Result<(), DemuxError>,
+    mut batch: Vec<Demuxed>,
+    out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
+) -> Result<(), E> {
+    if pushed.is_err() {
+        batch.retain(|demuxed| matches!(demuxed, Demuxed::Format(..)));
+    }
+    out(batch)?;
+    Ok(pushed?)
 }

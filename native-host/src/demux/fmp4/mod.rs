@@ -58,6 +58,8 @@ impl Fmp4Reader {
         } = segment;
         for source in map.iter().chain([&data]) {
             if let Some(moov) = boxes(source).find(|found| found.kind == *b"moov") {
+                // Where it makes no sense, the one before it says nothing of what follows either.
+                self.init = None;
                 self.init = Some(Init::parse(moov.content)?);
                 self.announced.clear();
             }
@@ -126,12 +128,10 @@ fn hand_out(
     // Rounded once for the epoch, so that distances within it stay exact.
     let offset = rescale(epoch.offset, CLOCK_HZ, timescale);
     if !announced.contains(&(stream, run.description)) {
+        let format = run.track.format(run.description, offset)?;
         announced.retain(|(known, _)| *known != stream);
         announced.push((stream, run.description));
-        out.push(Demuxed::Format(
-            stream,
-            run.track.format(run.description, offset)?,
-        ));
+        out.push(Demuxed::Format(stream, format));
     }
     let mut dts = run.decode_time.saturating_add(shift).saturating_add(offset);
     for sample in &run.samples {

@@ -45,9 +45,13 @@ pub(crate) fn run(data: &[u8]) {
     if let Ok(reading) = read(&text) {
         assert!(reading.warnings.len() <= MAX_WARNINGS + 1);
     }
-    for range in date_ranges(data) {
+    for range in date_ranges(data).into_iter().filter(is_writable) {
         let written = written(&range);
-        assert_eq!(date_ranges(written.as_bytes()), [range], "written as {written}");
+        let again = date_ranges(written.as_bytes());
+        assert!(
+            again.iter().map(rounded).eq([rounded(&range)]),
+            "{range:?} written as {written} is {again:?}"
+        );
     }
 }
 
@@ -58,6 +62,23 @@ fn date_ranges(list: &[u8]) -> Vec<DateRange> {
         Ok(Playlist::Media(media)) => media.date_ranges,
         _ => Vec::new(),
     }
+}
+
+/// With its durations in nanoseconds: more than 15 digits are not read to the last bit.
+fn rounded(range: &DateRange) -> DateRange {
+    let round = |seconds: f64| (seconds * 1e9).round() / 1e9;
+    DateRange {
+        duration_seconds: range.duration_seconds.map(round),
+        planned_duration_seconds: range.planned_duration_seconds.map(round),
+        ..range.clone()
+    }
+}
+
+/// A value with a quote within is written without quotes, which none with a comma can be: an open list of codecs that
+/// goes on behind a comma is such a one.
+fn is_writable(range: &DateRange) -> bool {
+    let mut values = range.attributes.iter().map(|(_, value)| value);
+    values.all(|value| !(value.contains('"') && value.contains(',')))
 }
 
 /// The attribute list that says so. A value without quotes may hold one within.

@@ -215,27 +215,31 @@ fn mutate(data: &Bytes, changes: &[(prop::sample::Index, u8)]) -> Bytes {
     data.into()
 }
 
-/// A fragmented file and a transport stream, for mutation; clear, and with encrypted samples.
-fn seeds() -> Vec<(Bytes, Option<SampleCipher>)> {
+/// The original as a fragmented file.
+fn fragmented() -> Bytes {
     let folder = folder();
-    let (source, fragmented) = (folder.path().join("in.ts"), folder.path().join("out.mp4"));
+    let (source, output) = (folder.path().join("in.ts"), folder.path().join("out.mp4"));
     fs::write(&source, original()).unwrap();
-    let (source, output) = (source.to_str().unwrap(), fragmented.to_str().unwrap());
     media::ffmpeg([
         "-f",
         "mpegts",
         "-i",
-        source,
+        source.to_str().unwrap(),
         "-c",
         "copy",
         "-bsf:a",
         "aac_adtstoasc",
         "-movflags",
         "frag_keyframe+empty_moov+default_base_moof",
-        output,
+        output.to_str().unwrap(),
     ])
     .unwrap();
-    let (stream, fragmented) = (original().slice(..188 * 300), read(&fragmented));
+    read(&output)
+}
+
+/// A fragmented file and a transport stream, for mutation; clear, and with encrypted samples.
+fn seeds() -> Vec<(Bytes, Option<SampleCipher>)> {
+    let (stream, fragmented) = (original().slice(..188 * 300), fragmented());
     let pair = KeyAndIv {
         key: [1; 16],
         iv: [2; 16],
@@ -264,6 +268,57 @@ fn seeds() -> Vec<(Bytes, Option<SampleCipher>)> {
         (encrypted.packets.into(), Some(cipher.clone())),
         (protected.into(), Some(cipher)),
     ]
+}
+
+/// A recording leaves out the segment that makes no sense and goes on with the next: its formats must not be left out too.
+#[test]
+fn a_segment_left_out_takes_no_format_with_it() {
+    if media::skip_without_ffmpeg("a_segment_left_out_takes_no_format_with_it") {
+        return;
+    }
+    let folder = folder();
+    let output = folder.path().join("out.mp4");
+    let (map, segments) = rules::fragments_of(&fragmented());
+    let segment = |data: &Bytes| SegmentInput {
+        map: Some(map.clone()),
+        data: data.clone(),
+        ..SegmentInput::default()
+    };
+    let mut merger = Merger::create(&output, Container::Mp4, &[TrackHint::default()]).unwrap();
+    let broken = merger.push(segment(&with_unknown_description(&segments[0])));
+    let broken = broken.unwrap_err().to_string();
+    assert!(broken.contains("names sample description 9"), "{broken}");
+    for data in &segments {
+        merger.push(segment(data)).unwrap();
+    }
+    check_sound(&output, &merger.finish().unwrap());
+    let whole = Playlist {
+        segments: segments.iter().map(segment).collect(),
+    };
+    let reference = folder.path().join("reference.mp4");
+    merge(&[whole], &reference);
+    media::compare(&output, &reference).unwrap();
+}
+
+/// The fragment with the ninth sample description for its last track, of which there is one.
+fn with_unknown_description(fragment: &Bytes) -> Bytes {
+    let mut bytes = fragment.to_vec();
+    let tfhd = bytes.windows(4).rposition(|name| name == b"tfhd").unwrap();
+    // Boxes that hold it, by where their names are.
+    let (movie, track) = (4, tfhd - 8);
+    assert_eq!(
+        (&bytes[movie..movie + 4], &bytes[track..track + 4]),
+        (&b"moof"[..], &b"traf"[..])
+    );
+    for name in [movie, track, tfhd] {
+        let size = u32::from_be_bytes(bytes[name - 4..name].try_into().unwrap()) + 4;
+        bytes[name - 4..name].copy_from_slice(&size.to_be_bytes());
+    }
+    let (flags, behind_track) = (tfhd + 7, tfhd + 12);
+    assert_eq!(bytes[flags] & 3, 0, "neither a base nor a description so far");
+    bytes[flags] |= 2;
+    bytes.splice(behind_track..behind_track, [0, 0, 0, 9]);
+    bytes.into()
 }
 
 proptest! {
