@@ -136,6 +136,8 @@ export interface Span {
 /** What a note is about; its words are `note_CODE`. */
 export type NoteCode =
   | 'duration'
+  | 'overlap'
+  | 'overlaps'
   | 'picture'
   | 'cues'
   | 'left-out'

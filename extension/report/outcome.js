@@ -17,6 +17,8 @@ const TOUCHING = 0.1;
 /** The host's sentences, in English, and what is to be filled into ours. @type {[NoteCode, RegExp][]} */
 const SENTENCES = [
   ['duration', /^track \d+ plays for ([\d.]+) s, its playlist says ([\d.]+) s$/],
+  ['overlap', /^track \d+ \(\w+\): ([\d.]+) s overlap at ([\d.]+) s$/],
+  ['overlaps', /^track \d+ \(\w+\): (\d+) more overlaps$/],
   ['picture', /^segment \d+ of track \d+ is a \w+ picture ahead of the media: left out$/],
   ['cues', /^(?:track \d+: )?(\d+) subtitle cues were left out: /],
   ['left-out', /^left out of track \d+ \([^)]*\): (.+)$/],

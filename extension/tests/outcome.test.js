@@ -35,6 +35,18 @@ const SENTENCES = [
     note: { code: 'duration', values: ['3598.2', '3600.0'] },
   },
   {
+    file: 'merge/overlap.rs',
+    literal: 'track {track} ({kind}): {length:.1} s overlap at {at:.1} s',
+    filled: ['0', 'video', '0.5', '72.4'],
+    note: { code: 'overlap', values: ['0.5', '72.4'] },
+  },
+  {
+    file: 'merge/overlap.rs',
+    literal: 'track {track} ({kind}): {more} more overlaps',
+    filled: ['0', 'audio', '12'],
+    note: { code: 'overlaps', values: ['12'] },
+  },
+  {
     file: 'merge/inputs.rs',
     literal: 'segment {segments} of track {track} is a {name} picture ahead of the media: left out',
     filled: ['0', '0', 'PNG'],

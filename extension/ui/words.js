@@ -2,7 +2,7 @@
 
 import { language, message } from '../platform.js';
 
-/** @import { Failure, HostState, Job, Note, Quality, Span, Stream } from '../types' */
+/** @import { Failure, HostState, Job, Note, NoteCode, Quality, Span, Stream } from '../types' */
 
 /** @param {string} key @param {...(string | number)} values */
 export const words = (key, ...values) => message(key, values.map(String));
@@ -95,10 +95,13 @@ export function spanWords({ from, to }) {
   return begin === end ? begin : words('span', begin, end);
 }
 
+/** Which of a note's values are times, in seconds. @type {{[code in NoteCode]?: number[]}} */
+const TIMES = { duration: [0, 1], overlap: [1] };
+
 /** @param {Note} note */
 export function noteWords({ code, values }) {
   if (code === null) return values.join(' ');
-  const shown = code === 'duration' ? values.map((seconds) => clock(Number(seconds))) : values;
+  const shown = values.map((value, index) => TIMES[code]?.includes(index) ? clock(Number(value)) : value);
   return words(`note_${code.replaceAll('-', '_')}`, ...shown);
 }
 

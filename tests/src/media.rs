@@ -113,26 +113,11 @@ pub fn remux(input: &Path, output: &Path) -> anyhow::Result<()> {
     ffmpeg(options)
 }
 
-/// Every stream of `path` with its packets.
-///
-/// # Errors
-/// When ffprobe fails or complains.
-pub fn packets(path: &Path) -> anyhow::Result<Vec<Stream>> {
-    let entries =
-        "packet=stream_index,pts_time,dts_time,size,flags,data_hash:stream=index,codec_type,codec_name";
+/// What ffprobe says of a file when asked like this.
+fn probe(path: &Path, arguments: &[&str]) -> anyhow::Result<Value> {
     let output = Command::new("ffprobe")
-        .args([
-            "-v",
-            "error",
-            "-of",
-            "json",
-            "-show_packets",
-            "-show_streams",
-            "-show_data_hash",
-            "sha256",
-            "-show_entries",
-            entries,
-        ])
+        .args(["-v", "error", "-of", "json"])
+        .args(arguments)
         .arg(path)
         .stdin(Stdio::null())
         .output()
@@ -143,7 +128,48 @@ pub fn packets(path: &Path) -> anyhow::Result<Vec<Stream>> {
         "ffprobe {}: {complaints}",
         path.display()
     );
-    let report: Value = serde_json::from_slice(&output.stdout).context("ffprobe's JSON")?;
+    serde_json::from_slice(&output.stdout).context("ffprobe's JSON")
+}
+
+/// When the chapters of `path` begin, in seconds, and what they are called.
+///
+/// # Errors
+/// When ffprobe fails.
+pub fn chapters(path: &Path) -> anyhow::Result<Vec<(f64, String)>> {
+    let report = probe(path, &["-show_chapters"])?;
+    let chapters = report.get("chapters").and_then(Value::as_array);
+    let chapter = |chapter: &Value| {
+        let title = chapter.pointer("/tags/title").and_then(Value::as_str);
+        Ok((
+            text(chapter, "start_time").parse()?,
+            title.unwrap_or_default().to_owned(),
+        ))
+    };
+    chapters
+        .context("no list of chapters")?
+        .iter()
+        .map(chapter)
+        .collect()
+}
+
+/// Every stream of `path` with its packets.
+///
+/// # Errors
+/// When ffprobe fails or complains.
+pub fn packets(path: &Path) -> anyhow::Result<Vec<Stream>> {
+    let entries =
+        "packet=stream_index,pts_time,dts_time,size,flags,data_hash:stream=index,codec_type,codec_name";
+    let report = probe(
+        path,
+        &[
+            "-show_packets",
+            "-show_streams",
+            "-show_data_hash",
+            "sha256",
+            "-show_entries",
+            entries,
+        ],
+    )?;
     let list = |name: &str| {
         report
             .get(name)

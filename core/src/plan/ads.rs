@@ -9,11 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::ChosenTrack;
+use super::dates::usual_seconds;
 use crate::playlist::{Media, Segment};
 use crate::protocol::{CapturePlan, ErrorCode, MediaSequence, TrackKind};
 use crate::url::AbsoluteUrl;
 
 pub use marks::AdReason;
+pub(super) use marks::is_ad;
 
 /// Advertising in a stream, and what else a report says of it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -181,7 +183,7 @@ fn segments(track: &ChosenTrack, groups: &[Group<'_>], number: u64) -> Option<Ad
 }
 
 fn groups(media: &Media) -> Vec<Group<'_>> {
-    let usual_seconds = media.target_duration_seconds.unwrap_or(1.0);
+    let usual_seconds = usual_seconds(media);
     let mut groups = Vec::new();
     let mut number = media.discontinuity_sequence;
     let mut start_seconds = 0.0;

@@ -5,10 +5,12 @@
 
 mod ads;
 mod build;
+mod chapters;
 mod check;
 mod choose;
 mod codecs;
 mod cut;
+mod dates;
 mod error;
 mod language;
 pub mod live;
@@ -18,6 +20,7 @@ use crate::url::AbsoluteUrl;
 
 pub use ads::{AdBreak, AdReason, AdSegments, AdsError, Advertising, find_advertising};
 pub use build::{build, expect_media};
+pub use chapters::{Chapter, MAX_CHAPTERS, chapters};
 pub use check::{CheckPolicy, Rule};
 pub use choose::choose;
 pub use cut::{Cut, CutError, Span, cut};

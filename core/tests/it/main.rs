@@ -13,6 +13,7 @@ mod detect;
 mod live;
 mod plan;
 mod plan_ads;
+mod plan_chapters;
 mod plan_choose;
 mod plan_cut;
 mod probe;

@@ -54,6 +54,10 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option that is given or not"
+)]
 pub(super) struct Get {
     /// The playlist: a URL, or a file on this machine.
     #[arg(value_name = "URL|FILE")]
@@ -101,6 +105,9 @@ pub(super) struct Get {
     /// from another host. The report lists them.
     #[arg(long)]
     pub skip_ads: bool,
+    /// Chapters in an mp4 or mkv: where discontinuities divide the stream, and where its date ranges begin.
+    #[arg(long)]
+    pub chapters: bool,
     /// What a segment means that the server does not have; in a live stream it is always left out and told.
     #[arg(long, value_name = "fail|keep", default_value = "fail")]
     pub on_gap: OnGap,

@@ -1,6 +1,6 @@
 //! What `get` is asked to leave out of a stream, and the sentences of the report about it.
 
-use weir_core::plan::{self, AdsError, Advertising, ChosenTrack, CutError, Span};
+use weir_core::plan::{self, AdsError, Advertising, Chapter, ChosenTrack, CutError, MAX_CHAPTERS, Span};
 use weir_core::playlist::Media;
 use weir_core::protocol::{CapturePlan, ErrorCode};
 
@@ -60,6 +60,7 @@ pub(super) fn leave_out(
         ("--start", arguments.start.is_some()),
         ("--end", arguments.end.is_some()),
         ("--skip-ads", arguments.skip_ads),
+        ("--chapters", arguments.chapters),
     ];
     if plan.live
         && let Some((option, _)) = asked.into_iter().find(|(_, is_asked)| *is_asked)
@@ -82,6 +83,26 @@ pub(super) fn leave_out(
         notes.extend(told(&advertising));
     }
     Ok(notes)
+}
+
+/// `--chapters`: where what is left of the stream is divided.
+pub(super) fn chapters(
+    plan: &CapturePlan,
+    tracks: &[(ChosenTrack, Media)],
+    arguments: &Get,
+    notes: &mut Vec<String>,
+) -> Vec<Chapter> {
+    let ((Some(track), Some((_, media))), true) = ((plan.tracks.first(), tracks.first()), arguments.chapters)
+    else {
+        return Vec::new();
+    };
+    let chapters = plan::chapters(media, track);
+    match chapters.len() {
+        0 => notes.push("no chapters: neither discontinuities nor date ranges divide the stream".to_owned()),
+        MAX_CHAPTERS => notes.push(format!("only the first {MAX_CHAPTERS} chapters are told")),
+        _ => {}
+    }
+    chapters
 }
 
 fn told(advertising: &Advertising) -> Vec<String> {

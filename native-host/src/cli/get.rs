@@ -64,6 +64,8 @@ enum GetError {
     SubtitleFiles,
     #[error("--subs-file: no subtitles are shown unasked here; choose some with --subs LANG or --subs all")]
     NoSubtitles,
+    #[error("--chapters makes chapters in an mp4 or mkv only")]
+    Chapters,
     #[error("--iv goes with --key or an encrypted stream; this stream is not encrypted")]
     IvOfClear,
 }
@@ -83,6 +85,7 @@ impl Coded for GetError {
             | Self::KeyFile
             | Self::SubtitleFiles
             | Self::NoSubtitles
+            | Self::Chapters
             | Self::IvOfClear => ErrorCode::Usage,
         }
     }
@@ -165,8 +168,13 @@ async fn signal() -> std::io::Result<()> {
 async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
     let source = Source::parse(&arguments.source, arguments.asking.base.as_ref())?;
     let container = container_of(arguments);
-    if arguments.subs_file.is_some() && !matches!(container, Container::Mp4 | Container::Mkv) {
-        return Err(GetError::SubtitleFiles);
+    if !matches!(container, Container::Mp4 | Container::Mkv) {
+        if arguments.subs_file.is_some() {
+            return Err(GetError::SubtitleFiles);
+        }
+        if arguments.chapters {
+            return Err(GetError::Chapters);
+        }
     }
     let target = target(arguments.output.as_deref(), &source, container)?;
     target.check()?;
@@ -175,7 +183,8 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
     let span = cut::span(arguments)?;
     let (origin, tracks) = read_tracks(arguments, &source).await?;
     let mut plan = plan::build(&origin, None, &tracks)?;
-    let notes = cut::leave_out(&mut plan, &tracks, span, arguments)?;
+    let mut notes = cut::leave_out(&mut plan, &tracks, span, arguments)?;
+    let chapters = cut::chapters(&plan, &tracks, arguments, &mut notes);
     check_iv(&plan, &keys)?;
     if arguments.subs_file.is_some() && !may_have_subtitles(&plan) {
         return Err(GetError::NoSubtitles);
@@ -189,6 +198,7 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
         concurrency: arguments.concurrency.unwrap_or_default(),
         target,
         subtitle_files: arguments.subs_file,
+        chapters,
         on_gap: arguments.on_gap,
         live,
         keys,

@@ -5,6 +5,7 @@
 //! what was in step stays in step.
 
 use serde::{Deserialize, Serialize};
+use weir_core::protocol::TrackKind;
 
 use super::StreamId;
 
@@ -73,6 +74,8 @@ struct Position {
     stretches: Vec<(u64, usize)>,
     /// Output time of its first sample.
     begin: Option<i64>,
+    /// Output time at which its newest segment begins: its pictures, where it has some.
+    segment_begin: Option<i64>,
     /// Length of its segments by their durations, and of those left out.
     length: i64,
 }
@@ -135,10 +138,12 @@ impl Timeline {
         if let Some(position) = self.positions.get_mut(playlist) {
             position.epoch = epoch.index;
             position.advance(edge);
-            let begin = firsts
-                .iter()
-                .map(|&(_, first)| epoch.unwrap(first, clock).saturating_add(epoch.offset));
-            position.begin = position.begin.or(begin.min());
+            let output = |&(_, first): &(StreamId, i64)| epoch.peek(first, clock);
+            let begin = firsts.iter().map(output);
+            position.begin = position.begin.or(begin.clone().min());
+            let is_video = |(stream, _): &&(StreamId, i64)| stream.kind == TrackKind::Video;
+            let of_video = firsts.iter().find(is_video).map(output);
+            position.segment_begin = of_video.or(begin.min()).or(position.segment_begin);
             let stretch = (position.discontinuities, epoch.index);
             if position.stretches.last() != Some(&stretch) {
                 position.stretches.push(stretch);
@@ -171,6 +176,11 @@ impl Timeline {
                 None => position.ends.push((stream, end)),
             }
         }
+    }
+
+    /// When the newest segment of a playlist begins; None when none has begun.
+    pub(crate) fn segment_begin(&self, playlist: usize) -> Option<i64> {
+        self.positions.get(playlist)?.segment_begin
     }
 
     /// Begins a segment of subtitles whose first sample has this source time, of 64 bits: its epoch is one that the main

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::points::{Fetching, Merging, State};
 use super::{Job, JobError, content, error, order};
-use crate::journal::{Beginning, Claim, Entry, Identity, JournalError, Number, SavedPoint, Unfinished};
+use crate::journal::{
+    Beginning, Claim, Entry, Identity, JournalError, Manner, Number, SavedPoint, Unfinished,
+};
 use crate::merge::{About, Merger, TrackHint};
 use crate::output_path::Slot;
 
@@ -86,7 +88,16 @@ fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
         identity: match job.recording() {
             // What was on the air is gone: no recording goes on with another.
             Some(_) => Identity::of_its_own(),
-            None => Identity::of(&job.plan, job.container, &job.target.wanted()),
+            None => Identity::of(
+                &job.plan,
+                Manner {
+                    container: job.container,
+                    target: &job.target.wanted(),
+                    subtitle_files: job.subtitle_files,
+                    chapters: &job.chapters,
+                    keys: &job.keys,
+                },
+            ),
         },
         title: job.plan.title.clone(),
         source: job.plan.source.to_string(),
@@ -153,9 +164,14 @@ fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
                     // Shown as everywhere: without what may be a secret.
                     source: Some(job.plan.source.to_string()),
                 });
-                if let Some(format) = job.subtitle_files
-                    && let Err(error) = merger.keep_subtitles(format)
-                {
+                let subtitles = job
+                    .subtitle_files
+                    .map_or(Ok(()), |format| merger.keep_subtitles(format));
+                let divided = subtitles.and_then(|()| match &job.chapters[..] {
+                    [] => Ok(()),
+                    chapters => merger.divide(chapters.to_vec()),
+                });
+                if let Err(error) = divided {
                     slot.discard();
                     return Err(error.into());
                 }

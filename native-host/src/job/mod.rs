@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use weir_core::plan::Chapter;
 use weir_core::protocol::{
     CapturePlan, Container, ErrorCode, Failure, Finished, JobId, JobState, Progress, RequestContext,
     SegmentCounts, TrackKind, Verdict,
@@ -69,6 +70,8 @@ pub struct Job {
     pub target: Target,
     /// Files of the subtitles beside it, in this format.
     pub subtitle_files: Option<SubtitleFormat>,
+    /// Where its chapters begin.
+    pub chapters: Vec<Chapter>,
     /// What a segment that is gone means; in a live stream it is always only missing.
     pub on_gap: OnGap,
     /// How a live stream is recorded; None: only what its playlist lists, which cannot be asked for again.

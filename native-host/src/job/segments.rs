@@ -82,6 +82,7 @@ impl Prepared {
     ) -> SegmentInput {
         SegmentInput {
             track,
+            sequence: segment.sequence.0,
             discontinuity: segment.discontinuity || gap.is_some_and(|gap| gap.discontinuity),
             missing_seconds: gap.map_or(0.0, |gap| gap.seconds),
             duration_seconds: segment.duration_seconds,

@@ -4,8 +4,12 @@ use std::fmt;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use weir_core::plan::Chapter;
 use weir_core::protocol::{ByteRange, CapturePlan, Container, Iv, KeyMethod, PlannedSegment, TrackKind};
 use weir_core::url::AbsoluteUrl;
+
+use crate::keys::GivenKeys;
+use crate::merge::SubtitleFormat;
 
 /// A digest. The same playlist read again has the same, also when its links carry other tokens or lead to another host.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,18 +28,39 @@ struct Known<'a> {
     map: Option<(&'a str, Option<ByteRange>)>,
 }
 
+/// How a plan is captured, as far as it changes the output's bytes. What a segment means that is gone is not of it: who
+/// finds one missing may go on without.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner<'a> {
+    /// The kind of output.
+    pub container: Container,
+    /// Where it goes.
+    pub target: &'a str,
+    /// Files of the subtitles beside it.
+    pub subtitle_files: Option<SubtitleFormat>,
+    /// Its chapters.
+    pub chapters: &'a [Chapter],
+    /// Keys and IV in the place of the playlist's.
+    pub keys: &'a GivenKeys,
+}
+
 impl Identity {
     /// Of a plan that is captured like this. Playlists that grow are never the same.
     #[must_use]
-    pub fn of(plan: &CapturePlan, container: Container, target: &str) -> Self {
+    pub fn of(plan: &CapturePlan, manner: Manner<'_>) -> Self {
         let mut digest = Sha256::new();
         // Each value is told together with its length or is a number of fixed length, so no two plans run together.
         let mut add = |text: &str| {
             digest.update((text.len() as u64).to_be_bytes());
             digest.update(text);
         };
-        add(target);
-        add(&serde_json::to_string(&container).unwrap_or_default());
+        add(manner.target);
+        add(&serde_json::to_string(&(manner.container, manner.subtitle_files)).unwrap_or_default());
+        for chapter in manner.chapters {
+            add(&serde_json::to_string(chapter).unwrap_or_default());
+        }
+        // A digest of this one tells nobody a key that he does not have already.
+        add(&format!("{:?}", manner.keys.fingerprint()));
         for track in &plan.tracks {
             let kinds: (TrackKind, Option<TrackKind>) = (track.kind, track.only);
             add(&serde_json::to_string(&(kinds, &track.language, &track.name)).unwrap_or_default());
@@ -80,5 +105,67 @@ fn file_name(url: &AbsoluteUrl) -> &str {
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use weir_core::protocol::MediaSequence;
+
+    use super::*;
+
+    /// A file of one manner is not gone on with in another.
+    #[test]
+    fn what_changes_the_file_is_part_of_it() {
+        let plan = CapturePlan {
+            source: AbsoluteUrl::parse("https://a.example/a.m3u8").unwrap(),
+            title: None,
+            live: false,
+            tracks: Vec::new(),
+        };
+        let clear = GivenKeys::default();
+        let mut keyed = GivenKeys::default();
+        keyed.add("000102030405060708090a0b0c0d0e0f").unwrap();
+        let chapters = [Chapter {
+            sequence: MediaSequence(1),
+            offset_seconds: 0.0,
+            title: "Chapter 1".to_owned(),
+        }];
+        let usual = Manner {
+            container: Container::Mp4,
+            target: "a.mp4",
+            subtitle_files: None,
+            chapters: &[],
+            keys: &clear,
+        };
+        let manners = [
+            usual,
+            Manner {
+                container: Container::Mkv,
+                ..usual
+            },
+            Manner {
+                target: "b.mp4",
+                ..usual
+            },
+            Manner {
+                subtitle_files: Some(SubtitleFormat::Vtt),
+                ..usual
+            },
+            Manner {
+                chapters: &chapters,
+                ..usual
+            },
+            Manner {
+                keys: &keyed,
+                ..usual
+            },
+        ];
+        let identities = manners.map(|manner| format!("{:?}", Identity::of(&plan, manner)));
+        assert_eq!(BTreeSet::from(identities.clone()).len(), identities.len());
+        let again = format!("{:?}", Identity::of(&plan, usual));
+        assert_eq!(again, identities[0]);
     }
 }

@@ -19,7 +19,7 @@ use weir_core::protocol::{Container, Finished};
 
 pub use entry::{Claim, Entry, Unfinished};
 pub use error::JournalError;
-pub use identity::Identity;
+pub use identity::{Identity, Manner};
 pub use point::{FORMAT, SavedPoint};
 
 use crate::settings::data_folder;

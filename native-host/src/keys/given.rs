@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use weir_core::protocol::Iv;
 
 use super::read::{from_digits, hexadecimal};
@@ -49,6 +50,30 @@ impl GivenKeys {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.any.is_none() && self.by_id.is_empty()
+    }
+
+    /// A digest of all of it, which tells these from others.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        let mut add = |id: Option<KeyId>, key: Key| {
+            digest.update([u8::from(id.is_some()), u8::from(key.size() == KeySize::Bits256)]);
+            digest.update(id.map_or([0; 16], |id| id.0));
+            digest.update(key.bytes());
+        };
+        let mut by_id = self.by_id.clone();
+        by_id.sort_by_key(|(id, _)| *id);
+        if let Some(key) = self.any {
+            add(None, key);
+        }
+        for (id, key) in by_id {
+            add(Some(id), key);
+        }
+        if let Some(iv) = self.iv {
+            digest.update(b"IV");
+            digest.update(iv.0);
+        }
+        digest.finalize().into()
     }
 
     /// The key for everything that no other is for.
@@ -191,6 +216,26 @@ mod tests {
             keys.add(text)?;
         }
         Ok(keys)
+    }
+
+    #[test]
+    fn other_keys_have_another_fingerprint() {
+        let kid = format!("{B}:{A}");
+        let mut all = vec![GivenKeys::default(), keys(&[A]).unwrap(), keys(&[B]).unwrap()];
+        all.extend([
+            keys(&[&A.repeat(2)]).unwrap(),
+            keys(&[&kid]).unwrap(),
+            keys(&[&kid, A]).unwrap(),
+        ]);
+        let mut with_iv = keys(&[A]).unwrap();
+        with_iv.set_iv(Some(Iv([1; 16])));
+        all.push(with_iv);
+        let prints: std::collections::BTreeSet<_> = all.iter().map(GivenKeys::fingerprint).collect();
+        assert_eq!(prints.len(), all.len());
+        // The order in which they are given is no difference.
+        let other = format!("{A}:{B}");
+        let in_order = |given: &[&str]| keys(given).unwrap().fingerprint();
+        assert_eq!(in_order(&[&kid, &other]), in_order(&[&other, &kid]));
     }
 
     #[test]

@@ -207,6 +207,11 @@ impl Inputs {
         self.settle(media, &expectations, sink)
     }
 
+    /// When the newest segment of a track begins, on the timeline; None when none has begun.
+    pub(super) fn segment_begin(&self, track: usize) -> Option<i64> {
+        self.timeline.segment_begin(track)
+    }
+
     /// Hands on the subtitles that the media has come past.
     fn settle(
         &mut self,
@@ -306,6 +311,9 @@ impl Inputs {
         };
         words.warnings.extend(of_tracks);
         words.warnings.extend(of_keys);
+        let start = presentation(tracks).map_or(0, |(start, _)| start);
+        let overlaps = tracks.iter().flat_map(|track| track.overlap_words(start));
+        words.warnings.extend(overlaps);
         for LeftOut { input, stream, what } in self.left_out {
             let has_samples = tracks
                 .iter()

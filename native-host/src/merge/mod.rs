@@ -3,6 +3,7 @@
 //! `inputs` demuxes the plan's tracks, `track` holds the samples of one until `interleave` says that they are due;
 //! `mp4` and `mkv` write them. `ts` and `segments` write what came as it came.
 
+mod chapters;
 mod error;
 mod external;
 mod inputs;
@@ -11,6 +12,7 @@ mod language;
 mod mkv;
 mod mp4;
 mod output_file;
+mod overlap;
 mod point;
 mod segments;
 mod subtitle;
@@ -21,6 +23,7 @@ mod ts;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use weir_core::plan::Chapter;
 use weir_core::protocol::{Container, KeyMethod, TrackKind, TrackSummary};
 
 pub use error::MergeError;
@@ -58,6 +61,8 @@ pub struct TrackHint {
 pub struct SegmentInput {
     /// Index of the plan's track.
     pub track: usize,
+    /// Its media sequence number, which chapters name.
+    pub sequence: u64,
     /// EXT-X-DISCONTINUITY stood before it, or before a segment that was left out just before it.
     pub discontinuity: bool,
     /// How long the segments play that were left out just before it: the hole that stays in the output. 0 without
@@ -119,6 +124,8 @@ pub struct Merger {
     foreign_codec: Option<String>,
     /// Subtitles that the transport stream has no place for.
     lost_subtitles: bool,
+    /// Chapters that it has none for.
+    lost_chapters: bool,
     flaws: Flaws,
 }
 
@@ -174,6 +181,7 @@ impl Merger {
             held: Some(Vec::new()),
             foreign_codec: None,
             lost_subtitles: false,
+            lost_chapters: false,
             flaws: Flaws::default(),
         })
     }
@@ -188,6 +196,22 @@ impl Merger {
             Output::Mkv(merger) => merger.keep_subtitles(format),
             Output::Ts(_) | Output::Segments(_) => {
                 let message = "files of subtitles are made beside an mp4 or mkv only";
+                return Err(MergeError::Container(message.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Divides the output into chapters, in the order of their segments, before its first segment.
+    ///
+    /// # Errors
+    /// [`MergeError::Container`] when the output is of a kind that has none.
+    pub fn divide(&mut self, chapters: Vec<Chapter>) -> Result<(), MergeError> {
+        match &mut self.output {
+            Output::Mp4(merger) => merger.divide(chapters),
+            Output::Mkv(merger) => merger.divide(chapters),
+            Output::Ts(_) | Output::Segments(_) => {
+                let message = "chapters are for an mp4 or mkv only";
                 return Err(MergeError::Container(message.to_owned()));
             }
         }
@@ -283,6 +307,7 @@ impl Merger {
                 merger.push(segment)?;
             }
         }
+        self.lost_chapters = self.output.has_chapters();
         self.output = Output::Ts(Box::new(merger));
         self.foreign_codec = Some(name);
         Ok(())
@@ -310,6 +335,10 @@ impl Merger {
         }
         if self.lost_subtitles {
             let warning = "the subtitles are left out: they cannot go the way of this codec";
+            merged.warnings.push(warning.to_owned());
+        }
+        if self.lost_chapters {
+            let warning = "the chapters are left out: they cannot go the way of this codec";
             merged.warnings.push(warning.to_owned());
         }
         merged.losses.extend(self.flaws.words());
@@ -368,6 +397,14 @@ impl Output {
             Self::Mp4(merger) => merger.has_begun(),
             Self::Mkv(merger) => merger.has_begun(),
             Self::Ts(_) | Self::Segments(_) => true,
+        }
+    }
+
+    fn has_chapters(&self) -> bool {
+        match self {
+            Self::Mp4(merger) => merger.has_chapters(),
+            Self::Mkv(merger) => merger.has_chapters(),
+            Self::Ts(_) | Self::Segments(_) => false,
         }
     }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use weir_core::protocol::{TrackKind, TrackSummary};
 
+use super::overlap::Overlaps;
 use super::{TrackHint, subtitle};
 use crate::demux::{CLOCK_HZ, Format, Sample, StreamId, rescale, seconds};
 
@@ -43,6 +44,7 @@ pub(super) struct Track {
     first_dts: Option<i64>,
     earliest_pts: i64,
     end_pts: i64,
+    overlaps: Overlaps,
 }
 
 /// What a container needs to know of a sample.
@@ -115,6 +117,7 @@ impl Track {
             first_dts: None,
             earliest_pts: i64::MAX,
             end_pts: i64::MIN,
+            overlaps: Overlaps::default(),
         }
     }
 
@@ -142,7 +145,8 @@ impl Track {
     /// Takes a sample in. Decoding times rise strictly in a file: one that does not is moved, its presentation stays.
     pub(super) fn push(&mut self, sample: Sample) {
         let scale = |time| rescale(time, self.source_timescale, self.timescale);
-        let mut dts = scale(sample.dts).max(self.last_dts.map_or(i64::MIN, |last| last.saturating_add(1)));
+        let of_source = scale(sample.dts);
+        let mut dts = of_source.max(self.last_dts.map_or(i64::MIN, |last| last.saturating_add(1)));
         let mut pts = scale(sample.pts);
         let mut duration = u32::try_from(scale(i64::from(sample.duration))).unwrap_or(0);
         if self.is_sparse() {
@@ -155,6 +159,8 @@ impl Track {
             if duration == 0 {
                 return;
             }
+        } else {
+            self.overlaps.pass(of_source, self.timescale);
         }
         let offset = pts
             .saturating_sub(dts)
@@ -308,6 +314,11 @@ impl Track {
         if self.has_samples() { self.earliest_pts } else { 0 }
     }
 
+    /// How long after its decoding the first sample is presented, on the timeline.
+    pub(super) fn composition_delay(&self) -> i64 {
+        self.to_timeline(self.earliest_presentation().saturating_sub(self.first_dts()))
+    }
+
     /// When presentation begins and ends, in ticks.
     pub(super) fn presentation(&self) -> (i64, i64) {
         let start = self
@@ -320,6 +331,12 @@ impl Track {
     pub(super) fn seconds(&self) -> f64 {
         let (start, end) = self.presentation();
         seconds(end.saturating_sub(start), self.timescale)
+    }
+
+    /// What there is to say of media that comes twice; the output begins at `start` of the timeline.
+    pub(super) fn overlap_words(&self, start: i64) -> Vec<String> {
+        let place = (self.input, self.stream.kind);
+        self.overlaps.words(place, self.ticks_at(start), self.timescale)
     }
 
     /// How many samples have come, and how many bytes they have.

@@ -279,6 +279,7 @@ impl Session {
             container: options.container,
             concurrency,
             subtitle_files: None,
+            chapters: Vec::new(),
             on_gap: OnGap::default(),
             live: Some(LiveOptions::default()),
             private_addresses: Permission::Refused,

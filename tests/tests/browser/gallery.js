@@ -35,6 +35,7 @@ const jobs = {
     ...done, subtitles: ['en', 'zh-Hans', null],
     notes: [
       { code: 'duration', values: ['3598.2', '3600.0'] }, { code: 'picture', values: [] },
+      { code: 'overlap', values: ['0.5', '72.4'] }, { code: 'overlaps', values: ['12'] },
       { code: 'cues', values: ['3'] }, { code: 'ffmpeg', values: ['MPEG-2 video'] },
       { code: 'no-subtitles', values: [] }, { code: 'key-unproven', values: [] },
       { code: null, values: ['track 0 is upside down'] },

@@ -2,6 +2,7 @@
 
 mod captures;
 mod cli;
+mod cli_chapters;
 mod cli_cut;
 mod cli_get;
 mod cli_key_forms;

@@ -3,14 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Iso8601;
-
 use super::Group;
+use crate::plan::dates::{INTERSTITIAL, date, dates, merged};
 use crate::playlist::{Cue, DateRange, Media, Segment};
-
-/// The CLASS of date ranges that name other streams, which players play in between (RFC 8216bis, appendix D).
-const INTERSTITIAL: &str = "com.apple.hls.interstitial";
 
 /// Words in a CLASS that say that a date range is advertising, as `twitch-stitched-ad` does.
 const AD_WORDS: [&str; 5] = ["ad", "ads", "adbreak", "advert", "advertisement"];
@@ -121,7 +116,7 @@ fn mark_dates(media: &Media, groups: &[Group<'_>], ranges: &[DateRange], marks: 
     if ads.is_empty() {
         return;
     }
-    let dates = dates(media, groups);
+    let dates = dates(media);
     for range in ads {
         let Some(start) = range.start_date.as_deref().and_then(date) else {
             continue;
@@ -205,7 +200,7 @@ fn end_of_group(groups: &[Group<'_>], index: usize) -> usize {
 }
 
 /// SCTE-35 says that the stream goes elsewhere, or the CLASS does.
-fn is_ad(range: &DateRange) -> bool {
+pub(in crate::plan) fn is_ad(range: &DateRange) -> bool {
     let class = range.class.as_deref().unwrap_or_default();
     if class == INTERSTITIAL {
         return false;
@@ -213,68 +208,4 @@ fn is_ad(range: &DateRange) -> bool {
     let mut words = class.split(|character: char| !character.is_ascii_alphanumeric());
     let says_so = words.any(|word| AD_WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)));
     says_so || range.scte35_out.is_some()
-}
-
-/// Tags with the same ID are one date range (RFC 8216bis, 4.4.5.1): SCTE35-IN comes in a later one than SCTE35-OUT.
-fn merged(tags: &[DateRange]) -> Vec<DateRange> {
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut ranges: Vec<DateRange> = Vec::new();
-    for tag in tags {
-        let place = *places.entry(&tag.id).or_insert(ranges.len());
-        let Some(range) = ranges.get_mut(place) else {
-            ranges.push(tag.clone());
-            continue;
-        };
-        let fill = |slot: &mut Option<String>, value: &Option<String>| {
-            if slot.is_none() {
-                slot.clone_from(value);
-            }
-        };
-        fill(&mut range.class, &tag.class);
-        fill(&mut range.start_date, &tag.start_date);
-        fill(&mut range.end_date, &tag.end_date);
-        fill(&mut range.scte35_out, &tag.scte35_out);
-        range.duration_seconds = range.duration_seconds.or(tag.duration_seconds);
-        range.planned_duration_seconds = range.planned_duration_seconds.or(tag.planned_duration_seconds);
-    }
-    ranges
-}
-
-/// When each segment begins and ends, in seconds since 1970: from the last EXT-X-PROGRAM-DATE-TIME on, and backwards from
-/// the first (RFC 8216bis, 4.4.4.6).
-fn dates(media: &Media, groups: &[Group<'_>]) -> Vec<Option<(f64, f64)>> {
-    let segments = || {
-        groups.iter().flat_map(|group| {
-            group
-                .segments
-                .iter()
-                .map(|segment| (segment, group.seconds_of(segment)))
-        })
-    };
-    let mut now = None;
-    let mut before = 0.0;
-    for (segment, seconds) in segments() {
-        if let Some(first) = segment.program_date_time.as_deref().and_then(date) {
-            now = Some(first - before);
-            break;
-        }
-        before += seconds;
-    }
-    let mut dates = Vec::with_capacity(media.segments.len());
-    for (segment, seconds) in segments() {
-        now = segment.program_date_time.as_deref().and_then(date).or(now);
-        dates.push(now.map(|now| (now, now + seconds)));
-        now = now.map(|now| now + seconds);
-    }
-    dates
-}
-
-/// A date as seconds since 1970; None for one that is none, or has no time zone.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "milliseconds count, and half a microsecond is kept"
-)]
-fn date(text: &str) -> Option<f64> {
-    let date = OffsetDateTime::parse(text, &Iso8601::DEFAULT).ok()?;
-    Some(date.unix_timestamp() as f64 + f64::from(date.nanosecond()) / 1e9)
 }

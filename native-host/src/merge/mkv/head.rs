@@ -1,8 +1,9 @@
-//! What stands before the clusters (RFC 9559, 5.1.2 to 5.1.4 and 5.1.8): what the file is, its tracks, its tags, and
+//! What stands before the clusters (RFC 9559, 5.1.2 to 5.1.4, 5.1.7 and 5.1.8): what the file is, its tracks, its tags, and
 //! where the rest is.
 
 use super::codec::{Coding, Media};
 use super::ebml::{self, Id};
+use crate::merge::chapters::{Told, nanoseconds};
 use crate::merge::track::Track;
 use crate::merge::{About, language};
 
@@ -19,6 +20,7 @@ pub(super) mod id {
     pub(in super::super) const INFO: Id = 0x1549_a966;
     pub(in super::super) const TRACKS: Id = 0x1654_ae6b;
     pub(in super::super) const TRACK_ENTRY: Id = 0xae;
+    pub(in super::super) const CHAPTERS: Id = 0x1043_a770;
     pub(in super::super) const TAGS: Id = 0x1254_c367;
     pub(in super::super) const CLUSTER: Id = 0x1f43_b675;
     pub(in super::super) const TIMESTAMP: Id = 0xe7;
@@ -47,10 +49,11 @@ pub(super) struct Described<'a> {
 
 /// What is known when the file is finished.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Finished {
+pub(super) struct Finished<'a> {
     pub(super) duration_milliseconds: f64,
     /// Where the cues are, from the segment's content.
     pub(super) cues: u64,
+    pub(super) chapters: &'a [Told<'a>],
 }
 
 /// Ticks of the file are milliseconds, as everywhere in Matroska.
@@ -73,11 +76,15 @@ pub(super) fn ebml_header() -> Vec<u8> {
 }
 
 /// Everything up to the first cluster, without the space that is left.
-pub(super) fn head(tracks: &[Described<'_>], about: &About, finished: Option<Finished>) -> Vec<u8> {
+pub(super) fn head(tracks: &[Described<'_>], about: &About, finished: Option<Finished<'_>>) -> Vec<u8> {
     let duration = finished.map(|finished| finished.duration_milliseconds);
     let parts = [
         (id::INFO, info(about, duration)),
         (id::TRACKS, entries(tracks)),
+        (
+            id::CHAPTERS,
+            chapters(finished.map_or(&[], |finished| finished.chapters)),
+        ),
         (id::TAGS, tags(about)),
     ];
     let mut out = Vec::new();
@@ -134,6 +141,29 @@ fn info(about: &About, duration: Option<f64>) -> Vec<u8> {
         ebml::text(out, 0x4d80, writer);
         ebml::text(out, 0x5741, writer);
     });
+    out
+}
+
+/// Chapters (RFC 9559, 5.1.7); nothing where there are none.
+pub(super) fn chapters(chapters: &[Told<'_>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    if !chapters.is_empty() {
+        ebml::master(&mut out, id::CHAPTERS, |out| {
+            ebml::master(out, 0x45b9, |out| {
+                for (number, chapter) in (1..).zip(chapters) {
+                    ebml::master(out, 0xb6, |out| {
+                        ebml::uint(out, 0x73c4, number);
+                        // In nanoseconds, whatever the file's ticks are. Eight bytes, so that the length is known before the time.
+                        ebml::binary(out, 0x91, &nanoseconds(chapter.begin).to_be_bytes());
+                        ebml::master(out, 0x80, |out| {
+                            ebml::text(out, 0x85, chapter.title);
+                            ebml::text(out, 0x437c, "und");
+                        });
+                    });
+                }
+            });
+        });
+    }
     out
 }
 

@@ -13,10 +13,12 @@ mod writer;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use weir_core::plan::Chapter;
 
 pub(super) use self::check::contents;
 use self::codec::{Coding, Media};
 use self::writer::{State, Writer};
+use super::chapters::{self, Chapters};
 use super::inputs::{Inputs, Sink};
 use super::interleave::Expectation;
 use super::output_file::OutputFile;
@@ -61,6 +63,10 @@ impl MkvMerger {
         self.output.writer.about = about;
     }
 
+    pub(super) fn divide(&mut self, chapters: Vec<Chapter>) {
+        self.output.writer.chapters = Chapters::new(chapters);
+    }
+
     /// Whether anything is in the file.
     pub(super) fn has_begun(&self) -> bool {
         self.output.writer.has_begun()
@@ -86,7 +92,17 @@ impl MkvMerger {
     }
 
     pub(super) fn push(&mut self, segment: SegmentInput) -> Result<(), MergeError> {
-        self.inputs.push(segment, &mut self.output)
+        let (track, sequence) = (segment.track, segment.sequence);
+        self.inputs.push(segment, &mut self.output)?;
+        if track == chapters::MAIN {
+            let begin = self.inputs.segment_begin(track);
+            self.output.writer.chapters.reach(sequence, begin);
+        }
+        Ok(())
+    }
+
+    pub(super) fn has_chapters(&self) -> bool {
+        !self.output.writer.chapters.is_empty()
     }
 
     #[cfg(fuzzing)]

@@ -21,6 +21,7 @@ use super::codec::{Coding, Media};
 use super::ebml;
 use super::head::{self, Described, Finished, delay_nanoseconds, id};
 use crate::demux::{CLOCK_HZ, rescale};
+use crate::merge::chapters::Chapters;
 use crate::merge::interleave::{self, Expectation};
 use crate::merge::output_file::OutputFile;
 use crate::merge::track::{Run, Track, Until};
@@ -52,6 +53,7 @@ pub(super) struct Writer {
     pub(super) expected: Counts,
     written: Counts,
     pub(super) about: About,
+    pub(super) chapters: Chapters,
 }
 
 /// Where things are, from the first cluster on.
@@ -126,10 +128,10 @@ impl Writer {
             expected: Counts::default(),
             written: Counts::default(),
             about: About::default(),
+            chapters: Chapters::default(),
         })
     }
 
-    /// A track is new.
     /// Goes on with a file that may have had its end: it is a growing one again.
     pub(super) fn reopen(
         &mut self,
@@ -149,6 +151,7 @@ impl Writer {
         &mut self.out
     }
 
+    /// A track is new.
     pub(super) fn declare(&mut self) {
         self.stale = true;
     }
@@ -309,7 +312,9 @@ impl Writer {
         ebml::put_id(&mut begin, id::SEGMENT);
         begin.extend_from_slice(&ebml::UNKNOWN_SIZE.to_be_bytes());
         let content = begin.len() as u64;
-        let room = 2 * head::head(&described(tracks, states, false), &self.about, None).len() + SPARE_BYTES;
+        let growing = head::head(&described(tracks, states, false), &self.about, None).len();
+        let chapters = head::chapters(&self.chapters.for_size()).len();
+        let room = 2 * growing + chapters + SPARE_BYTES;
         let layout = Layout {
             content,
             clusters: content + room as u64,
@@ -328,7 +333,7 @@ impl Writer {
         tracks: &[Track],
         states: &[State],
         layout: Layout,
-        finished: Option<Finished>,
+        finished: Option<Finished<'_>>,
     ) -> Result<(), MergeError> {
         let mut out = head::head(
             &described(tracks, states, finished.is_some()),
@@ -365,9 +370,12 @@ impl Writer {
             }
         });
         self.write_at(self.end, &cues).map_err(MergeError::Write)?;
+        let chapters = std::mem::take(&mut self.chapters);
+        let chapters = chapters.told(tracks);
         let finished = Finished {
             duration_milliseconds,
             cues: self.end - layout.content,
+            chapters: &chapters,
         };
         let length = self.end + cues.len() as u64;
         self.write_head(tracks, states, layout, Some(finished))?;

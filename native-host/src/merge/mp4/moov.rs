@@ -6,6 +6,7 @@ use weir_core::protocol::TrackKind;
 use super::tables::SampleTables;
 use crate::demux::bmff::{FourCc, write_box, write_full_box};
 use crate::demux::{CLOCK_HZ, seconds};
+use crate::merge::chapters::{Told, nanoseconds};
 use crate::merge::interleave::presentation;
 use crate::merge::track::Track;
 use crate::merge::{About, language};
@@ -21,8 +22,8 @@ const ONE: u32 = 0x0001_0000;
 pub(super) enum Stage<'a> {
     /// Fragments follow.
     Growing,
-    /// These tables, one a track, have all samples.
-    Finished(&'a [SampleTables]),
+    /// These tables, one a track, have all samples, and these are the chapters.
+    Finished(&'a [SampleTables], &'a [Told<'a>]),
 }
 
 /// An entry of an edit list (8.6.6).
@@ -39,7 +40,7 @@ pub(super) fn moov(tracks: &[Track], about: &About, stage: Stage<'_>) -> Vec<u8>
     let edits = edit_lists(tracks);
     let duration = |edits: &[Edit]| match stage {
         Stage::Growing => 0,
-        Stage::Finished(_) => edits.iter().map(|edit| edit.duration).sum::<u64>(),
+        Stage::Finished(..) => edits.iter().map(|edit| edit.duration).sum::<u64>(),
     };
     let present = || {
         (1u32..)
@@ -63,7 +64,7 @@ pub(super) fn moov(tracks: &[Track], about: &About, stage: Stage<'_>) -> Vec<u8>
                 );
                 let tables = match stage {
                     Stage::Growing => None,
-                    Stage::Finished(tables) => tables.get(index(id)),
+                    Stage::Finished(tables, _) => tables.get(index(id)),
                 };
                 if tables.is_some() {
                     write_edits(out, edits);
@@ -83,18 +84,32 @@ pub(super) fn moov(tracks: &[Track], about: &About, stage: Stage<'_>) -> Vec<u8>
                 }
             });
         }
-        out.extend_from_slice(&user_data(about));
+        let chapters = match stage {
+            Stage::Growing => &[],
+            Stage::Finished(_, chapters) => chapters,
+        };
+        out.extend_from_slice(&user_data(about, chapters));
     });
     out
 }
 
-/// The `udta` box, with what the file tells of itself the way that players look for it (iTunes' `ilst`); nothing where
-/// there is nothing to tell.
-pub(super) fn user_data(about: &About) -> Vec<u8> {
+/// The `udta` box, with what the file tells of itself the way that players look for it (iTunes' `ilst`, Nero's `chpl`);
+/// nothing where there is nothing to tell.
+pub(super) fn user_data(about: &About, chapters: &[Told<'_>]) -> Vec<u8> {
+    let mut content = Vec::new();
+    write_items(&mut content, about);
+    write_chapters(&mut content, chapters);
+    let mut out = Vec::new();
+    if !content.is_empty() {
+        write_box(&mut out, *b"udta", |out| out.put_slice(&content));
+    }
+    out
+}
+
+fn write_items(out: &mut Vec<u8>, about: &About) {
     const TITLE: FourCc = *b"\xa9nam";
     const COMMENT: FourCc = *b"\xa9cmt";
     const UTF_8: u32 = 1;
-    let mut out = Vec::new();
     let mut items = Vec::new();
     for (kind, value) in [(TITLE, &about.title), (COMMENT, &about.source)] {
         if let Some(value) = value {
@@ -108,17 +123,33 @@ pub(super) fn user_data(about: &About) -> Vec<u8> {
         }
     }
     if !items.is_empty() {
-        write_box(&mut out, *b"udta", |out| {
-            write_full_box(out, *b"meta", 0, 0, |out| {
-                write_full_box(out, *b"hdlr", 0, 0, |out| {
-                    out.put_slice(b"\0\0\0\0mdirappl");
-                    out.put_bytes(0, 9);
-                });
-                write_box(out, *b"ilst", |out| out.put_slice(&items));
+        write_full_box(out, *b"meta", 0, 0, |out| {
+            write_full_box(out, *b"hdlr", 0, 0, |out| {
+                out.put_slice(b"\0\0\0\0mdirappl");
+                out.put_bytes(0, 9);
             });
+            write_box(out, *b"ilst", |out| out.put_slice(&items));
         });
     }
-    out
+}
+
+/// Nero's list of chapters: no standard has it, and every player but Apple's reads it.
+fn write_chapters(out: &mut Vec<u8>, chapters: &[Told<'_>]) {
+    let chapters = chapters.get(..usize::from(u8::MAX)).unwrap_or(chapters);
+    let Some(count) = u8::try_from(chapters.len()).ok().filter(|&count| count > 0) else {
+        return;
+    };
+    write_full_box(out, *b"chpl", 1, 0, |out| {
+        out.put_u32(0);
+        out.put_u8(count);
+        for chapter in chapters {
+            let length = u8::try_from(chapter.title.len()).unwrap_or(u8::MAX);
+            // In units of 100 ns.
+            out.put_u64(nanoseconds(chapter.begin) / 100);
+            out.put_u8(length);
+            out.extend(chapter.title.bytes().take(usize::from(length)));
+        }
+    });
 }
 
 /// The place in the list of the track with this id.

@@ -21,6 +21,7 @@ use super::tables::SampleTables;
 use crate::demux::bmff::write_box;
 use crate::demux::{CLOCK_HZ, rescale};
 use crate::merge::About;
+use crate::merge::chapters::Chapters;
 use crate::merge::interleave::{self, Expectation};
 use crate::merge::output_file::OutputFile;
 use crate::merge::track::{Entry, Run, Track, Until};
@@ -56,6 +57,7 @@ pub(super) struct Writer {
     #[serde(skip)]
     added: Option<Vec<u8>>,
     pub(super) about: About,
+    pub(super) chapters: Chapters,
 }
 
 /// Samples of a track that lie behind each other in the file.
@@ -111,6 +113,7 @@ impl Writer {
             tables: Vec::new(),
             added: None,
             about: About::default(),
+            chapters: Chapters::default(),
         })
     }
 
@@ -259,7 +262,7 @@ impl Writer {
     fn begin(&mut self, tracks: &[Track], inputs: &[Expectation]) -> io::Result<Layout> {
         self.file_type = file_type(tracks);
         let growing = moov::moov(tracks, &self.about, Stage::Growing).len();
-        let user_data = moov::user_data(&self.about).len();
+        let user_data = moov::user_data(&self.about, &self.chapters.for_size()).len();
         let reserved = (reserved_bytes(tracks, inputs) + user_data).max(2 * growing);
         let moov = self.file_type.len() as u64;
         let layout = Layout {
@@ -302,7 +305,11 @@ impl Writer {
         let Some(layout) = self.layout else {
             return Ok((self.out.into_file()?, 0));
         };
-        let mut head = moov::moov(tracks, &self.about, Stage::Finished(&self.tables));
+        let mut head = moov::moov(
+            tracks,
+            &self.about,
+            Stage::Finished(&self.tables, &self.chapters.told(tracks)),
+        );
         let mut length = self.end;
         if !fill_with_free(&mut head, layout.room() - LARGE_MDAT_HEADER_BYTES) {
             self.write_at(self.end, &head)?;

@@ -172,6 +172,11 @@ impl TsMerger {
             bytes: length,
             duration_seconds: seconds(end.saturating_sub(begin), CLOCK_HZ),
             tracks,
+            warnings: self
+                .inputs
+                .iter()
+                .flat_map(|input| input.rewriter.overlap_words(begin))
+                .collect(),
             ..Merged::default()
         })
     }

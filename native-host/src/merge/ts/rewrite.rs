@@ -13,6 +13,7 @@ use crate::demux::ts::psi::MappedStream;
 use crate::demux::ts::streams::{self, Content, SCRAMBLED_PACKETS};
 use crate::demux::ts::{MAX_HELD_MEGABYTES, Tables, pes};
 use crate::demux::{CLOCK_HZ, DemuxError, Edge, Epoch, SourceClock, StreamId, Timeline};
+use crate::merge::overlap::Overlaps;
 
 /// Timestamps have 33 bits.
 const STAMP: i64 = (1 << 33) - 1;
@@ -52,6 +53,8 @@ pub(super) struct Rewriter {
     pub(super) ready: VecDeque<Chunk>,
     /// The earliest and the latest time on the timeline.
     pub(super) span: Option<(i64, i64)>,
+    /// Of each stream, whatever PID it is on.
+    overlaps: Vec<(StreamId, Overlaps)>,
 }
 
 /// A stream that is kept.
@@ -156,6 +159,7 @@ impl Rewriter {
             chunk: Chunk::default(),
             ready: VecDeque::new(),
             span: None,
+            overlaps: Vec::new(),
         }
     }
 
@@ -414,6 +418,13 @@ impl Rewriter {
                     packet.drop_timestamps();
                 }
                 stream.times.add(time);
+                if let Some(id) = stream.id {
+                    let known = self.overlaps.iter_mut().find(|(known, _)| *known == id);
+                    match known {
+                        Some((_, overlaps)) => overlaps.pass(time, CLOCK_HZ),
+                        None => self.overlaps.push((id, Overlaps::beginning(time))),
+                    }
+                }
                 self.begin_unit(place == Some(0), time);
             }
             program.count_unit(index);
@@ -462,6 +473,14 @@ impl Rewriter {
             self.ready.push_back(chunk);
             self.chunk.packets.reserve(capacity);
         }
+    }
+
+    /// What there is to say of media that comes twice; the output begins at `start` of the timeline.
+    pub(super) fn overlap_words(&self, start: i64) -> impl Iterator<Item = String> {
+        let words = move |(stream, overlaps): &(StreamId, Overlaps)| {
+            overlaps.words((self.playlist, stream.kind), start, CLOCK_HZ)
+        };
+        self.overlaps.iter().flat_map(words)
     }
 
     /// When the next PES packet is expected, on the timeline.

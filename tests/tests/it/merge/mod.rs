@@ -64,6 +64,7 @@ impl Playlist {
             }
             segments.push(SegmentInput {
                 track: 0,
+                sequence: segments.len() as u64,
                 discontinuity: segment.discontinuity,
                 missing_seconds: 0.0,
                 duration_seconds: Some(f64::from(segment.duration)),

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 use weir::journal::FORMAT;
+use weir_core::plan::Chapter;
+use weir_core::protocol::MediaSequence;
 
 use super::*;
 
@@ -90,6 +92,57 @@ fn every_container_goes_on_where_it_was() {
             interruptions + 2 >= segments,
             "{interruptions} in {segments} segments"
         );
+    }
+}
+
+/// Chapters, those that have begun and those that have not, outlive an interruption.
+#[test]
+fn chapters_go_on_where_they_were() {
+    if media::skip_without_ffmpeg("chapters_go_on_where_they_were") {
+        return;
+    }
+    let folder = folder();
+    let playlist = generated::PLAIN.make(&folder.path().join("hls"));
+    let chapter = |sequence, title: &str| Chapter {
+        sequence: MediaSequence(sequence),
+        offset_seconds: 0.25,
+        title: title.to_owned(),
+    };
+    let chapters = [chapter(0, "one"), chapter(1, "two"), chapter(3, "three")];
+    for container in [Container::Mp4, Container::Mkv] {
+        let begin = |output: &Path| {
+            let mut merger = Merger::create(output, container, &[playlist.hint()]).unwrap();
+            merger.divide(chapters.to_vec()).unwrap();
+            merger.keep_points();
+            merger
+        };
+        let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
+        let mut merger = begin(&whole);
+        playlist
+            .segments
+            .iter()
+            .for_each(|segment| merger.push(segment.clone()).unwrap());
+        merger.finish().unwrap();
+        let mut merger = begin(&broken);
+        for segment in &playlist.segments[..2] {
+            merger.push(segment.clone()).unwrap();
+        }
+        let point = merger.point().unwrap().unwrap();
+        drop(merger);
+        let mut merger = Merger::restore(&broken, &point.merger, point.length, [point.added]).unwrap();
+        for segment in &playlist.segments[2..] {
+            merger.push(segment.clone()).unwrap();
+        }
+        merger.finish().unwrap();
+        let titles: Vec<String> = media::chapters(&whole)
+            .unwrap()
+            .into_iter()
+            .map(|(_, title)| title)
+            .collect();
+        assert_eq!(titles, ["one", "two", "three"]);
+        assert!(content(&whole) == content(&broken), "{container:?}");
+        fs::remove_file(&whole).unwrap();
+        fs::remove_file(&broken).unwrap();
     }
 }
 

@@ -1,5 +1,7 @@
 //! The rules of a transport stream, a timeline and a file that neither the corpus nor ffmpeg's own streams show.
 
+use std::ops::Range;
+
 use proptest::prelude::*;
 
 use super::mux::{Mux, Stream, audio, video};
@@ -331,6 +333,49 @@ fn wraps_near_a_border() {
         media::ffmpeg(options.split_whitespace().chain([index.to_str().unwrap()])).unwrap();
         let merged = check_one_playlist(Playlist::read(&index), &out);
         assert_eq!(merged.warnings, Vec::<String>::new(), "{offset}");
+    }
+}
+
+/// Pictures that come twice while the sound goes on: nothing is left out, and the report says where.
+#[test]
+fn pictures_that_overlap_are_told() {
+    if media::skip_without_ffmpeg("pictures_that_overlap_are_told") {
+        return;
+    }
+    let pictures = access_units(&made(
+        &format!("{PICTURES} -bf 0 -g 25 -x264-params aud=1"),
+        "h264",
+    ));
+    let frames = generated::adts_frames(&made(TONE, "aac"));
+    let segment = |pictures_from: usize, sound: Range<usize>| {
+        let streams = [video(H264), audio(AAC)];
+        let mut mux = Mux::new(&streams);
+        for (index, picture) in pictures.iter().enumerate().take(50).skip(pictures_from) {
+            mux.pes(streams[0], Some(90_000 + index as u64 * 3600), picture);
+        }
+        for (index, frame) in frames.iter().enumerate().take(sound.end).skip(sound.start) {
+            mux.pes(streams[1], Some(audio_ticks(index)), frame);
+        }
+        mux.bytes
+    };
+    for container in [Container::Mp4, Container::Mkv, Container::Ts] {
+        let counts = |segments: Vec<Vec<u8>>| {
+            let folder = folder();
+            let output = folder.path().join("out");
+            let merged = merge_as(container, &[playlist(segments)], &output);
+            let streams = media::packets(&output).unwrap();
+            let count = |kind| {
+                let stream = streams.iter().find(|stream| stream.kind == kind);
+                stream.unwrap().packets.len()
+            };
+            ((count("video"), count("audio")), merged.warnings)
+        };
+        // Both end at 2 s; the second begins with pictures of 1 s, and sound of 1.5 s.
+        let twice = counts(vec![segment(0, 0..65), segment(25, 65..86)]);
+        let told = vec!["track 0 (video): 1.0 s overlap at 1.0 s".to_owned()];
+        assert_eq!(twice, ((75, 86), told), "{container:?}");
+        let once = counts(vec![segment(0, 0..86)]);
+        assert_eq!(once, ((50, 86), Vec::new()), "{container:?}");
     }
 }
 
