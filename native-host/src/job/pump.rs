@@ -13,7 +13,7 @@ use super::meter::Meter;
 use super::order;
 use super::points::Fetching;
 use super::segments::{self, Preparer};
-use super::shortfall::{self, Measured};
+use super::shortfall::Measured;
 use super::{Job, JobError, OnGap};
 use crate::fetch::{Client, Ordered, Window, ordered};
 
@@ -64,10 +64,7 @@ pub(super) async fn run(
             }
             Err(error) => return Err(error),
         };
-        if let Some((before, seconds)) = at.shortfalls.add(*entry, segment, measured)
-            && let Some(short) = planned(&before)
-        {
-            let (gap, reason) = shortfall::gap(before, short, seconds);
+        if let Some((gap, reason)) = at.shortfalls.add(&place, segment, measured) {
             at.gaps.add(gap, false, reason);
         }
         let gap = at.gaps.close(entry.track);
@@ -86,11 +83,8 @@ pub(super) async fn run(
         pushed,
         ..
     } = at;
-    for (entry, seconds) in shortfalls.end() {
-        if let Some(short) = planned(&entry) {
-            let (gap, reason) = shortfall::gap(entry, short, seconds);
-            gaps.add_late(gap, reason);
-        }
+    for (gap, reason) in shortfalls.end() {
+        gaps.add_late(gap, reason);
     }
     Ok((gaps, pushed))
 }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use weir_core::protocol::{Gap, PlannedSegment};
 
-use super::order::{self, Entry};
+use super::order;
 use crate::demux::Extent;
 
 /// How a segment compares with its EXTINF.
@@ -43,9 +43,10 @@ impl Measured {
 }
 
 /// A segment that was short on every try.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Short {
-    entry: Entry,
+    /// All of it.
+    whole: Gap,
     measured: Measured,
     seconds: f64,
 }
@@ -65,17 +66,19 @@ impl Shortfalls {
         }
     }
 
-    /// A segment comes. How many seconds are missing at the end of the one before it in its track, and which one that is.
+    /// A segment comes, which would leave the gap `whole`. What is missing at the end of the one before it in its track, and
+    /// why.
     pub(super) fn add(
         &mut self,
-        entry: Entry,
+        whole: &Gap,
         segment: &PlannedSegment,
         measured: Measured,
-    ) -> Option<(Entry, f64)> {
-        let last = self.last.get_mut(entry.track)?;
+    ) -> Option<(Gap, String)> {
+        let track = usize::try_from(whole.track).unwrap_or(usize::MAX);
+        let last = self.last.get_mut(track)?;
         let short = last.take();
         *last = measured.short_by(segment).map(|seconds| Short {
-            entry,
+            whole: whole.clone(),
             measured,
             seconds,
         });
@@ -84,13 +87,13 @@ impl Shortfalls {
             (Some(before), Some(next)) if !segment.discontinuity => before.hole_before(&next),
             _ => None,
         };
-        short.missing(hole).map(|seconds| (short.entry, seconds))
+        short.missing(hole).map(|seconds| gap(&short.whole, seconds))
     }
 
-    /// Nothing comes any more. The short ones of which bytes are missing.
-    pub(super) fn end(self) -> impl Iterator<Item = (Entry, f64)> {
+    /// Nothing comes any more. What is missing at the end, and why.
+    pub(super) fn end(self) -> impl Iterator<Item = (Gap, String)> {
         let short = self.last.into_iter().flatten();
-        short.filter_map(|short| Some((short.entry, short.missing(None)?)))
+        short.filter_map(|short| short.missing(None).map(|seconds| gap(&short.whole, seconds)))
     }
 }
 
@@ -107,17 +110,16 @@ impl Short {
 }
 
 /// The end of a segment as missing, with the reason.
-pub(super) fn gap(entry: Entry, segment: &PlannedSegment, missing_seconds: f64) -> (Gap, String) {
-    let whole = order::gap(entry, segment);
+fn gap(whole: &Gap, missing_seconds: f64) -> (Gap, String) {
     let kept = (whole.duration_seconds - missing_seconds).max(0.0);
     let reason = format!(
         "segment {} is cut short: {kept:.1} of {:.1} s came, also when it was asked for again",
-        segment.sequence.0, whole.duration_seconds
+        whole.sequence.0, whole.duration_seconds
     );
     let gap = Gap {
         start_seconds: whole.start_seconds + kept,
         duration_seconds: missing_seconds,
-        ..whole
+        ..whole.clone()
     };
     (gap, reason)
 }

@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::{Instant, MissedTickBehavior};
 use weir_core::protocol::{ErrorCode, MediaSequence, PlannedSegment};
 
@@ -16,6 +15,7 @@ use crate::job::gaps::Gaps;
 use crate::job::merging::MergeThread;
 use crate::job::meter::Meter;
 use crate::job::segments::{Prepared, Preparer, resource};
+use crate::job::shortfall::{Measured, Shortfalls};
 use crate::job::{Job, JobError};
 use crate::keys::KeyError;
 
@@ -44,6 +44,7 @@ pub(super) struct Recorder<'a> {
     fetches: Ordered,
     preparer: Preparer,
     gaps: Gaps,
+    shortfalls: Shortfalls,
     /// By track: something of it was merged.
     has_begun: Vec<bool>,
     refusals: u32,
@@ -98,6 +99,7 @@ impl<'a> Recorder<'a> {
             merging,
             inbox,
             gaps: Gaps::new(tracks),
+            shortfalls: Shortfalls::new(tracks),
             has_begun: vec![false; tracks],
             refusals: 0,
             gone_in_a_row: 0,
@@ -126,7 +128,11 @@ impl<'a> Recorder<'a> {
 
     /// Whether nothing was merged, and what is missing.
     pub(super) fn into_result(self) -> (bool, Gaps) {
-        (!self.has_begun.contains(&true), self.gaps)
+        let mut gaps = self.gaps;
+        for (gap, reason) in self.shortfalls.end() {
+            gaps.add_late(gap, reason);
+        }
+        (!self.has_begun.contains(&true), gaps)
     }
 
     /// The next segment in order has come, or has not.
@@ -139,10 +145,8 @@ impl<'a> Recorder<'a> {
                 What::Missing { .. } => self.missing(&entry),
             }
         };
-        let fetched = fetched
-            .map(|fetched| fetched.bytes)
-            .map_err(|error| self.preparer.failed(segment.sequence, error));
-        let prepared = match self.prepare(entry.track, &segment, fetched).await {
+        let fetched = fetched.map_err(|error| self.preparer.failed(segment.sequence, error));
+        let (prepared, measured) = match self.prepare(entry.track, &segment, fetched).await {
             Ok(prepared) => prepared,
             Err(error) => {
                 self.lost(&entry, error);
@@ -153,13 +157,14 @@ impl<'a> Recorder<'a> {
         if let Some(begun) = self.has_begun.get_mut(entry.track) {
             *begun = true;
         }
+        let place = entry.gap();
+        if let Some((gap, reason)) = self.shortfalls.add(&place, &segment, measured) {
+            tracing::warn!("gap: {reason}");
+            self.gaps.add(gap, false, reason);
+        }
         let gap = self.gaps.close(entry.track);
         self.merging
-            .push(
-                entry.gap(),
-                prepared.into_merger(entry.track, &segment, gap),
-                None,
-            )
+            .push(place, prepared.into_merger(entry.track, &segment, gap), None)
             .await
     }
 
@@ -168,31 +173,33 @@ impl<'a> Recorder<'a> {
         &mut self,
         track: usize,
         segment: &PlannedSegment,
-        fetched: Result<Bytes, JobError>,
-    ) -> Result<Prepared, JobError> {
+        fetched: Result<Fetched, JobError>,
+    ) -> Result<(Prepared, Measured), JobError> {
         let mut hope = Hope {
             since: Instant::now(),
             reading: self.inbox.health(track).readings,
             last_chance: self.gone_in_a_row > 0,
         };
         let (mut body, mut failure) = match fetched {
-            Ok(bytes) => (Some(bytes), None),
+            Ok(fetched) => (Some(fetched), None),
             Err(error) => (None, Some(error)),
         };
         loop {
             let error = match (failure.take(), &body) {
                 (Some(error), _) => error,
-                (None, Some(bytes)) => match self.preparer.prepare(segment, bytes.clone()).await {
-                    Ok(prepared) => return Ok(prepared),
-                    Err(error) => error,
-                },
+                (None, Some(fetched)) => {
+                    match self.preparer.prepare_measured(segment, fetched.clone()).await {
+                        Ok(prepared) => return Ok(prepared),
+                        Err(error) => error,
+                    }
+                }
                 (None, None) => match self
                     .client
                     .get_metered(&resource(segment), self.meter.received())
                     .await
                 {
                     Ok(fetched) => {
-                        body = Some(fetched.bytes);
+                        body = Some(fetched);
                         continue;
                     }
                     Err(error) => self.preparer.failed(segment.sequence, error),

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use weir_tests::binary::{Home, last_event};
 use weir_tests::live::{Live, Options};
 use weir_tests::media;
-use weir_tests::origin::Origin;
+use weir_tests::origin::{Origin, Reply, faults};
 use weir_tests::streams::{self, FIRST_SEQUENCE, Kind, Stream};
 
 use super::super::cli::{check_exit, get};
@@ -75,6 +75,51 @@ fn from_now_on() {
     let rest = aired.stream.folder.join("from-now.m3u8");
     fs::write(&rest, aired.live.vod(2, aired.live.len())).unwrap();
     aired.check(&ours, &rest);
+}
+
+/// faults.md, 12, where the stream is live: a body that ends early without a word of its length.
+#[test]
+fn row_12_a_segment_that_ends_early_is_asked_for_again() {
+    let Some(aired) = air(Kind::TsClear, Options::default()) else {
+        return;
+    };
+    let body = fs::read(aired.stream.folder.join("seg002.ts")).unwrap();
+    let third = body.len() / 3 / 188 * 188;
+    let cut = || faults::cut_without_length(body.clone(), third);
+    aired
+        .origin
+        .sequence("/seg002.ts", [cut(), Reply::ok(body.clone())]);
+    let ours = aired.record("/live.m3u8", &[]);
+    aired.check(&ours, &aired.stream.folder.join("index.m3u8"));
+    assert_eq!(aired.origin.requests_for("/seg002.ts").len(), 2);
+
+    let Some(aired) = air(Kind::TsClear, Options::default()) else {
+        return;
+    };
+    aired.origin.reply("/seg002.ts", cut());
+    let output = get(&aired.home, &aired.origin.url("/live.m3u8"), &["-o", "out.mp4"]);
+    check_exit(&output, 3);
+    let finished = last_event(&output).unwrap();
+    let gaps = finished["gaps"].as_array().unwrap();
+    assert_eq!(
+        (gaps.len(), &finished["verdict"]),
+        (1, &"incomplete".into()),
+        "{finished}"
+    );
+    assert_eq!(gaps[0]["sequence"], 2, "{finished}");
+    let number = |name: &str| gaps[0][name].as_f64().unwrap();
+    let (begin, seconds) = (number("startSeconds"), number("durationSeconds"));
+    assert!(
+        seconds > 0.5 && seconds < 2.0 && (begin + seconds - 6.0).abs() < 0.1,
+        "{finished}"
+    );
+    // What follows is where it belongs.
+    let length = finished["durationSeconds"].as_f64().unwrap();
+    assert!((length - 12.0).abs() < 0.2, "{finished}");
+    assert_eq!(
+        media::decode_errors(&aired.home.path().join("out.mp4")).unwrap(),
+        ""
+    );
 }
 
 #[test]
@@ -168,9 +213,7 @@ fn a_discontinuity_while_it_is_recorded() {
     live.serve(&aired.origin, "/twice/live.m3u8");
     let ours = aired.record("/twice/live.m3u8", &[]);
     // What the same segments come to when the playlist has an end; ffmpeg joins the two halves in another way.
-    aired
-        .origin
-        .reply("/twice/whole.m3u8", weir_tests::origin::Reply::ok(twice));
+    aired.origin.reply("/twice/whole.m3u8", Reply::ok(twice));
     let whole = get(
         &aired.home,
         &aired.origin.url("/twice/whole.m3u8"),
