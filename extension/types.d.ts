@@ -144,6 +144,7 @@ export type NoteCode =
   | 'as-ts'
   | 'ffmpeg'
   | 'resumed'
+  | 'watched'
   | 'begun-anew'
   | 'not-resumable'
   | 'no-subtitles'

@@ -102,6 +102,12 @@ const SENTENCES = [
     note: { code: 'resumed', values: ['120', '300'] },
   },
   {
+    file: 'job/mod.rs',
+    literal: 'capture {number} was under way in another process: this is how it ended there',
+    filled: ['3'],
+    note: { code: 'watched', values: [] },
+  },
+  {
     file: 'job/beginning.rs',
     literal: '{error}; the capture was begun anew',
     filled: ['cannot resume capture 7: another version of Weir began it; what was written is kept'],

@@ -80,6 +80,17 @@ impl Meter {
         });
     }
 
+    /// So much is in the output of a process that is watched.
+    pub(super) fn watched(&self, merged: u64, bytes: u64) {
+        let bytes_per_second = self.speed(Instant::now(), bytes);
+        self.progress.send_modify(|progress| {
+            progress.state = JobState::Running;
+            progress.segments.fetched = merged;
+            progress.bytes = bytes;
+            progress.bytes_per_second = bytes_per_second;
+        });
+    }
+
     /// So many more segments of a live stream are known.
     pub(super) fn listed(&self, count: u64) {
         self.progress

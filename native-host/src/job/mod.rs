@@ -11,6 +11,7 @@
 //!
 //! A live stream is recorded until it ends (`live`), and what ends it is no failure: the file is finished.
 
+mod attend;
 mod beginning;
 mod check;
 mod error;
@@ -41,11 +42,12 @@ pub use stop::{Stop, StopHandle, StopReason};
 
 use crate::error::Coded as _;
 use crate::fetch::{BytesPerSecond, Client, ClientOptions, Permission};
-use crate::journal::{self, Entry, Journal};
+use crate::journal::{self, Entry, Journal, JournalError};
 use crate::keys::GivenKeys;
 use crate::merge::{Merged, SubtitleFile, SubtitleFormat};
 use crate::output_path::{Beside, Content, OutputError, Slot, Target};
 use crate::settings::Concurrency;
+use attend::Attended;
 use beginning::Begin;
 use gaps::Gaps;
 use live::{End, Recorded};
@@ -156,15 +158,37 @@ impl Job {
     }
 }
 
-/// Runs a job to its end. `progress` always holds the latest; `stop` ends the job early.
-pub async fn run(job: Job, progress: watch::Sender<Progress>, stop: Stop) -> Finished {
+/// Runs a job to its end. `progress` always holds the latest; `stop` ends the job early. Where another process is at the
+/// same capture it is watched.
+pub async fn run(mut job: Job, progress: watch::Sender<Progress>, mut stop: Stop) -> Finished {
     let meter = Arc::new(Meter::new(progress));
     let id = job.id.clone();
     let mut kept = Kept {
         notes: job.notes.clone(),
         ..Kept::default()
     };
-    let captured = capture(job, &meter, stop, &mut kept).await;
+    let captured = loop {
+        let captured = capture(&mut job, &meter, &mut stop, &mut kept).await;
+        let (Err(JobError::Journal(JournalError::Running(number))), Some(journal)) =
+            (&captured, &job.journal)
+        else {
+            break captured;
+        };
+        match attend::attend(journal, *number, &meter, &mut stop).await {
+            Ok(Attended::Ended(finished)) => {
+                meter.state(JobState::Finished);
+                let mut finished = *finished;
+                finished.job = id;
+                finished.warnings.push(format!(
+                    "capture {number} was under way in another process: this is how it ended there"
+                ));
+                return finished;
+            }
+            Ok(Attended::Interrupted) => {}
+            Ok(Attended::Stopped(reason)) => break Err(JobError::Stopped(reason)),
+            Err(error) => break Err(error),
+        }
+    };
     let segments = meter.segments();
     meter.state(JobState::Finished);
     let finished = match captured {
@@ -225,9 +249,9 @@ struct Captured {
 }
 
 async fn capture(
-    mut job: Job,
+    job: &mut Job,
     meter: &Arc<Meter>,
-    mut stop: Stop,
+    stop: &mut Stop,
     kept: &mut Kept,
 ) -> Result<Captured, JobError> {
     job.check()?;
@@ -240,7 +264,7 @@ async fn capture(
         merged,
         retried,
         notes,
-    } = beginning::begin(&job, &mut kept.entry)?;
+    } = beginning::begin(job, &mut kept.entry)?;
     kept.notes.extend(notes);
     let free = kept.slot.insert(slot).clone();
     meter.resumed(merged, retried);
@@ -256,8 +280,8 @@ async fn capture(
         .map(Points::new);
     let mut thread = MergeThread::start(merger, on_broken, Arc::clone(meter), merging, points);
     let recorded = match job.recording() {
-        Some(options) => record(&mut job, options, client, meter, &mut thread, &mut stop).await,
-        None => pump_all(&job, client, meter, &mut thread, &mut stop, fetching).await,
+        Some(options) => record(job, options, client, meter, &mut thread, stop).await,
+        None => pump_all(job, client, meter, &mut thread, stop, fetching).await,
     };
     let Recorded { mut gaps, end, .. } = match recorded {
         Ok(recorded) if recorded.is_empty => {
@@ -297,7 +321,7 @@ async fn capture(
         output: path,
         merged,
         gaps,
-        shortfall: shortfall(&job, end),
+        shortfall: shortfall(job, end),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Points of a job: where it can go on.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::{JournalError, Number};
 use crate::merge::Point;
@@ -44,7 +44,8 @@ pub(super) fn save(
     if durability == Durability::Machine {
         connection.pragma_update(None, "synchronous", "FULL")?;
     }
-    let transaction = connection.transaction()?;
+    // One that begins with reading is refused at once when another process has written in between.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let number: i64 = transaction.query_row(
         "SELECT ifnull(max(number), 0) + 1 FROM point WHERE job = ?1",
         [job],
@@ -128,4 +129,51 @@ pub(super) fn load(connection: &Connection, job: Number) -> Result<Option<SavedP
 fn boot_id() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_core::protocol::Container;
+
+    use crate::journal::{Beginning, Claim, Identity, Journal};
+    use crate::merge::Point;
+
+    /// None is refused because another has written meanwhile.
+    #[test]
+    fn jobs_that_save_at_once() {
+        const JOBS: usize = 4;
+        const POINTS: u64 = 100;
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::at(folder.path().to_owned());
+        let capture = || {
+            let beginning = Beginning {
+                identity: Identity::of_its_own(),
+                title: None,
+                source: "https://a.example/a.m3u8".to_owned(),
+                container: Container::Mp4,
+                command: None,
+                segments: POINTS,
+            };
+            let Claim::New(entry, None) = journal.claim(&beginning, None).unwrap() else {
+                panic!("nobody has begun it");
+            };
+            for number in 1..=POINTS {
+                let point = Point {
+                    merger: vec![1; 2000],
+                    added: vec![2; 100],
+                    length: number,
+                    file: None,
+                };
+                entry.save(&point, b"{}", number).unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..JOBS {
+                scope.spawn(capture);
+            }
+        });
+        let records = journal.list().unwrap();
+        let merged: Vec<u64> = records.iter().map(|record| record.segments.merged).collect();
+        assert_eq!(merged, [POINTS; JOBS]);
+    }
 }

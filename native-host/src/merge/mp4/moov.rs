@@ -40,7 +40,7 @@ pub(super) fn moov(tracks: &[Track], about: &About, stage: Stage<'_>) -> Vec<u8>
     let edits = edit_lists(tracks);
     let duration = |edits: &[Edit]| match stage {
         Stage::Growing => 0,
-        Stage::Finished(..) => edits.iter().map(|edit| edit.duration).sum::<u64>(),
+        Stage::Finished(..) => length(edits),
     };
     let present = || {
         (1u32..)
@@ -157,12 +157,16 @@ fn index(id: u32) -> usize {
     usize::try_from(id).map_or(usize::MAX, |id| id.wrapping_sub(1))
 }
 
+/// How long it is presented, in movie ticks. A source may tell any time.
+fn length(edits: &[Edit]) -> u64 {
+    edits
+        .iter()
+        .fold(0, |sum, edit| sum.saturating_add(edit.duration))
+}
+
 /// How long the longest track is presented, in seconds.
 pub(super) fn duration_seconds(tracks: &[Track]) -> f64 {
-    let longest = edit_lists(tracks)
-        .iter()
-        .map(|edits| edits.iter().map(|edit| edit.duration).sum::<u64>())
-        .max();
+    let longest = edit_lists(tracks).iter().map(|edits| length(edits)).max();
     seconds(
         longest.and_then(|ticks| i64::try_from(ticks).ok()).unwrap_or(0),
         MOVIE_TIMESCALE,

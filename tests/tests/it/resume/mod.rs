@@ -7,9 +7,10 @@
     reason = "a test that cannot go on should say so at once"
 )]
 
+mod together;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use weir_tests::media;
 use weir_tests::origin::{Gate, Origin, Reply};
 use weir_tests::streams::committed_stream;
 
-use super::cli::{check_exit, get};
-use super::host::{self, greeted, origin_and_plan};
+use crate::cli::{check_exit, get};
+use crate::host::{self, greeted, origin_and_plan};
 
 const KEY: [u8; 16] = *b"a key of no use!";
 
@@ -287,79 +288,6 @@ fn by_its_number_from_anywhere() {
         stderr(&unknown).contains("there is no capture 1"),
         "{}",
         stderr(&unknown)
-    );
-}
-
-/// faults.md, 39.
-#[test]
-fn one_process_a_capture() {
-    if media::skip_without_ffmpeg("one_process_a_capture") {
-        return;
-    }
-    let stream = encrypted_stream(4);
-    let (origin, gate) = (paced(stream.path(), Duration::ZERO), Gate::new());
-    let last = fs::read(stream.path().join("index3.ts")).unwrap();
-    origin.reply("/index3.ts", Reply::ok(last).after(&gate));
-    let home = Home::new().unwrap();
-    let mut first = start(&home, &origin.url("/index.m3u8"), "film.mp4", &[]);
-    wait_until("the first is under way", || {
-        jobs(&home).iter().any(|job| job["state"] == "running")
-    });
-    let second = get(&home, &origin.url("/index.m3u8"), &["-o", "film.mp4"]);
-    check_exit(&second, 1);
-    let event = last_event(&second).unwrap();
-    assert_eq!(event["error"]["code"], "already-running", "{event}");
-    check_exit(&home.run(["forget", "1"]).unwrap(), 1);
-    gate.open();
-    let mut text = String::new();
-    first.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-    assert!(first.wait().unwrap().success(), "{text}");
-}
-
-/// The same, when none of them was first.
-#[test]
-fn of_four_that_begin_at_once_one_captures() {
-    if media::skip_without_ffmpeg("of_four_that_begin_at_once_one_captures") {
-        return;
-    }
-    let stream = encrypted_stream(3);
-    let (origin, gate) = (paced(stream.path(), Duration::ZERO), Gate::new());
-    let last = fs::read(stream.path().join("index2.ts")).unwrap();
-    origin.reply("/index2.ts", Reply::ok(last).after(&gate));
-    let home = Home::new().unwrap();
-    let url = origin.url("/index.m3u8");
-    let mut children: Vec<Child> = (0..4).map(|_| start(&home, &url, "film.mp4", &[])).collect();
-    let begin = Instant::now();
-    while children.len() > 1 {
-        assert!(
-            begin.elapsed() < Duration::from_secs(60),
-            "{} are at it",
-            children.len()
-        );
-        children.retain_mut(|child| match child.try_wait().unwrap() {
-            Some(status) => {
-                assert_eq!(status.code(), Some(1));
-                false
-            }
-            None => true,
-        });
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    gate.open();
-    let mut text = String::new();
-    children[0]
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut text)
-        .unwrap();
-    assert!(children[0].wait().unwrap().success(), "{text}");
-    assert_eq!(jobs(&home).len(), 1);
-    let films = home.files(home.path()).unwrap();
-    assert_eq!(
-        films.iter().filter(|name| name.contains("film")).count(),
-        1,
-        "{films:?}"
     );
 }
 
