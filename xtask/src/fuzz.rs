@@ -66,7 +66,7 @@ impl Target {
 }
 
 /// All targets. What the issue asks 20 seconds for has them.
-const TARGETS: [Target; 12] = [
+const TARGETS: [Target; 15] = [
     Target::new("playlist", 20).with_words("playlist"),
     Target::new("attributes", 20).with_words("playlist"),
     Target::new("plan", 20)
@@ -83,6 +83,9 @@ const TARGETS: [Target; 12] = [
     Target::new("webvtt", 20).with_words("webvtt"),
     Target::new("writer", 20),
     Target::new("merge", 10),
+    Target::new("cookies", 10),
+    Target::new("names", 5),
+    Target::new("journal", 10),
 ];
 
 /// Which targets, and how long.

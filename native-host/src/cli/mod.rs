@@ -24,6 +24,15 @@ use crate::session::{self, Host, SessionEnd};
 use crate::settings::SettingsFile;
 use args::{Arguments, Command, Registration};
 
+/// Reads a cookie file; for the fuzz target of cookies.
+///
+/// # Errors
+/// The 1-based line of the first that is not one of the format's.
+#[cfg(fuzzing)]
+pub fn read_cookies(text: &str) -> Result<Vec<weir_core::protocol::Cookie>, usize> {
+    cookies::read(text)
+}
+
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exit {

@@ -39,6 +39,31 @@ pub use retry::Retries;
 pub use throttle::BytesPerSecond;
 pub use tuning::{Deadlines, Limits, Tuning};
 
+/// What the fuzz target of cookies reaches.
+#[cfg(fuzzing)]
+#[derive(Debug)]
+pub struct CookieJar(cookies::Cookies);
+
+#[cfg(fuzzing)]
+impl CookieJar {
+    /// With the cookies of a job's context.
+    #[must_use]
+    pub fn new(cookies: &[weir_core::protocol::Cookie]) -> Self {
+        Self(cookies::Cookies::new(cookies))
+    }
+
+    /// The `Cookie` header for a URL.
+    #[must_use]
+    pub fn header_for(&self, url: &AbsoluteUrl) -> Option<reqwest::header::HeaderValue> {
+        self.0.header_for(url)
+    }
+
+    /// Takes what a server sets.
+    pub fn store(&self, url: &AbsoluteUrl, headers: &reqwest::header::HeaderMap) {
+        self.0.store(url, headers);
+    }
+}
+
 /// One thing to fetch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resource {

@@ -1,6 +1,7 @@
 //! Points of a job: where it can go on.
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use sha2::{Digest as _, Sha256};
 
 use super::{JournalError, Number};
 use crate::merge::Point;
@@ -57,13 +58,13 @@ pub(super) fn save(
     };
     transaction.execute(
         &format!(
-            "UPDATE point SET merger = NULL, state = NULL WHERE job = ?1 AND merger IS NOT NULL AND NOT ({stays})"
+            "UPDATE point SET merger = NULL, state = NULL, digest = NULL WHERE job = ?1 AND merger IS NOT NULL AND NOT ({stays})"
         ),
         [job],
     )?;
     transaction.execute(
-        "INSERT INTO point (job, number, format, boot, length, merger, state, added)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO point (job, number, format, boot, length, merger, state, digest, added, added_digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             job,
             number,
@@ -72,7 +73,9 @@ pub(super) fn save(
             point.length,
             point.merger,
             state,
-            point.added
+            digest([&point.length.to_be_bytes()[..], &point.merger, state]),
+            point.added,
+            digest([&point.added[..]]),
         ],
     )?;
     transaction.commit()?;
@@ -86,7 +89,7 @@ pub(super) fn save(
 pub(super) fn load(connection: &Connection, job: Number) -> Result<Option<SavedPoint>, JournalError> {
     let found = connection
         .query_row(
-            "SELECT number, merger, length, state, format FROM point
+            "SELECT number, merger, length, state, format, digest FROM point
              WHERE job = ?1 AND merger IS NOT NULL AND (boot IS NULL OR boot = ?2)
              ORDER BY number DESC LIMIT 1",
             params![job, boot_id()],
@@ -94,6 +97,7 @@ pub(super) fn load(connection: &Connection, job: Number) -> Result<Option<SavedP
                 Ok((
                     row.get::<_, i64>(0)?,
                     row.get::<_, u32>(4)?,
+                    row.get::<_, Vec<u8>>(5)?,
                     SavedPoint {
                         merger: row.get(1)?,
                         length: row.get(2)?,
@@ -104,7 +108,7 @@ pub(super) fn load(connection: &Connection, job: Number) -> Result<Option<SavedP
             },
         )
         .optional()?;
-    let Some((number, format, mut point)) = found else {
+    let Some((number, format, known, mut point)) = found else {
         return Ok(None);
     };
     if format != FORMAT {
@@ -113,16 +117,35 @@ pub(super) fn load(connection: &Connection, job: Number) -> Result<Option<SavedP
             reason: "another version of Weir began it".to_owned(),
         });
     }
+    let damaged = || JournalError::Damaged {
+        id: job,
+        reason: "what was saved of it is not what it was".to_owned(),
+    };
+    if digest([&point.length.to_be_bytes()[..], &point.merger, &point.state])[..] != known {
+        return Err(damaged());
+    }
     // What came later is not in the output that is gone on with.
     connection.execute(
         "DELETE FROM point WHERE job = ?1 AND number > ?2",
         params![job, number],
     )?;
-    let mut statement = connection.prepare("SELECT added FROM point WHERE job = ?1 ORDER BY number")?;
-    point.added = statement
-        .query_map([job], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let mut statement =
+        connection.prepare("SELECT added, added_digest FROM point WHERE job = ?1 ORDER BY number")?;
+    let mut rows = statement.query([job])?;
+    while let Some(row) = rows.next()? {
+        let (added, known): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        if digest([&added[..]])[..] != known {
+            return Err(damaged());
+        }
+        point.added.push(added);
+    }
     Ok(Some(point))
+}
+
+fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    parts.into_iter().for_each(|part| digest.update(part));
+    digest.finalize().into()
 }
 
 /// Changes with every start of the machine; None where that is not told, and only what is on the disk counts there.
@@ -138,6 +161,68 @@ mod tests {
     use crate::journal::{Beginning, Claim, Identity, Journal};
     use crate::merge::Point;
 
+    fn beginning(journal: &Journal) -> crate::journal::Entry {
+        let beginning = Beginning {
+            identity: Identity::of_its_own(),
+            title: None,
+            source: "https://a.example/a.m3u8".to_owned(),
+            container: Container::Mp4,
+            command: None,
+            segments: 100,
+        };
+        match journal.claim(&beginning, None).unwrap() {
+            Claim::New(entry, None) => entry,
+            claim => panic!("nobody has begun it: {claim:?}"),
+        }
+    }
+
+    fn point(number: u64) -> Point {
+        Point {
+            merger: vec![1; 2000],
+            added: vec![2; 100],
+            length: number,
+            file: None,
+        }
+    }
+
+    /// faults.md, 42: one bit, wherever it is.
+    #[test]
+    fn a_bit_that_flips_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::at(folder.path().to_owned());
+        let entry = beginning(&journal);
+        for number in 1..=3 {
+            entry.save(&point(number), b"{}", number).unwrap();
+        }
+        let connection = journal.open().unwrap();
+        let load = || super::load(&connection, entry.id());
+        assert_eq!(load().unwrap().unwrap().added.len(), 3);
+        for (column, number, changed) in [
+            ("merger", 3, "zeroblob(2000)"),
+            ("state", 3, "x'7b20'"),
+            ("length", 3, "4"),
+            ("digest", 3, "zeroblob(32)"),
+            ("added", 3, "zeroblob(100)"),
+            ("added", 1, "zeroblob(99)"),
+            ("added_digest", 2, "x''"),
+        ] {
+            let set = |value: &str| {
+                let sql = format!("UPDATE point SET {column} = {value} WHERE number = {number}");
+                assert_eq!(connection.execute(&sql, []).unwrap(), 1);
+            };
+            let keep = format!(
+                "CREATE TEMP TABLE kept AS SELECT {column} AS value FROM point WHERE number = {number}"
+            );
+            connection.execute_batch(&keep).unwrap();
+            set(changed);
+            let error = load().unwrap_err().to_string();
+            assert!(error.contains("is not what it was"), "{column}: {error}");
+            set("(SELECT value FROM kept)");
+            connection.execute_batch("DROP TABLE kept").unwrap();
+            assert!(load().unwrap().is_some());
+        }
+    }
+
     /// None is refused because another has written meanwhile.
     #[test]
     fn jobs_that_save_at_once() {
@@ -145,31 +230,12 @@ mod tests {
         const POINTS: u64 = 100;
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::at(folder.path().to_owned());
-        let capture = || {
-            let beginning = Beginning {
-                identity: Identity::of_its_own(),
-                title: None,
-                source: "https://a.example/a.m3u8".to_owned(),
-                container: Container::Mp4,
-                command: None,
-                segments: POINTS,
-            };
-            let Claim::New(entry, None) = journal.claim(&beginning, None).unwrap() else {
-                panic!("nobody has begun it");
-            };
-            for number in 1..=POINTS {
-                let point = Point {
-                    merger: vec![1; 2000],
-                    added: vec![2; 100],
-                    length: number,
-                    file: None,
-                };
-                entry.save(&point, b"{}", number).unwrap();
-            }
-        };
         std::thread::scope(|scope| {
             for _ in 0..JOBS {
-                scope.spawn(capture);
+                scope.spawn(|| {
+                    let entry = beginning(&journal);
+                    (1..=POINTS).for_each(|number| entry.save(&point(number), b"{}", number).unwrap());
+                });
             }
         });
         let records = journal.list().unwrap();

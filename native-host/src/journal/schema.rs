@@ -13,8 +13,8 @@ const VERSION: i64 = 1;
 /// How long another process is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// `state` is `unfinished` or a verdict. A job has points until it is over: `added` of all of them, `merger` and `job` of
-/// those that a resume may begin with.
+/// `state` is `unfinished` or a verdict. A job has points until it is over: `added` of all of them, `merger` and `state` of
+/// those that a resume may begin with. SQLite does not see a bit that flips in a value, so each has a digest.
 const TABLES: &str = "
     CREATE TABLE job (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -42,7 +42,9 @@ const TABLES: &str = "
         length INTEGER NOT NULL,
         merger BLOB,
         state BLOB,
+        digest BLOB,
         added BLOB NOT NULL,
+        added_digest BLOB NOT NULL,
         PRIMARY KEY (job, number)
     ) STRICT, WITHOUT ROWID;
 ";

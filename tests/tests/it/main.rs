@@ -19,6 +19,7 @@ mod foreign_codecs;
 mod growing;
 mod host;
 mod host_frames;
+mod host_many;
 mod live;
 mod merge;
 mod origin;

@@ -1,10 +1,13 @@
 //! A file a target. What is wrong panics.
 
 mod attributes;
+mod cookies;
 mod fmp4;
 mod frames;
+mod journal;
 mod live;
 mod merge;
+mod names;
 mod packed;
 mod plan;
 mod playlist;
@@ -20,10 +23,13 @@ pub(crate) type Target = fn(&[u8]);
 pub(crate) fn find(name: &str) -> Option<Target> {
     Some(match name {
         "attributes" => attributes::run,
+        "cookies" => cookies::run,
         "fmp4" => fmp4::run,
         "frames" => frames::run,
+        "journal" => journal::run,
         "live" => live::run,
         "merge" => merge::run,
+        "names" => names::run,
         "packed" => packed::run,
         "plan" => plan::run,
         "playlist" => playlist::run,
