@@ -174,11 +174,12 @@ fn start(workspace: &Workspace, program: &Path, target: &Target, arguments: &Arg
         let file = sources.join("fuzz/dictionaries").join(words);
         command.arg(format!("-dict={}", file.display()));
     }
-    let own = sources.join("fuzz/seeds").join(target.name);
+    // Inputs to begin with, and those that have found something.
+    let own = ["fuzz/seeds", "fuzz/found"].map(|folder| sources.join(folder).join(target.name));
     let others = target.also_from.iter().map(|folder| sources.join(folder));
     let child = command
         .arg(&corpus)
-        .args([own].into_iter().chain(others).filter(|folder| folder.is_dir()))
+        .args(own.into_iter().chain(others).filter(|folder| folder.is_dir()))
         .env("WEIR_FUZZ_TARGET", target.name)
         // No target is to find an ffmpeg and start it.
         .env("PATH", "")
