@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should say so at once"
 )]
 
+mod suspend;
 mod together;
 
 use std::collections::BTreeMap;
