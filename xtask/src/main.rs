@@ -4,6 +4,7 @@ mod build;
 mod command;
 mod demo;
 mod extension;
+mod faults;
 mod fuzz;
 mod install;
 mod say;

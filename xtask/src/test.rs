@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use crate::build::{self, Profile};
 use crate::command;
+use crate::faults;
 use crate::fuzz;
 use crate::say;
 use crate::setup::{self, WasmToolchain};
@@ -24,6 +25,9 @@ pub(crate) struct Arguments {
     /// Only this step (and the build, where it needs one)
     #[arg(long, value_name = "STEP")]
     only: Option<Step>,
+    /// Only the table of faults (tests/faults.tsv), and how each row came out
+    #[arg(long, conflicts_with = "only")]
+    faults: bool,
 }
 
 /// In the order in which they run: what fails fast comes first.
@@ -66,6 +70,10 @@ struct Ran {
 /// When setup fails. A failed step is an exit code.
 pub(crate) fn run(workspace: &Workspace, arguments: Arguments) -> Result<ExitCode> {
     let toolchain = setup::run(workspace)?;
+    if arguments.faults {
+        build::host(workspace, Profile::Dev)?;
+        return faults::run(workspace);
+    }
     let steps: Vec<Step> = match arguments.only {
         None => Step::value_variants().to_vec(),
         Some(step) if step.needs_build() => vec![Step::Build, step],

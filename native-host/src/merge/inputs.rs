@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
+use super::chapters::{self, Chapters};
 use super::interleave::{Expectation, presentation};
 use super::subtitle::Subtitles;
 use super::subtitle_file::SubtitleFiles;
@@ -15,6 +16,9 @@ use crate::demux::{CLOCK_HZ, DemuxError, Demuxed, Demuxer, Edge, Media, Segment,
 pub(super) trait Sink {
     /// What has come of it so far.
     fn tracks(&self) -> &[Track];
+
+    /// Its chapters.
+    fn chapters(&mut self) -> &mut Chapters;
 
     /// `input` is the index of the plan's track.
     fn take(
@@ -147,7 +151,7 @@ impl Inputs {
             notes,
             left_out,
         } = self;
-        let track = segment.track;
+        let (track, sequence) = (segment.track, segment.sequence);
         let expectations = {
             let input = inputs.get_mut(track).ok_or(MergeError::NoSuchTrack(track))?;
             input.segments += 1;
@@ -193,6 +197,9 @@ impl Inputs {
                 pushed.map_err(|stop| stop.at(track, *segments))?;
             }
         }
+        if track == chapters::MAIN {
+            sink.chapters().reach(sequence, timeline.segment_begin(track));
+        }
         let has_begun = |(index, input): (usize, &Expectation)| {
             let mut of_input = sink.tracks().iter().filter(|track| track.input == index);
             input.sparse || of_input.any(Track::has_samples)
@@ -205,11 +212,6 @@ impl Inputs {
             ended: false,
         };
         self.settle(media, &expectations, sink)
-    }
-
-    /// When the newest segment of a track begins, on the timeline; None when none has begun.
-    pub(super) fn segment_begin(&self, track: usize) -> Option<i64> {
-        self.timeline.segment_begin(track)
     }
 
     /// Hands on the subtitles that the media has come past.

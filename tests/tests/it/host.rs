@@ -7,11 +7,13 @@
 )]
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::time::Duration;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use weir_tests::binary::{Home, Host};
+use weir_tests::binary::{EXTENSION_ORIGIN, Home, Host};
 use weir_tests::origin::{Gate, Origin, Reply};
 use weir_tests::streams::committed_stream;
 
@@ -122,6 +124,94 @@ fn a_cancelled_job_leaves_nothing() {
     assert_eq!(finished["error"]["code"], "cancelled");
     assert_eq!(finished["output"], Value::Null);
     assert_eq!(home.files(&home.downloads()).unwrap(), [""; 0]);
+}
+
+/// A host whose stdout is read by nobody but the test.
+fn unread(home: &Home) -> Child {
+    home.weir()
+        .arg(EXTENSION_ORIGIN)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn write_frames(child: &mut Child, messages: &[Value]) {
+    let stdin = child.stdin.as_mut().unwrap();
+    for message in messages {
+        let body = serde_json::to_vec(message).unwrap();
+        stdin
+            .write_all(&u32::try_from(body.len()).unwrap().to_ne_bytes())
+            .unwrap();
+        stdin.write_all(&body).unwrap();
+    }
+}
+
+fn hello() -> Value {
+    json!({"type": "hello", "id": 0, "protocol": 1, "extensionVersion": "0.1.0"})
+}
+
+/// faults.md, 37: the same as the end of the input, and no panic.
+#[test]
+fn row_37_nobody_reads() {
+    let (origin, plan) = origin_and_plan("unread");
+    let gate = Gate::new();
+    origin.reply("/high/seg003.ts", Reply::ok("late").after(&gate));
+    let home = Home::new().unwrap();
+    let mut child = unread(&home);
+    drop(child.stdout.take());
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        write_frames(&mut child, &[hello(), start(1, "u", &plan)]);
+    }));
+    let begin = Instant::now();
+    // Its stdin stays open.
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "it does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert_eq!(status.code(), Some(0));
+    let mut words = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+    assert!(!words.contains("panicked"), "{words}");
+}
+
+/// faults.md, 38: what is told meanwhile is told once, and no end of a job is lost.
+#[test]
+fn row_38_a_browser_that_reads_slowly() {
+    const JOBS: u32 = 30;
+    let (_origin, plan) = origin_and_plan("slow reader");
+    let home = Home::new().unwrap();
+    let mut child = unread(&home);
+    let requests = (1..=JOBS).map(|number| {
+        let mut plan = plan.clone();
+        plan["title"] = json!(format!("film {number}"));
+        start(number, &format!("job-{number}"), &plan)
+    });
+    write_frames(&mut child, &[vec![hello()], requests.collect()].concat());
+    std::thread::sleep(Duration::from_secs(4));
+    let mut stdout = child.stdout.take().unwrap();
+    let (mut finished, mut progress, mut answers) = (0, 0, 0);
+    while finished < JOBS {
+        let mut header = [0; 4];
+        stdout.read_exact(&mut header).unwrap();
+        let mut body = vec![0; usize::try_from(u32::from_ne_bytes(header)).unwrap()];
+        stdout.read_exact(&mut body).unwrap();
+        let frame: Value = serde_json::from_slice(&body).unwrap();
+        match frame["type"].as_str().unwrap() {
+            "finished" => finished += 1,
+            "progress" => progress += 1,
+            _ => answers += 1,
+        }
+    }
+    assert_eq!(answers, JOBS + 1, "hello, and one for each request");
+    // Of each of several seconds there would be hundreds.
+    assert!(progress <= 10 * JOBS, "{progress}");
+    drop(child.stdin.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

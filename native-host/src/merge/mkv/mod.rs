@@ -18,7 +18,7 @@ use weir_core::plan::Chapter;
 pub(super) use self::check::contents;
 use self::codec::{Coding, Media};
 use self::writer::{State, Writer};
-use super::chapters::{self, Chapters};
+use super::chapters::Chapters;
 use super::inputs::{Inputs, Sink};
 use super::interleave::Expectation;
 use super::output_file::OutputFile;
@@ -92,13 +92,7 @@ impl MkvMerger {
     }
 
     pub(super) fn push(&mut self, segment: SegmentInput) -> Result<(), MergeError> {
-        let (track, sequence) = (segment.track, segment.sequence);
-        self.inputs.push(segment, &mut self.output)?;
-        if track == chapters::MAIN {
-            let begin = self.inputs.segment_begin(track);
-            self.output.writer.chapters.reach(sequence, begin);
-        }
-        Ok(())
+        self.inputs.push(segment, &mut self.output)
     }
 
     pub(super) fn has_chapters(&self) -> bool {
@@ -145,6 +139,10 @@ impl MkvMerger {
 impl Sink for Output {
     fn tracks(&self) -> &[Track] {
         &self.tracks
+    }
+
+    fn chapters(&mut self) -> &mut Chapters {
+        &mut self.writer.chapters
     }
 
     fn take(

@@ -13,7 +13,7 @@ use weir_core::plan::Chapter;
 
 pub(super) use self::check::contents;
 use self::writer::Writer;
-use super::chapters::{self, Chapters};
+use super::chapters::Chapters;
 use super::inputs::{Inputs, Sink, Words};
 use super::interleave::Expectation;
 use super::output_file::OutputFile;
@@ -88,13 +88,7 @@ impl Mp4Merger {
     }
 
     pub(super) fn push(&mut self, segment: SegmentInput) -> Result<(), MergeError> {
-        let (track, sequence) = (segment.track, segment.sequence);
-        self.inputs.push(segment, &mut self.output)?;
-        if track == chapters::MAIN {
-            let begin = self.inputs.segment_begin(track);
-            self.output.writer.chapters.reach(sequence, begin);
-        }
-        Ok(())
+        self.inputs.push(segment, &mut self.output)
     }
 
     pub(super) fn has_chapters(&self) -> bool {
@@ -143,6 +137,10 @@ impl Mp4Merger {
 impl Sink for Output {
     fn tracks(&self) -> &[Track] {
         &self.tracks
+    }
+
+    fn chapters(&mut self) -> &mut Chapters {
+        &mut self.writer.chapters
     }
 
     fn take(

@@ -7,6 +7,10 @@
     reason = "a test that cannot go on should say so at once"
 )]
 
+mod kills;
+mod refused;
+mod secrets;
+mod suspend;
 mod together;
 
 use std::collections::BTreeMap;
@@ -123,68 +127,26 @@ fn interrupted(home: &Home, origin: &Origin, stream: &str, output: &str, segment
     killed.store(true, Ordering::Relaxed);
 }
 
-/// Kills at moments that are anything but chosen. `WEIR_KILLS` makes more of them: 200 take some minutes.
-#[test]
-fn kills_in_a_row_leave_no_trace_in_the_file() {
-    if media::skip_without_ffmpeg("kills_in_a_row_leave_no_trace_in_the_file") {
-        return;
-    }
-    let kills: usize = std::env::var("WEIR_KILLS").map_or(12, |kills| kills.parse().unwrap());
-    let segments = kills * 3 / 2 + 12;
-    let stream = encrypted_stream(segments);
-    let home = Home::new().unwrap();
-    let origin = paced(stream.path(), Duration::from_millis(50));
-    let url = origin.url("/index.m3u8");
-    let mut random = fastrand::Rng::with_seed(7);
-    let mut killed = 0;
-    while killed < kills {
-        let mut child = start(&home, &url, "film.mp4", &["--concurrency", "2"]);
-        let before = origin.requests().len();
-        // Playlist and key are the first two.
-        let patience = random.usize(2..8);
-        let is_over = || jobs(&home).iter().any(|job| job["state"] == "complete");
-        wait_until(&format!("it fetches: {:?}", jobs(&home)), || {
-            origin.requests().len() >= before + patience || is_over()
-        });
-        std::thread::sleep(Duration::from_millis(random.u64(0..60)));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        killed += 1;
-        if is_over() {
-            break;
-        }
-    }
-    let output = get(&home, &url, &["-o", "film.mp4"]);
-    check_exit(&output, 0);
-    let event = last_event(&output).unwrap();
-    assert_eq!(event["segments"]["total"], segments, "{event}");
-    assert_eq!(event["segments"]["fetched"], segments, "{event}");
-    let interrupted = asked(&origin);
+/// A capture into `film.mp4` that was killed.
+struct Killed {
+    stream: tempfile::TempDir,
+    origin: Origin,
+    home: Home,
+}
 
-    let other = Home::new().unwrap();
-    let output = get(&other, &url, &["-o", "film.mp4"]);
-    check_exit(&output, 0);
-    let whole = fs::read(other.path().join("film.mp4")).unwrap();
-    assert!(
-        fs::read(home.path().join("film.mp4")).unwrap() == whole,
-        "after {killed} kills the file has other bytes"
-    );
-    assert_eq!(
-        home.files(home.path())
-            .unwrap()
-            .iter()
-            .filter(|name| name.contains("film"))
-            .count(),
-        1
-    );
-    let again = interrupted.values().map(|count| count - 1).sum::<usize>();
-    println!("{killed} kills, {segments} segments, {again} requests for segments again");
-    assert!(
-        killed * 3 >= kills,
-        "only {killed} kills: the stream is too short"
-    );
-    // What was in flight, what had come before what it has to wait for, and what had come since the last point.
-    assert!(again <= killed * 5, "{again} requests again after {killed} kills");
+/// Behind so many of its segments, none of which comes faster than this.
+fn killed(segments: usize, behind: u64, pace_milliseconds: u64) -> Killed {
+    let stream = encrypted_stream(segments);
+    let origin = paced(stream.path(), Duration::from_millis(pace_milliseconds));
+    let home = Home::new().unwrap();
+    let one_by_one = ["--concurrency", "1"];
+    interrupted(&home, &origin, "/index.m3u8", "film.mp4", behind, &one_by_one);
+    Killed { stream, origin, home }
+}
+
+/// The film that a process has made there.
+fn film(home: &Home) -> Vec<u8> {
+    fs::read(home.path().join("film.mp4")).unwrap()
 }
 
 #[test]
@@ -236,17 +198,11 @@ fn by_its_number_from_anywhere() {
     if media::skip_without_ffmpeg("by_its_number_from_anywhere") {
         return;
     }
-    let stream = encrypted_stream(10);
-    let origin = paced(stream.path(), Duration::from_millis(40));
-    let home = Home::new().unwrap();
-    interrupted(
-        &home,
-        &origin,
-        "/index.m3u8",
-        "film.mp4",
-        3,
-        &["--concurrency", "1"],
-    );
+    let Killed {
+        stream: _stream,
+        origin,
+        home,
+    } = killed(10, 3, 40);
     let job = &jobs(&home)[0];
     assert_eq!(
         (&job["state"], &job["id"]),
@@ -289,208 +245,6 @@ fn by_its_number_from_anywhere() {
         "{}",
         stderr(&unknown)
     );
-}
-
-/// faults.md, 43, and an output that somebody moved: told, and what was written is kept.
-#[test]
-fn a_playlist_or_an_output_that_is_not_what_it_was() {
-    if media::skip_without_ffmpeg("a_playlist_or_an_output_that_is_not_what_it_was") {
-        return;
-    }
-    let stream = encrypted_stream(10);
-    let origin = paced(stream.path(), Duration::from_millis(40));
-    let home = Home::new().unwrap();
-    interrupted(
-        &home,
-        &origin,
-        "/index.m3u8",
-        "film.mp4",
-        3,
-        &["--concurrency", "1"],
-    );
-    let part = home.path().join("film.mp4.part");
-    let written = fs::read(&part).unwrap();
-
-    let playlist = fs::read_to_string(stream.path().join("index.m3u8")).unwrap();
-    let other = playlist.replacen("index5.ts", "index6.ts", 1);
-    origin.reply("/index.m3u8", Reply::ok(other));
-    let output = home.run(["resume", "1"]).unwrap();
-    check_exit(&output, 1);
-    let event = last_event(&output).unwrap();
-    assert_eq!(event["error"]["code"], "cannot-resume", "{event}");
-    assert!(fs::read(&part).unwrap() == written, "what was written is kept");
-
-    origin.reply("/index.m3u8", Reply::ok(playlist));
-    fs::rename(&part, home.path().join("elsewhere.mp4")).unwrap();
-    check_exit(&home.run(["resume", "1"]).unwrap(), 1);
-    assert_eq!(jobs(&home).len(), 1);
-    // Asked for as at first it begins anew.
-    let output = get(&home, &origin.url("/index.m3u8"), &["-o", "film.mp4"]);
-    check_exit(&output, 0);
-    assert!(fs::read(home.path().join("elsewhere.mp4")).unwrap() == written);
-}
-
-/// What was on the air meanwhile is gone: that is said, and what was recorded is kept.
-#[test]
-fn a_recording_is_not_resumed() {
-    let origin = Origin::start().unwrap();
-    origin.directory("/", committed_stream());
-    let playlist = fs::read_to_string(committed_stream().join("high/index.m3u8")).unwrap();
-    let live = playlist
-        .replace("#EXT-X-ENDLIST", "")
-        .replace("#EXT-X-PLAYLIST-TYPE:VOD", "");
-    origin.reply("/high/live.m3u8", Reply::ok(live));
-    let home = Home::new().unwrap();
-    let mut child = start(&home, &origin.url("/high/live.m3u8"), "film.mp4", &[]);
-    let part = home.path().join("film.mp4.part");
-    wait_until("it records", || {
-        fs::metadata(&part).is_ok_and(|part| part.len() > 50_000)
-    });
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let written = fs::read(&part).unwrap();
-    assert_eq!(jobs(&home)[0]["state"], "interrupted");
-    let output = home.run(["resume", "1"]).unwrap();
-    check_exit(&output, 1);
-    let event = last_event(&output).unwrap();
-    assert_eq!(event["error"]["code"], "cannot-resume", "{event}");
-    assert!(
-        event["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("it was a recording"),
-        "{event}"
-    );
-    assert!(fs::read(&part).unwrap() == written);
-}
-
-/// faults.md, 42: bits that flip, a journal that is cut short, one of a newer version. The capture that is asked for comes
-/// about all the same, and what was written is never touched.
-#[test]
-fn a_journal_that_is_damaged_costs_no_capture() {
-    if media::skip_without_ffmpeg("a_journal_that_is_damaged_costs_no_capture") {
-        return;
-    }
-    let stream = encrypted_stream(8);
-    let origin = paced(stream.path(), Duration::from_millis(40));
-    let url = origin.url("/index.m3u8");
-    let home = Home::new().unwrap();
-    interrupted(
-        &home,
-        &origin,
-        "/index.m3u8",
-        "film.mp4",
-        3,
-        &["--concurrency", "1"],
-    );
-    let part = home.path().join("film.mp4.part");
-    let written = fs::read(&part).unwrap();
-    let journal = home.path().join(".local/share/weir/journal.sqlite");
-    // All that SQLite has to itself goes into the one file.
-    let connection = rusqlite::Connection::open(&journal).unwrap();
-    connection.pragma_update(None, "journal_mode", "DELETE").unwrap();
-    drop(connection);
-    let whole = fs::read(&journal).unwrap();
-
-    let mut newer = whole.clone();
-    newer[60..64].copy_from_slice(&99_u32.to_be_bytes());
-    let mut flipped = whole.clone();
-    for at in (100..flipped.len()).step_by(97) {
-        flipped[at] ^= 0x10;
-    }
-    for (name, damaged, word) in [
-        ("newer", newer, "newer Weir"),
-        ("flipped", flipped, ""),
-        ("cut short", whole[..whole.len() / 2].to_vec(), ""),
-        (
-            "no database",
-            b"not a database, but long enough to be taken for one".repeat(40),
-            "",
-        ),
-    ] {
-        fs::write(&journal, &damaged).unwrap();
-        let output = home.run(["resume", "1"]).unwrap();
-        check_exit(&output, 1);
-        assert!(stderr(&output).contains(word), "{name}: {}", stderr(&output));
-        let output = get(&home, &url, &["-o", "film.mp4"]);
-        check_exit(&output, 0);
-        let event = last_event(&output).unwrap();
-        let file = event["output"].as_str().unwrap();
-        assert_eq!(media::decode_errors(Path::new(file)).unwrap(), "", "{name}");
-        assert!(
-            fs::read(&part).unwrap() == written,
-            "{name}: what was written is kept"
-        );
-        for left in home.files(journal.parent().unwrap()).unwrap() {
-            fs::remove_file(journal.parent().unwrap().join(left)).unwrap();
-        }
-    }
-}
-
-/// Nothing secret is in any file that a run leaves: an interrupted one, a resumed one, a finished one.
-#[test]
-fn no_secret_is_on_the_disk() {
-    if media::skip_without_ffmpeg("no_secret_is_on_the_disk") {
-        return;
-    }
-    let stream = encrypted_stream(10);
-    let origin = paced(stream.path(), Duration::from_millis(40));
-    let url = origin.url("/index.m3u8?token=s3cr3t-token");
-    let home = Home::new().unwrap();
-    let cookies = tempfile::NamedTempFile::new().unwrap();
-    fs::write(
-        cookies.path(),
-        "127.0.0.1\tFALSE\t/\tFALSE\t0\tsession\ts3cr3t-cookie\n",
-    )
-    .unwrap();
-    let secrets = [
-        "-H",
-        "Authorization: Bearer s3cr3t-header",
-        "--cookies",
-        cookies.path().to_str().unwrap(),
-        "--concurrency",
-        "1",
-    ];
-    let nothing_secret = |when: &str| {
-        let mut folders = vec![home.path().to_owned()];
-        let mut seen = 0;
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                seen += 1;
-                let bytes = fs::read(&path).unwrap();
-                let has = |secret: &[u8]| bytes.windows(secret.len()).any(|window| window == secret);
-                assert!(!has(b"s3cr3t"), "{when}: {}", path.display());
-                assert!(!has(&KEY), "{when}: the key is in {}", path.display());
-            }
-        }
-        assert!(seen >= 3, "{when}: {seen} files");
-    };
-    let link = "/index.m3u8?token=s3cr3t-token";
-    interrupted(&home, &origin, link, "film.mp4", 3, &secrets);
-    nothing_secret("interrupted");
-    // By its number it cannot be asked for again; the same command goes on.
-    let output = home.run(["resume", "1"]).unwrap();
-    check_exit(&output, 1);
-    assert!(
-        stderr(&output).contains("the same `weir get` command"),
-        "{}",
-        stderr(&output)
-    );
-    let before = asked(&origin).values().sum::<usize>();
-    check_exit(
-        &get(&home, &url, &[&secrets[..], &["-o", "film.mp4"]].concat()),
-        0,
-    );
-    assert!(
-        asked(&origin).values().sum::<usize>() - before <= 7,
-        "it went on where it was"
-    );
-    nothing_secret("finished");
 }
 
 /// faults.md, 36: the browser goes, and the capture waits for it; asked for again it goes on.
@@ -565,8 +319,7 @@ fn a_full_disk_is_no_end() {
     let again = asked(&origin).values().sum::<usize>() - before;
     assert!(again < 30, "{again} of 30 segments were fetched to go on");
     check_exit(&get(&other, &url, &["-o", "film.mp4"]), 0);
-    let file = |home: &Home| fs::read(home.path().join("film.mp4")).unwrap();
-    assert!(file(&home) == file(&other), "the file has other bytes");
+    assert!(film(&home) == film(&other), "the file has other bytes");
 }
 
 /// faults.md, 35: after a power loss only the points count that were brought to the disk behind the output.
@@ -575,17 +328,12 @@ fn a_machine_that_lost_its_power_goes_back_to_what_was_on_the_disk() {
     if media::skip_without_ffmpeg("a_machine_that_lost_its_power_goes_back_to_what_was_on_the_disk") {
         return;
     }
-    let stream = encrypted_stream(12);
-    let origin = paced(stream.path(), Duration::from_millis(300));
-    let (home, other) = (Home::new().unwrap(), Home::new().unwrap());
-    interrupted(
-        &home,
-        &origin,
-        "/index.m3u8",
-        "film.mp4",
-        9,
-        &["--concurrency", "1"],
-    );
+    let Killed {
+        stream: _stream,
+        origin,
+        home,
+    } = killed(12, 9, 300);
+    let other = Home::new().unwrap();
     let journal = rusqlite::Connection::open(home.path().join(".local/share/weir/journal.sqlite")).unwrap();
     let points = "SELECT count(*) FROM point WHERE merger IS NOT NULL AND boot IS NULL";
     let durable: i64 = journal.query_row(points, [], |row| row.get(0)).unwrap();
@@ -615,6 +363,5 @@ fn a_machine_that_lost_its_power_goes_back_to_what_was_on_the_disk() {
         "{again} of 12 segments were fetched to go on"
     );
     check_exit(&get(&other, &url, &["-o", "film.mp4"]), 0);
-    let file = |home: &Home| fs::read(home.path().join("film.mp4")).unwrap();
-    assert!(file(&home) == file(&other), "the file has other bytes");
+    assert!(film(&home) == film(&other), "the file has other bytes");
 }
