@@ -388,12 +388,7 @@ fn reveal_opens_the_folder() {
     .unwrap();
     fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:/usr/bin:/bin", home.path().display());
-    let mut host = Host::start(
-        home.weir()
-            .arg(weir_tests::binary::EXTENSION_ORIGIN)
-            .env("PATH", path),
-    )
-    .unwrap();
+    let mut host = Host::start(home.weir().arg(EXTENSION_ORIGIN).env("PATH", path)).unwrap();
     host.greet().unwrap();
     check_error(
         &host.ask(&json!({"type": "reveal", "id": 1, "job": "s"})).unwrap(),
@@ -406,9 +401,9 @@ fn reveal_opens_the_folder() {
         host.ask(&json!({"type": "reveal", "id": 3, "job": "s"})).unwrap()["type"],
         "done"
     );
-    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while !told.exists() {
-        assert!(std::time::Instant::now() < deadline, "the opener was not started");
+        assert!(Instant::now() < deadline, "the opener was not started");
         std::thread::yield_now();
     }
     assert_eq!(

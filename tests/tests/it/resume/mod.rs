@@ -200,7 +200,7 @@ fn by_its_number_from_anywhere() {
     }
     let Killed {
         stream: _stream,
-        origin,
+        origin: _origin,
         home,
     } = killed(10, 3, 40);
     let job = &jobs(&home)[0];
