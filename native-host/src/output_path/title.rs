@@ -16,11 +16,12 @@ pub(super) fn stem_from_title(title: &str, extension: &str) -> String {
     let room = MAX_NAME_BYTES - extension.len() - PART_SUFFIX.len() - COUNTER_BYTES;
     // Leading dots hide a file, leading dashes look like options; Windows drops trailing dots and spaces.
     let stem = spaced.trim_start_matches(['.', '-', ' ']);
-    let stem = cut(stem, room).trim_end_matches(['.', ' ']);
+    let fitting = |room| cut(stem, room).trim_end_matches(['.', ' ']);
+    let stem = fitting(room);
     if stem.is_empty() {
         UNTITLED.to_owned()
     } else if is_reserved(stem) {
-        format!("_{}", cut(stem, room - 1))
+        format!("_{}", fitting(room - 1))
     } else {
         stem.to_owned()
     }
@@ -143,6 +144,16 @@ mod tests {
             assert!(title.starts_with(&stem));
             let longest = format!("{stem} (9999).mp4{PART_SUFFIX}").len();
             assert!((250..=255).contains(&longest), "{longest}");
+        }
+    }
+
+    /// Also not where a device's name takes a character of the room.
+    #[test]
+    fn no_cut_ends_in_a_space() {
+        for length in 0..300 {
+            let title = format!("con.{} y", "x".repeat(length));
+            let stem = stem_from_title(&title, ".mp4");
+            assert!(!stem.ends_with([' ', '.']), "{stem:?}");
         }
     }
 
