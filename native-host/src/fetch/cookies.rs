@@ -71,13 +71,21 @@ impl Cookies {
     pub(super) fn store(&self, url: &AbsoluteUrl, headers: &HeaderMap) {
         for value in headers.get_all(SET_COOKIE) {
             let Ok(text) = value.to_str() else { continue };
-            let Ok(cookie) = RawCookie::parse(text.to_owned()) else {
+            let Ok(mut cookie) = RawCookie::parse(text.to_owned()) else {
                 continue;
             };
-            // No list of public suffixes here: at least `Domain=com` must not make a cookie of every host.
+            // No list of public suffixes here: at least `Domain=com` must not make a cookie of every host. From a host of
+            // that name it is the host's own (RFC 6265, 5.3, step 5).
             let domain = cookie.domain().unwrap_or_default().trim_matches('.');
-            if !domain.is_empty() && !domain.contains('.') && Some(domain) != url.host() {
+            let (is_top, is_own) = (
+                !domain.is_empty() && !domain.contains('.'),
+                Some(domain) == url.host(),
+            );
+            if is_top && !is_own {
                 continue;
+            }
+            if is_top {
+                cookie.unset_domain();
             }
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = state.store.insert_raw(&cookie, url.as_url());

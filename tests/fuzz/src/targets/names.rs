@@ -20,14 +20,6 @@ pub(crate) fn run(data: &[u8]) {
 }
 
 fn check(name: &str) {
-    let stem_end = name
-        .strip_suffix(".mp4")
-        .or(name.strip_suffix(".mkv"))
-        .or(name.strip_suffix(".ts"));
-    assert!(
-        !stem_end.is_some_and(|stem| stem.ends_with(['.', ' '])),
-        "{name:?}"
-    );
     // `.part` and a counter are added.
     assert!(
         !name.is_empty() && name.len() + ".part".len() + " (999)".len() <= 255,
