@@ -66,8 +66,10 @@ fn marks(media: &Media) -> Vec<Mark> {
         }
     }
     let dates = dates(media);
-    for range in merged(&media.date_ranges) {
-        let Some(start) = named(&range) else { continue };
+    let ranges = merged(&media.date_ranges);
+    // Each is looked for from the beginning: no more of them than there can be chapters.
+    let named = ranges.iter().filter_map(|range| Some((range, named(range)?)));
+    for (range, start) in named.take(MAX_CHAPTERS) {
         let is_in = |dates: &Option<(f64, f64)>| dates.is_some_and(|(from, to)| (from..to).contains(&start));
         let found = media.segments.iter().zip(&dates).find(|(_, dates)| is_in(dates));
         let Some((segment, Some((from, _)))) = found else {
@@ -78,11 +80,11 @@ fn marks(media: &Media) -> Vec<Mark> {
             mark.sequence == segment.sequence && (mark.offset_seconds - offset_seconds).abs() < SAME_SECONDS
         };
         match marks.iter_mut().find(near) {
-            Some(mark) => mark.title = mark.title.take().or_else(|| Some(title(&range))),
+            Some(mark) => mark.title = mark.title.take().or_else(|| Some(title(range))),
             None => marks.push(Mark {
                 sequence: segment.sequence,
                 offset_seconds,
-                title: Some(title(&range)),
+                title: Some(title(range)),
             }),
         }
     }

@@ -28,7 +28,9 @@ pub(super) fn merged(tags: &[DateRange]) -> Vec<DateRange> {
         fill(&mut range.class, &tag.class);
         fill(&mut range.start_date, &tag.start_date);
         fill(&mut range.end_date, &tag.end_date);
+        fill(&mut range.scte35_cmd, &tag.scte35_cmd);
         fill(&mut range.scte35_out, &tag.scte35_out);
+        fill(&mut range.scte35_in, &tag.scte35_in);
         range.duration_seconds = range.duration_seconds.or(tag.duration_seconds);
         range.planned_duration_seconds = range.planned_duration_seconds.or(tag.planned_duration_seconds);
     }
