@@ -283,6 +283,11 @@ mod tests {
         let own = HeaderMap::from_iter([(SET_COOKIE, HeaderValue::from_static("own=o; Domain=localhost"))]);
         cookies.store(&AbsoluteUrl::parse("http://localhost/").unwrap(), &own);
         assert_eq!(sent(&cookies, "http://localhost/"), "own=o");
+        assert_eq!(
+            sent(&cookies, "http://www.localhost/"),
+            "",
+            "of one label: the host's own"
+        );
     }
 
     #[test]
