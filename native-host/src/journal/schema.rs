@@ -1,9 +1,9 @@
 //! The tables, and the file they are in.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::JournalError;
 
@@ -54,7 +54,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;
     // A reader and a writer at a time, and a commit is one write.
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    write_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // Looking takes no lock that a running job would have to wait for.
@@ -73,6 +73,23 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
             known: VERSION,
         }),
     }
+}
+
+/// SQLite's own patience is not for this change: of several processes that open a new file at once all but one are told
+/// that it is busy.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(5);
+    let begin = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if is_busy(&error) && begin.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            changed => return changed,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 fn version(connection: &Connection) -> Result<i64, JournalError> {
