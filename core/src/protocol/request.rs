@@ -15,10 +15,6 @@ use super::plan::CapturePlan;
     rename_all_fields = "camelCase",
     deny_unknown_fields
 )]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one request at a time is in memory, and a plan's size is its segments"
-)]
 pub enum Request {
     /// Comes first, once. Answered by [`super::Event::Hello`], or by an error and the end of the port.
     Hello {

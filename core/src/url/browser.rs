@@ -24,9 +24,6 @@ extern "C" {
 
 /// The browser says only that it cannot read it.
 pub(super) fn parse(base: Option<&Href>, reference: &str) -> Result<Href, UrlError> {
-    if let Some(plain) = base.and_then(|base| base.join_plain(reference)) {
-        return Ok(plain);
-    }
     let parsed = match base {
         Some(base) => Parsed::relative(reference, base.as_str()),
         None => Parsed::absolute(reference),

@@ -3,16 +3,17 @@
 use url::{ParseError, Url};
 
 use super::UrlError;
+use super::href::Href;
 
-pub(super) fn parse(base: Option<&Url>, reference: &str) -> Result<Url, UrlError> {
+pub(super) fn parse(base: Option<&Href>, reference: &str) -> Result<Href, UrlError> {
     let parsed = match base {
-        Some(base) => base.join(reference),
+        Some(base) => Url::parse(base.as_str()).and_then(|base| base.join(reference)),
         None => Url::parse(reference),
     };
-    let mut url = parsed.map_err(|error| match error {
-        ParseError::InvalidPort => UrlError::Port,
-        other => UrlError::Invalid(other.to_string()),
-    })?;
-    url.set_fragment(None);
-    Ok(url)
+    parsed
+        .map(|url| Href::new(url.into()))
+        .map_err(|error| match error {
+            ParseError::InvalidPort => UrlError::Port,
+            other => UrlError::Invalid(other.to_string()),
+        })
 }

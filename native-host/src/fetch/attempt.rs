@@ -145,7 +145,7 @@ async fn send(
     let deadlines = &client.tuning.deadlines;
     let sending = client
         .connections(route)?
-        .get(url.as_url().clone())
+        .get(url.as_str())
         .headers(headers)
         .send();
     match timeout(deadlines.connect.saturating_add(deadlines.headers), sending).await {

@@ -45,7 +45,7 @@ impl Cookies {
     pub(super) fn header_for(&self, url: &AbsoluteUrl) -> Option<HeaderValue> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let State { store, unused, .. } = &mut *state;
-        let mut matching = store.matches(url.as_url());
+        let mut matching = store.matches(&Url::parse(url.as_str()).ok()?);
         matching.sort_by_key(|cookie| (std::cmp::Reverse(cookie.path.len()), cookie.name().to_owned()));
         let mut header = String::new();
         for cookie in matching {
@@ -69,6 +69,9 @@ impl Cookies {
 
     /// Keeps what a server sets, as a browser does: some give a token with the playlist.
     pub(super) fn store(&self, url: &AbsoluteUrl, headers: &HeaderMap) {
+        let Ok(parsed) = Url::parse(url.as_str()) else {
+            return;
+        };
         for value in headers.get_all(SET_COOKIE) {
             let Ok(text) = value.to_str() else { continue };
             let Ok(mut cookie) = RawCookie::parse(text.to_owned()) else {
@@ -88,7 +91,7 @@ impl Cookies {
                 cookie.unset_domain();
             }
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = state.store.insert_raw(&cookie, url.as_url());
+            let _ = state.store.insert_raw(&cookie, &parsed);
         }
     }
 
