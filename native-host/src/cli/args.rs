@@ -43,6 +43,8 @@ pub(super) enum Command {
     Jobs(Jobs),
     /// Goes on with a capture that was interrupted.
     Resume(Numbered),
+    /// Fetches what a finished capture is missing, and puts it in its place in the file.
+    Repair(Repair),
     /// Strikes a capture out of the list. Its files stay.
     Forget(Numbered),
     /// Registers Weir with browsers, so that the extension can start it.
@@ -195,6 +197,20 @@ pub(super) struct Numbered {
     /// Its number, as `weir jobs` shows it.
     #[arg(value_name = "ID")]
     pub id: Number,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Repair {
+    /// Its number, as `weir jobs` shows it.
+    #[arg(value_name = "ID")]
+    pub id: Number,
+    /// What stood behind `weir get`, where Weir does not keep it: links with tokens, headers, cookies, keys.
+    #[arg(
+        value_name = "ARGUMENTS OF GET",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub words: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -91,12 +91,15 @@ impl Coded for GetError {
     }
 }
 
-/// Runs the command. `asked` is how to give it again, `resume` the capture that it has to go on with.
-pub(super) async fn run(
-    arguments: Get,
-    asked: Option<journal::Command>,
-    resume: Option<journal::Number>,
-) -> Exit {
+/// A capture that is asked for once more.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Again {
+    Resume(journal::Number),
+    Repair(journal::Number),
+}
+
+/// Runs the command. `asked` is how to give it again, `again` the capture that it is about.
+pub(super) async fn run(arguments: Get, asked: Option<journal::Command>, again: Option<Again>) -> Exit {
     let mut reporter = Reporter::new(arguments.telling.style());
     let (handle, mut stop) = StopHandle::new();
     let handle = Arc::new(handle);
@@ -109,7 +112,14 @@ pub(super) async fn run(
         Ok(job) => {
             let job = Job {
                 command: asked,
-                resume,
+                resume: match again {
+                    Some(Again::Resume(number)) => Some(number),
+                    _ => None,
+                },
+                repair: match again {
+                    Some(Again::Repair(number)) => Some(number),
+                    _ => None,
+                },
                 ..job
             };
             watch_job(job, stop, &mut reporter).await
@@ -209,6 +219,7 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
         journal: Journal::of_the_user().ok(),
         command: None,
         resume: None,
+        repair: None,
         notes,
     })
 }

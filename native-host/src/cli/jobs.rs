@@ -1,11 +1,11 @@
-//! `weir jobs`, `weir resume`, `weir forget`: captures that are not this process's.
+//! `weir jobs`, `weir resume`, `weir repair`, `weir forget`: captures that are not this process's.
 
 use std::io::{stderr, stdout};
 
 use clap::Parser as _;
-use weir_core::protocol::{ErrorCode, Failure};
 
 use super::args::{Arguments, Command, Get, Jobs};
+use super::get::Again;
 use super::{Exit, fail, get};
 use crate::error::Coded as _;
 use crate::journal::{self, Journal, JournalError, Number, Record, State};
@@ -62,35 +62,65 @@ pub(super) fn forget(id: Number) -> Exit {
 
 /// `weir resume`: asks as it was asked the first time.
 pub(super) async fn resume(id: Number) -> Exit {
-    match asked(id) {
-        Ok((arguments, command)) => get::run(arguments, Some(command), Some(id)).await,
-        Err(failure) => fail(&failure),
+    let asked = has_state(id, |state| match state {
+        State::Interrupted => Ok(()),
+        State::Running => Err(JournalError::Running(id)),
+        State::Complete | State::Incomplete | State::Failed | State::Cancelled => Err(JournalError::Over(id)),
+    });
+    match asked.and_then(|journal| as_before(&journal, id)) {
+        Ok((arguments, command)) => get::run(arguments, Some(command), Some(Again::Resume(id))).await,
+        Err(error) => fail(&error.failure()),
     }
 }
 
-fn asked(id: Number) -> Result<(Get, journal::Command), Failure> {
-    let journal = Journal::of_the_user().map_err(|error| error.failure())?;
-    let record = journal.record_of(id).map_err(|error| error.failure())?;
-    match record.state {
-        State::Interrupted => {}
-        State::Running => return Err(JournalError::Running(id).failure()),
-        State::Complete | State::Incomplete | State::Failed | State::Cancelled => {
-            return Err(JournalError::Over(id).failure());
+/// `weir repair`: asks as it was asked the first time, or with the arguments of `weir get` that are given, and fetches only
+/// what is missing.
+pub(super) async fn repair(id: Number, words: Vec<String>) -> Exit {
+    let asked = has_state(id, |state| match state {
+        State::Incomplete => Ok(()),
+        State::Running => Err(JournalError::Running(id)),
+        State::Interrupted | State::Complete | State::Failed | State::Cancelled => {
+            Err(JournalError::Whole(id))
         }
+    });
+    let asked = asked.and_then(|journal| match &words[..] {
+        [] => as_before(&journal, id).map(|(arguments, _)| arguments),
+        words => parse(["get"].into_iter().chain(words.iter().map(String::as_str)))
+            .ok_or(JournalError::NoArguments(id)),
+    });
+    match asked {
+        Ok(arguments) => get::run(arguments, None, Some(Again::Repair(id))).await,
+        Err(JournalError::NotAskedHere(id)) => fail(&JournalError::NoArguments(id).failure()),
+        Err(error) => fail(&error.failure()),
     }
-    let command = journal.command_of(id).map_err(|error| error.failure())?;
-    let words = std::iter::once("weir").chain(command.arguments.iter().map(String::as_str));
-    let Ok(Arguments {
-        command: Some(Command::Get(get)),
-    }) = Arguments::try_parse_from(words)
-    else {
-        return Err(JournalError::NotAskedHere(id).failure());
-    };
-    std::env::set_current_dir(&command.folder).map_err(|error| Failure {
-        code: ErrorCode::OutputFolder,
-        message: format!("choose a folder: {}: {error}", command.folder.display()),
+}
+
+/// The journal, when the job is in a state that fits.
+fn has_state(id: Number, fits: impl Fn(State) -> Result<(), JournalError>) -> Result<Journal, JournalError> {
+    let journal = Journal::of_the_user()?;
+    fits(journal.record_of(id)?.state)?;
+    Ok(journal)
+}
+
+/// What was asked for the first time, in the folder where that was.
+fn as_before(journal: &Journal, id: Number) -> Result<(Get, journal::Command), JournalError> {
+    let command = journal.command_of(id)?;
+    let words = command.arguments.iter().map(String::as_str);
+    let arguments = parse(words).ok_or(JournalError::NotAskedHere(id))?;
+    std::env::set_current_dir(&command.folder).map_err(|source| JournalError::Folder {
+        path: command.folder.clone(),
+        source,
     })?;
-    Ok((*get, command))
+    Ok((arguments, command))
+}
+
+fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Option<Get> {
+    match Arguments::try_parse_from(["weir"].into_iter().chain(words)) {
+        Ok(Arguments {
+            command: Some(Command::Get(get)),
+        }) => Some(*get),
+        _ => None,
+    }
 }
 
 /// This process's own command line, if there is nothing secret in it.

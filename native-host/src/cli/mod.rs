@@ -152,6 +152,9 @@ fn command() -> ExitCode {
         }
         Some(Command::Jobs(arguments)) => jobs::list(&arguments),
         Some(Command::Resume(job)) => on_a_runtime(jobs::resume(job.id)).unwrap_or_else(|exit| exit),
+        Some(Command::Repair(job)) => {
+            on_a_runtime(jobs::repair(job.id, job.words)).unwrap_or_else(|exit| exit)
+        }
         Some(Command::Forget(job)) => jobs::forget(job.id),
         Some(Command::Probe(probe)) => on_a_runtime(probe::run(*probe)).unwrap_or_else(|exit| exit),
         Some(Command::Install(registration)) => install(registration),

@@ -67,7 +67,7 @@ impl PackedReader {
             .reader
             .as_ref()
             .is_some_and(|(codec, _)| *codec == head.codec);
-        if edge.discontinuity || !known {
+        if edge.breaks_off() || !known {
             self.flush(out);
             let end = self.reader.as_ref().and_then(|(_, reader)| reader.end());
             timeline.settle(playlist, end.map(|end| (STREAM, end)));

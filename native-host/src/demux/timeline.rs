@@ -31,6 +31,13 @@ pub struct Edge {
     pub duration: i64,
 }
 
+impl Edge {
+    /// Whether nothing goes on across it: what was begun before it ends there.
+    pub(super) fn breaks_off(&self) -> bool {
+        self.discontinuity || self.missing > 0
+    }
+}
+
 /// Where a segment of subtitles belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {

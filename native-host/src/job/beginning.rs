@@ -85,20 +85,7 @@ fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
         return Err(JournalError::Recording(id).into());
     }
     let beginning = Beginning {
-        identity: match job.recording() {
-            // What was on the air is gone: no recording goes on with another.
-            Some(_) => Identity::of_its_own(),
-            None => Identity::of(
-                &job.plan,
-                Manner {
-                    container: job.container,
-                    target: &job.target.wanted(),
-                    subtitle_files: job.subtitle_files,
-                    chapters: &job.chapters,
-                    keys: &job.keys,
-                },
-            ),
-        },
+        identity: identity(job),
         title: job.plan.title.clone(),
         source: job.plan.source.to_string(),
         container: job.container,
@@ -110,6 +97,24 @@ fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
         Err(error) if job.resume.is_some() => Err(error.into()),
         Err(error @ JournalError::Running(_)) => Err(error.into()),
         Err(error) => Ok(Err(error)),
+    }
+}
+
+/// What tells it from other captures.
+pub(super) fn identity(job: &Job) -> Identity {
+    match job.recording() {
+        // What was on the air is gone: no recording goes on with another.
+        Some(_) => Identity::of_its_own(),
+        None => Identity::of(
+            &job.plan,
+            Manner {
+                container: job.container,
+                target: &job.target.wanted(),
+                subtitle_files: job.subtitle_files,
+                chapters: &job.chapters,
+                keys: &job.keys,
+            },
+        ),
     }
 }
 

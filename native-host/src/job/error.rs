@@ -116,6 +116,9 @@ pub enum JobError {
     /// It cannot be resumed, or is already running.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Nothing of what is missing could be had.
+    #[error("what is missing is still not to be had; the file is as it was. The first: {0}")]
+    NothingCame(String),
     /// Every segment is a gap.
     #[error("every segment is missing")]
     NothingLeft,
@@ -132,6 +135,7 @@ impl Coded for JobError {
         match self {
             Self::Plan(error) => error.code(),
             Self::NothingLeft => ErrorCode::NothingToCapture,
+            Self::NothingCame(_) => ErrorCode::Gaps,
             Self::TooManySegments(_) => ErrorCode::BadPlaylist,
             Self::TooManyEntries(_) => ErrorCode::BadHeader,
             Self::GivenKey { .. } => ErrorCode::Usage,

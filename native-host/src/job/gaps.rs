@@ -20,6 +20,8 @@ pub(super) struct OpenGap {
     pub seconds: f64,
     /// EXT-X-DISCONTINUITY stood before one of its segments.
     pub discontinuity: bool,
+    /// Media sequence number of its first segment.
+    pub first: u64,
 }
 
 impl Gaps {
@@ -35,7 +37,10 @@ impl Gaps {
     pub(super) fn add(&mut self, gap: Gap, discontinuity: bool, reason: String) {
         let track = usize::try_from(gap.track).unwrap_or(usize::MAX);
         if let Some(open) = self.open.get_mut(track) {
-            let open = open.get_or_insert_default();
+            let open = open.get_or_insert(OpenGap {
+                first: gap.sequence.0,
+                ..OpenGap::default()
+            });
             open.seconds += gap.duration_seconds;
             open.discontinuity |= discontinuity;
         }
@@ -47,6 +52,12 @@ impl Gaps {
     pub(super) fn add_late(&mut self, gap: Gap, reason: String) {
         self.found.push(gap);
         self.first.get_or_insert(reason);
+    }
+
+    /// The first of what was left out of a track since its last segment.
+    pub(super) fn missing(&self, track: usize) -> Option<u64> {
+        let open = self.open.get(track)?.as_ref();
+        open.map(|open| open.first)
     }
 
     /// What was left out before the segment that comes now.

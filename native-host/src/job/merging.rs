@@ -9,6 +9,7 @@ use weir_core::protocol::{ErrorCode, Gap};
 
 use super::points::{self, Fetching, Merging, Points, State};
 use super::{JobError, meter::Meter};
+use crate::journal::SavedHole;
 use crate::merge::{Merged, Merger, SegmentInput};
 
 /// Segments that wait for the merger: enough that it never waits for the scheduler.
@@ -40,7 +41,10 @@ pub(super) struct Finish {
 enum Command {
     /// What is missing if it cannot be read, the segment, and where the side that fetches is behind it.
     Push(Gap, Box<SegmentInput>, Option<Box<Fetching>>),
-    Finish,
+    /// A hole begins here, and is as this says, the merger apart.
+    Hole(Box<SavedHole>),
+    /// Whether something is missing.
+    Finish(bool),
 }
 
 impl MergeThread {
@@ -84,15 +88,21 @@ impl MergeThread {
             .map_err(|_| JobError::internal("the merger has stopped"))
     }
 
+    /// A hole is behind what came so far; the merger knows where it begins.
+    pub(super) async fn hole(&mut self, hole: SavedHole) {
+        // A merger that has stopped says so at the next segment.
+        let _ = self.commands.send(Command::Hole(Box::new(hole))).await;
+    }
+
     /// Ends without an index. The merger's own error, if it had one.
     pub(super) async fn abandon(self) -> Result<(), JobError> {
         drop(self.commands);
         self.thread.await.map_err(JobError::internal)?.map(|_| ())
     }
 
-    /// Writes what is held back and the index.
-    pub(super) async fn finish(self) -> Result<Finish, JobError> {
-        let _ = self.commands.send(Command::Finish).await;
+    /// Writes what is held back and the index. Where something is missing, it can be filled in later.
+    pub(super) async fn finish(self, has_gaps: bool) -> Result<Finish, JobError> {
+        let _ = self.commands.send(Command::Finish(has_gaps)).await;
         drop(self.commands);
         let finish = self.thread.await.map_err(JobError::internal)??;
         finish.ok_or_else(|| JobError::internal("the merger has not finished"))
@@ -123,7 +133,17 @@ impl Work {
                     self.saved = false;
                     self.save(Points::pass);
                 }
-                Command::Finish => {
+                Command::Hole(hole) => {
+                    if let Some(points) = &self.points
+                        && let Err(error) = points.keep_hole(&self.merger, *hole)
+                    {
+                        tracing::warn!("what is missing here cannot be filled in later: {error}");
+                    }
+                }
+                Command::Finish(has_gaps) => {
+                    if has_gaps {
+                        self.save(Points::keep_mendable);
+                    }
                     return Ok(Some(Finish {
                         merged: self.merger.finish()?,
                         broken: self.at.broken,

@@ -22,6 +22,7 @@ mod meter;
 mod order;
 mod points;
 mod pump;
+mod repair;
 mod segments;
 mod shortfall;
 mod stop;
@@ -94,6 +95,8 @@ pub struct Job {
     pub command: Option<journal::Command>,
     /// The job of the journal that this one has to be.
     pub resume: Option<journal::Number>,
+    /// The job of the journal whose file is mended: only what it is missing is fetched.
+    pub repair: Option<journal::Number>,
     /// What the report says of how the plan was made, such as where the stream was cut. One sentence each.
     pub notes: Vec<String>,
 }
@@ -168,9 +171,12 @@ pub async fn run(mut job: Job, progress: watch::Sender<Progress>, mut stop: Stop
         ..Kept::default()
     };
     let captured = loop {
-        let captured = capture(&mut job, &meter, &mut stop, &mut kept).await;
+        let captured = match job.repair {
+            Some(number) => mend(&job, number, &meter, &mut stop, &mut kept).await,
+            None => capture(&mut job, &meter, &mut stop, &mut kept).await,
+        };
         let (Err(JobError::Journal(JournalError::Running(number))), Some(journal)) =
-            (&captured, &job.journal)
+            (&captured, job.journal.as_ref().filter(|_| job.repair.is_none()))
         else {
             break captured;
         };
@@ -299,7 +305,7 @@ async fn capture(
         }
     };
     let finish = tokio::select! {
-        finish = thread.finish() => finish,
+        finish = thread.finish(gaps.len() > 0) => finish,
         reason = broken_off => Err(JobError::Stopped(reason)),
     };
     let Finish { mut merged, broken } = finish?;
@@ -323,6 +329,21 @@ async fn capture(
         gaps,
         shortfall: shortfall(job, end),
     })
+}
+
+/// Fetches what the file of another job is missing.
+async fn mend(
+    job: &Job,
+    number: journal::Number,
+    meter: &Arc<Meter>,
+    stop: &mut Stop,
+    kept: &mut Kept,
+) -> Result<Captured, JobError> {
+    let journal = job.journal.as_ref().ok_or(JournalError::NoHome)?;
+    tokio::select! {
+        mended = repair::run(job, journal, number, meter, kept) => mended,
+        reason = stop.stopped() => Err(JobError::Stopped(reason)),
+    }
 }
 
 /// Captures all that the plan lists.

@@ -9,7 +9,7 @@ use weir_core::protocol::Gap;
 use super::JobError;
 use super::gaps::Gaps;
 use super::shortfall::Shortfalls;
-use crate::journal::{Entry, JournalError};
+use crate::journal::{Entry, JournalError, SavedHole};
 use crate::merge::{Merger, Point};
 
 /// Of the time, points take a fortieth at most.
@@ -135,6 +135,30 @@ impl Points {
     pub(super) fn end(&mut self, merger: &mut Merger, state: &dyn Fn() -> State) -> Result<bool, JobError> {
         self.make_durable();
         self.save(merger, state, true)
+    }
+
+    /// Keeps what it takes to fill a hole that begins here.
+    pub(super) fn keep_hole(&self, merger: &Merger, hole: SavedHole) -> Result<(), JobError> {
+        if let Some(merger) = merger.hole()? {
+            self.entry.keep_hole(&SavedHole { merger, ..hole })?;
+        }
+        Ok(())
+    }
+
+    /// Saves the last point of a job that ends with something missing.
+    pub(super) fn keep_mendable(
+        &mut self,
+        merger: &mut Merger,
+        state: &dyn Fn() -> State,
+    ) -> Result<bool, JobError> {
+        if merger.hole()?.is_none() {
+            return Ok(false);
+        }
+        let saved = self.end(merger, state)?;
+        if saved {
+            self.entry.keep_mendable();
+        }
+        Ok(saved)
     }
 
     /// The next point outlives the machine.

@@ -16,6 +16,7 @@ use super::segments::{self, Preparer};
 use super::shortfall::Measured;
 use super::{Job, JobError, OnGap};
 use crate::fetch::{Client, Ordered, Window, ordered};
+use crate::journal::SavedHole;
 
 /// How often bytes that came in are counted while a segment is under way.
 const COUNT_INTERVAL: Duration = Duration::from_millis(100);
@@ -64,10 +65,22 @@ pub(super) async fn run(
             }
             Err(error) => return Err(error),
         };
+        let missing = at.gaps.missing(entry.track);
         if let Some((gap, reason)) = at.shortfalls.add(&place, segment, measured) {
             at.gaps.add(gap, false, reason);
         }
         let gap = at.gaps.close(entry.track);
+        if let Some(first) = missing {
+            merging
+                .hole(SavedHole {
+                    track: entry.track,
+                    first,
+                    behind: segment.sequence.0,
+                    lead: input.lead(segment),
+                    merger: Vec::new(),
+                })
+                .await;
+        }
         at.pushed += 1;
         merging
             .push(
@@ -90,7 +103,7 @@ pub(super) async fn run(
 }
 
 /// The next segment, ready to merge; None for one that the playlist marks as missing.
-async fn next(
+pub(super) async fn next(
     segment: &PlannedSegment,
     downloads: &mut Ordered,
     preparer: &mut Preparer,

@@ -12,7 +12,7 @@ use super::gaps::OpenGap;
 use super::meter::Meter;
 use super::shortfall::Measured;
 use crate::decrypt::{self, Declaration, SampleCipher};
-use crate::demux::{begins_as_with_wrong_iv, extent};
+use crate::demux::{begins_as_with_wrong_iv, extent, lead};
 use crate::fetch::{Client, FetchError, Fetched, Resource, ResourceKind};
 use crate::keys::{GivenKeys, Key, KeyCache, KeySize};
 use crate::merge::SegmentInput;
@@ -71,6 +71,15 @@ impl Prepared {
             .await
             .map_err(JobError::internal)?;
         Ok(Measured { extent, delimited })
+    }
+
+    /// Its beginning, as far as it belongs to the segment before it.
+    pub(super) fn lead(&self, segment: &PlannedSegment) -> Vec<u8> {
+        if segment.discontinuity || self.cipher.is_some() {
+            return Vec::new();
+        }
+        let lead = self.data.get(..lead(&self.data)).unwrap_or_default();
+        lead.to_vec()
     }
 
     /// As the merger takes it; `gap` was left out just before it.

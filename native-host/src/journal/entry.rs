@@ -1,13 +1,16 @@
 //! A job that this process is at.
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use weir_core::protocol::{Finished, Verdict};
 
+use super::hole::{self, SavedHole};
 use super::lock::Lock;
 use super::point::{self, Durability, SavedPoint};
-use super::{Beginning, Journal, JournalError, Number, now};
+use super::{Beginning, Identity, Journal, JournalError, Number, now};
 use crate::merge::Point;
 use crate::output_path::Slot;
 
@@ -31,12 +34,29 @@ pub struct Unfinished {
     pub point: SavedPoint,
 }
 
+/// A job that ended with something missing.
+#[derive(Debug)]
+pub struct Mendable {
+    /// The job.
+    pub entry: Entry,
+    /// How it ended.
+    pub finished: Finished,
+    /// Its file, which has the length that it ended with.
+    pub output: PathBuf,
+    /// The merger after the last segment.
+    pub point: SavedPoint,
+    /// What is missing between two segments.
+    pub holes: Vec<SavedHole>,
+}
+
 /// A job of this process. The lock is given back when it is dropped.
 #[derive(Debug)]
 pub struct Entry {
     id: Number,
     connection: Mutex<Connection>,
     lock: Lock,
+    /// What is missing when it ends can be filled in later.
+    mendable: AtomicBool,
 }
 
 pub(super) fn claim(
@@ -60,6 +80,7 @@ pub(super) fn claim(
         id,
         connection: Mutex::new(connection),
         lock,
+        mendable: AtomicBool::new(false),
     };
     let slot = known.map(|(_, slot)| slot.and_then(|slot| serde_json::from_str::<Slot>(&slot).ok()));
     match (slot, point) {
@@ -75,6 +96,44 @@ pub(super) fn claim(
             Ok(Claim::New(entry, point.err()))
         }
     }
+}
+
+pub(super) fn mend(journal: &Journal, id: Number, identity: &Identity) -> Result<Mendable, JournalError> {
+    let connection = journal.existing()?.ok_or(JournalError::Unknown(id))?;
+    let lock = Lock::take(&journal.folder, id)?.ok_or(JournalError::Running(id))?;
+    let (known, state, finished): (Vec<u8>, String, Option<String>) = connection
+        .query_row(
+            "SELECT identity, state, finished FROM job WHERE id = ?1",
+            [id],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?
+        .ok_or(JournalError::Unknown(id))?;
+    let finished: Option<Finished> = finished.and_then(|text| serde_json::from_str(&text).ok());
+    let (Some(finished), "incomplete") = (finished, &state[..]) else {
+        return Err(JournalError::Whole(id));
+    };
+    let output = PathBuf::from(finished.output.clone().unwrap_or_default());
+    let point = point::load(&connection, id)?.ok_or(JournalError::ForGood(id))?;
+    if known != identity.as_bytes() {
+        return Err(JournalError::Changed(id));
+    }
+    let found = std::fs::symlink_metadata(&output);
+    if !found.is_ok_and(|found| found.is_file() && found.len() == finished.bytes) {
+        return Err(JournalError::NotItsFile { id, path: output });
+    }
+    Ok(Mendable {
+        holes: hole::load(&connection, id)?,
+        entry: Entry {
+            id,
+            connection: Mutex::new(connection),
+            lock,
+            mendable: AtomicBool::new(true),
+        },
+        finished,
+        output,
+        point,
+    })
 }
 
 /// The number and the slot of the capture that was begun and is not over.
@@ -172,6 +231,20 @@ impl Entry {
         Ok(())
     }
 
+    /// Keeps where something is missing.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn keep_hole(&self, hole: &SavedHole) -> Result<(), JournalError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        hole::save(&connection, self.id, hole)
+    }
+
+    /// Its last point and its holes stay when it ends with something missing.
+    pub fn keep_mendable(&self) {
+        self.mendable.store(true, Ordering::Relaxed);
+    }
+
     /// The job is over, or has failed in a way that it can go on from.
     ///
     /// # Errors
@@ -196,10 +269,14 @@ impl Entry {
                 now()
             ],
         )?;
-        if !can_go_on {
-            self.execute("DELETE FROM point WHERE job = ?1", [self.id])?;
-            self.lock.remove();
+        if can_go_on {
+            return Ok(());
         }
+        let is_mendable = finished.verdict == Verdict::Incomplete && self.mendable.load(Ordering::Relaxed);
+        if !is_mendable {
+            self.forget_points()?;
+        }
+        self.lock.remove();
         Ok(())
     }
 
@@ -208,11 +285,18 @@ impl Entry {
     /// # Errors
     /// [`JournalError`].
     pub fn begin_again(&self) -> Result<(), JournalError> {
-        self.execute("DELETE FROM point WHERE job = ?1", params![self.id])?;
+        self.forget_points()?;
         self.execute(
             "UPDATE job SET merged = 0, bytes = 0, slot = NULL, part = NULL, changed = ?2 WHERE id = ?1",
             params![self.id, now()],
         )
+    }
+
+    fn forget_points(&self) -> Result<(), JournalError> {
+        for table in ["point", "hole"] {
+            self.execute(&format!("DELETE FROM {table} WHERE job = ?1"), [self.id])?;
+        }
+        Ok(())
     }
 
     fn execute(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<(), JournalError> {

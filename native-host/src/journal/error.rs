@@ -43,12 +43,42 @@ pub enum JournalError {
     /// It is over.
     #[error("capture {0} is finished: there is nothing to go on with")]
     Over(Number),
+    /// Nothing is missing from it, or it has not ended yet.
+    #[error("capture {0} has not ended with something missing: there is nothing to repair")]
+    Whole(Number),
+    /// Something is missing from it, and it was not kept how to fill that.
+    #[error(
+        "cannot repair capture {0}: only what an .mp4 of a stream that was not live is missing can be filled in; capture again"
+    )]
+    ForGood(Number),
+    /// Its file is not there, or not as it was.
+    #[error("cannot repair capture {id}: {} is not the file that it made", .path.display())]
+    NotItsFile {
+        /// Which one.
+        id: Number,
+        /// Where the file should be.
+        path: PathBuf,
+    },
     /// Asked for by a browser, or with something that is not kept.
     #[error(
         "cannot resume capture {0} by its number: Weir keeps no tokens, cookies or headers, and a browser asks for itself. \
          Give the same `weir get` command again, or capture again in the browser: it goes on where it was"
     )]
     NotAskedHere(Number),
+    /// The same, for what is to be repaired; or the arguments are none.
+    #[error(
+        "Weir keeps no tokens, cookies or headers: to repair capture {0}, give the arguments of its `weir get` behind the number, \
+         the output with -o (`weir repair {0} URL -o film.mp4`)"
+    )]
+    NoArguments(Number),
+    /// The folder in which it was asked for is gone.
+    #[error("choose a folder: {}: {source}", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// It was a live stream.
     #[error(
         "cannot resume capture {0}: it was a recording, and what was on the air is gone; what was written is kept, and plays"
@@ -83,7 +113,8 @@ impl Coded for JournalError {
         match self {
             Self::Running(_) => ErrorCode::AlreadyRunning,
             Self::Unknown(_) => ErrorCode::UnknownJob,
-            Self::Over(_) => ErrorCode::Usage,
+            Self::Over(_) | Self::Whole(_) | Self::NoArguments(_) => ErrorCode::Usage,
+            Self::Folder { .. } => ErrorCode::OutputFolder,
             Self::NoHome
             | Self::File { .. }
             | Self::Sqlite(_)
@@ -91,6 +122,8 @@ impl Coded for JournalError {
             | Self::NotAskedHere(_)
             | Self::Recording(_)
             | Self::Changed(_)
+            | Self::ForGood(_)
+            | Self::NotItsFile { .. }
             | Self::Damaged { .. } => ErrorCode::CannotResume,
         }
     }

@@ -6,6 +6,7 @@
 
 mod entry;
 mod error;
+mod hole;
 mod identity;
 mod lock;
 mod point;
@@ -17,8 +18,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::Serialize;
 use weir_core::protocol::{Container, Finished};
 
-pub use entry::{Claim, Entry, Unfinished};
+pub use entry::{Claim, Entry, Mendable, Unfinished};
 pub use error::JournalError;
+pub use hole::SavedHole;
 pub use identity::{Identity, Manner};
 pub use point::{FORMAT, SavedPoint};
 
@@ -141,6 +143,15 @@ impl Journal {
     /// another capture; others when the journal cannot be used.
     pub fn claim(&self, beginning: &Beginning, number: Option<Number>) -> Result<Claim, JournalError> {
         entry::claim(self, beginning, number)
+    }
+
+    /// Takes up a job that ended with something missing, to fetch that. `identity` is of what is asked for now.
+    ///
+    /// # Errors
+    /// [`JournalError::Whole`] when nothing is missing, [`JournalError::ForGood`] when there is nothing to fill it with;
+    /// [`JournalError::Changed`], [`JournalError::Running`], [`JournalError::Damaged`].
+    pub fn mend(&self, id: Number, identity: &Identity) -> Result<Mendable, JournalError> {
+        entry::mend(self, id, identity)
     }
 
     /// All jobs, the newest first.

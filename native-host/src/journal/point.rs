@@ -8,7 +8,7 @@ use crate::merge::Point;
 
 /// What is saved means something to programs of this number only. `merge::points` of the integration tests fails when the
 /// layout of what is saved changes and this does not.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// A point that was saved.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ pub(super) fn load(connection: &Connection, job: Number) -> Result<Option<SavedP
     Ok(Some(point))
 }
 
-fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
+pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
     let mut digest = Sha256::new();
     parts.into_iter().for_each(|part| digest.update(part));
     digest.finalize().into()

@@ -14,7 +14,8 @@ const VERSION: i64 = 1;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `state` is `unfinished` or a verdict. A job has points until it is over: `added` of all of them, `merger` and `state` of
-/// those that a resume may begin with. SQLite does not see a bit that flips in a value, so each has a digest.
+/// those that a resume may begin with. One that is incomplete keeps its last point, and a `hole` for what is missing
+/// between two segments: media sequence numbers, and the merger where it begins. SQLite does not see a bit that flips in a value, so each has a digest.
 const TABLES: &str = "
     CREATE TABLE job (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -46,6 +47,16 @@ const TABLES: &str = "
         added BLOB NOT NULL,
         added_digest BLOB NOT NULL,
         PRIMARY KEY (job, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE hole (
+        job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+        track INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        behind INTEGER NOT NULL,
+        lead BLOB NOT NULL,
+        merger BLOB NOT NULL,
+        digest BLOB NOT NULL,
+        PRIMARY KEY (job, track, first)
     ) STRICT, WITHOUT ROWID;
 ";
 

@@ -9,6 +9,7 @@ mod external;
 mod inputs;
 mod interleave;
 mod language;
+mod mend;
 mod mkv;
 mod mp4;
 mod output_file;
@@ -28,6 +29,7 @@ use weir_core::protocol::{Container, KeyMethod, TrackKind, TrackSummary};
 
 pub use error::MergeError;
 use external::External;
+pub use mend::Hole;
 use output_file::OutputFile;
 pub use point::Point;
 use serde::{Deserialize, Serialize};

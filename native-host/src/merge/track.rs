@@ -128,18 +128,28 @@ impl Track {
 
     /// The samples that follow are coded like this. Returns whether the track did not know it yet.
     pub(super) fn set_format(&mut self, format: Format) -> bool {
+        let known = self.entries.len();
         self.source_timescale = format.timescale.max(1);
-        let known = self
-            .entries
-            .iter()
-            .position(|entry| *entry == format.sample_entry);
+        self.description = self.describe(format.sample_entry);
+        self.entries.len() > known
+    }
+
+    /// The index of a sample entry, which becomes one of the track's where it is none.
+    pub(super) fn describe(&mut self, entry: Bytes) -> u32 {
+        let known = self.entries.iter().position(|known| *known == entry);
         let index = known.unwrap_or(self.entries.len());
-        // Description indices count from 1.
-        self.description = u32::try_from(index + 1).unwrap_or(u32::MAX);
         if known.is_none() {
-            self.entries.push(format.sample_entry);
+            self.entries.push(entry);
         }
-        known.is_none()
+        // Description indices count from 1.
+        u32::try_from(index + 1).unwrap_or(u32::MAX)
+    }
+
+    /// The sample entry that a description index names.
+    pub(super) fn entry_of(&self, description: u32) -> Bytes {
+        let index = (description as usize).checked_sub(1);
+        let entry = index.and_then(|index| self.entries.get(index));
+        entry.cloned().unwrap_or_default()
     }
 
     /// Takes a sample in. Decoding times rise strictly in a file: one that does not is moved, its presentation stays.
@@ -189,8 +199,7 @@ impl Track {
 
     /// Fills the hole before a subtitle with samples that show nothing: tables have lengths only, no holes.
     fn fill_up_to(&mut self, time: i64) {
-        let entry = self.entries.get((self.description as usize).saturating_sub(1));
-        let nothing = Bytes::from_static(subtitle::nothing(entry.map_or(&[][..], |entry| entry)));
+        let nothing = Bytes::from_static(subtitle::nothing(&self.entry_of(self.description)));
         while self.first_dts.is_some() && self.end_dts < time {
             let hole = time.saturating_sub(self.end_dts);
             self.queue_up(Pending {
@@ -272,6 +281,11 @@ impl Track {
         self.last_dts.map_or(i64::MIN, |last| self.to_timeline(last))
     }
 
+    /// How many samples are in the queue.
+    pub(super) fn queued_samples(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Size of the samples in the queue.
     pub(super) fn pending_bytes(&self) -> usize {
         self.pending_bytes
@@ -337,6 +351,32 @@ impl Track {
     pub(super) fn overlap_words(&self, start: i64) -> Vec<String> {
         let place = (self.input, self.stream.kind);
         self.overlaps.words(place, self.ticks_at(start), self.timescale)
+    }
+
+    /// The same track before anything has come.
+    pub(super) fn without_samples(&self) -> Self {
+        Self {
+            language: self.language.clone(),
+            name: self.name.clone(),
+            entries: Vec::new(),
+            codec: self.codec.clone(),
+            samples: 0,
+            bytes: 0,
+            queue: VecDeque::new(),
+            pending_bytes: 0,
+            first_dts: None,
+            overlaps: Overlaps::default(),
+            ..*self
+        }
+    }
+
+    /// It has so many samples now, the first of them at this time: those of `patch` have come between them.
+    pub(super) fn mended(&mut self, patch: &Self, first_dts: Option<i64>, samples: u64, bytes: u64) {
+        self.first_dts = first_dts;
+        self.samples = samples;
+        self.bytes = bytes;
+        self.earliest_pts = self.earliest_pts.min(patch.earliest_pts);
+        self.end_pts = self.end_pts.max(patch.end_pts);
     }
 
     /// How many samples have come, and how many bytes they have.

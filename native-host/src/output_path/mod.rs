@@ -5,6 +5,7 @@
 //! file can be moved anywhere.
 
 mod beside;
+mod replacement;
 mod title;
 
 use std::collections::HashSet;
@@ -17,6 +18,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use weir_core::protocol::{Container, ErrorCode};
 
 pub use beside::Beside;
+pub use replacement::Replacement;
 
 use crate::error::{Coded, is_full};
 use title::{split_suffix, stem_from_title};

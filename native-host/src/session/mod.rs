@@ -290,6 +290,7 @@ impl Session {
             journal: self.host.journal.clone(),
             command: None,
             resume: None,
+            repair: None,
             notes: Vec::new(),
         };
         job.check()?;

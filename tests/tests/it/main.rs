@@ -24,6 +24,7 @@ mod live;
 mod merge;
 mod origin;
 mod protocol;
+mod repair;
 mod resume;
 mod subtitles;
 mod tracks;

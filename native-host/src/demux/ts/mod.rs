@@ -6,6 +6,7 @@
 pub(crate) mod clear;
 mod extent;
 mod first_packet;
+mod lead;
 pub(crate) mod packets;
 pub(crate) mod pes;
 pub(crate) mod psi;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use self::extent::extent;
 pub(super) use self::first_packet::first_packet_is_noise;
+pub(super) use self::lead::lead;
 use self::packets::{Packet, PacketReader};
 use self::psi::{MappedStream, PAT_PID, SectionReader};
 use self::streams::Streams;
@@ -51,7 +53,7 @@ impl TsReader {
         out: &mut impl FnMut(Vec<Demuxed>) -> Result<(), E>,
     ) -> Result<(), E> {
         let discontinuity = segment.edge.discontinuity;
-        if discontinuity {
+        if segment.edge.breaks_off() {
             self.finish_units(out)?;
             timeline.settle(playlist, self.streams.ends());
         }

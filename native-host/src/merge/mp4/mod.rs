@@ -2,6 +2,7 @@
 
 mod check;
 mod fragment;
+mod mend;
 mod moov;
 mod tables;
 mod writer;
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use weir_core::plan::Chapter;
 
 pub(super) use self::check::contents;
+pub(super) use self::mend::Filling;
+use self::mend::Patch;
 use self::writer::Writer;
 use super::chapters::Chapters;
 use super::inputs::{Inputs, Sink, Words};
@@ -26,6 +29,8 @@ use crate::demux::{Demuxed, StreamId};
 pub(super) struct Mp4Merger {
     inputs: Inputs,
     output: Output,
+    /// What came for holes, later than what is around them.
+    patches: Vec<Patch>,
 }
 
 /// The file and its tracks.
@@ -43,6 +48,7 @@ impl Mp4Merger {
                 writer: Writer::create(path).map_err(MergeError::Write)?,
                 tracks: Vec::new(),
             },
+            patches: Vec::new(),
         })
     }
 
@@ -104,17 +110,25 @@ impl Mp4Merger {
         let Self {
             mut inputs,
             mut output,
+            patches,
         } = self;
         let expectations = inputs.finish(&mut output)?;
-        let Output { writer, mut tracks } = output;
+        let Output {
+            mut writer,
+            mut tracks,
+        } = output;
+        writer
+            .write_rest(&mut tracks, &expectations)
+            .map_err(MergeError::Write)?;
+        for patch in patches {
+            patch.apply(writer.tables(), &mut tracks);
+        }
         let taken = tracks.iter().map(Track::taken);
         let (samples, sample_bytes) = taken.fold((0, 0), |sum, taken| (sum.0 + taken.0, sum.1 + taken.1));
         if samples == 0 {
             return Err(MergeError::NoSamples);
         }
-        let (file, bytes) = writer
-            .finish(&mut tracks, &expectations)
-            .map_err(MergeError::Write)?;
+        let (file, bytes) = writer.finish(&tracks).map_err(MergeError::Write)?;
         check::check(&file, bytes, samples, sample_bytes)?;
         let subtitle_files = inputs.subtitle_files(&tracks);
         let Words { warnings, losses } = inputs.words(&tracks);
@@ -150,27 +164,8 @@ impl Sink for Output {
         batch: Vec<Demuxed>,
         expectations: &[Expectation],
     ) -> Result<(), MergeError> {
-        for demuxed in batch {
-            match demuxed {
-                Demuxed::Format(stream, format) => {
-                    if self.track(input, stream).is_none() {
-                        self.tracks.push(Track::new(input, stream, hint, &format));
-                    }
-                    if self
-                        .track(input, stream)
-                        .is_some_and(|track| track.set_format(format))
-                    {
-                        self.writer.declare();
-                    }
-                }
-                Demuxed::Sample(stream, sample) => {
-                    if let Some(track) = self.track(input, stream) {
-                        track.push(sample);
-                    }
-                }
-                // They come as samples, and what is left out the inputs keep.
-                Demuxed::Cue(..) | Demuxed::CuesUntil(..) | Demuxed::CueBlock(..) | Demuxed::LeftOut(..) => {}
-            }
+        if take_in(&mut self.tracks, input, hint, batch) {
+            self.writer.declare();
         }
         self.writer
             .advance(&mut self.tracks, expectations)
@@ -178,10 +173,33 @@ impl Sink for Output {
     }
 }
 
-impl Output {
-    fn track(&mut self, input: usize, stream: StreamId) -> Option<&mut Track> {
-        self.tracks
-            .iter_mut()
-            .find(|track| (track.input, track.stream) == (input, stream))
+/// Takes what comes out of a demuxer into its tracks; whether a track or a sample description is new.
+fn take_in(tracks: &mut Vec<Track>, input: usize, hint: &TrackHint, batch: Vec<Demuxed>) -> bool {
+    let mut is_new = false;
+    for demuxed in batch {
+        match demuxed {
+            Demuxed::Format(stream, format) => {
+                if track(tracks, input, stream).is_none() {
+                    tracks.push(Track::new(input, stream, hint, &format));
+                }
+                if let Some(track) = track(tracks, input, stream) {
+                    is_new |= track.set_format(format);
+                }
+            }
+            Demuxed::Sample(stream, sample) => {
+                if let Some(track) = track(tracks, input, stream) {
+                    track.push(sample);
+                }
+            }
+            // They come as samples, and what is left out the inputs keep.
+            Demuxed::Cue(..) | Demuxed::CuesUntil(..) | Demuxed::CueBlock(..) | Demuxed::LeftOut(..) => {}
+        }
     }
+    is_new
+}
+
+fn track(tracks: &mut [Track], input: usize, stream: StreamId) -> Option<&mut Track> {
+    tracks
+        .iter_mut()
+        .find(|track| (track.input, track.stream) == (input, stream))
 }

@@ -21,6 +21,17 @@ pub(super) struct SampleTables {
     duration: u64,
 }
 
+/// A sample as the tables know it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Row {
+    /// Decode time, in the track's ticks.
+    pub(super) dts: i64,
+    /// Where it lies in the file.
+    pub(super) offset: u64,
+    pub(super) description: u32,
+    pub(super) entry: Entry,
+}
+
 /// Equal values that follow each other.
 #[derive(Debug, Serialize, Deserialize)]
 struct Runs<T>(Vec<(u32, T)>);
@@ -37,6 +48,13 @@ impl<T: PartialEq> Runs<T> {
             Some((count, last)) if *last == value => *count += 1,
             _ => self.0.push((1, value)),
         }
+    }
+}
+
+impl<T: Copy> Runs<T> {
+    fn iter(&self) -> impl Iterator<Item = T> + '_ {
+        let run = |&(count, value): &(u32, T)| std::iter::repeat_n(value, count as usize);
+        self.0.iter().flat_map(run)
     }
 }
 
@@ -71,6 +89,57 @@ impl SampleTables {
             self.chunk_runs
                 .push((number(self.chunk_offsets.len()), count, description));
         }
+    }
+
+    /// The samples one by one; the first is decoded at this time.
+    pub(super) fn rows(&self, first_dts: i64) -> Vec<Row> {
+        let runs = self.chunk_runs.iter();
+        let next = self.chunk_runs.iter().skip(1).map(|&(first, ..)| first as usize);
+        let ends = next.chain([self.chunk_offsets.len() + 1]);
+        let chunks = runs.zip(ends).flat_map(|(&(first, samples, description), end)| {
+            std::iter::repeat_n((samples, description), end.saturating_sub(first as usize))
+        });
+        let places = chunks
+            .zip(&self.chunk_offsets)
+            .flat_map(|((samples, description), &offset)| {
+                (0..samples).map(move |index| (index == 0, offset, description))
+            });
+        let (mut dts, mut behind) = (first_dts, 0);
+        let mut sync = self.sync_samples.iter().peekable();
+        let samples = self.sizes.iter().zip(self.durations.iter());
+        let samples = samples.zip(self.composition_offsets.iter()).zip(places);
+        let row = |(number, (((&size, duration), composition_offset), (begins, chunk, description)))| {
+            let offset = if begins { chunk } else { behind };
+            let row = Row {
+                dts,
+                offset,
+                description,
+                entry: Entry {
+                    size,
+                    duration,
+                    composition_offset,
+                    sync: sync.next_if(|&&sample| sample == number).is_some(),
+                },
+            };
+            behind = offset + u64::from(size);
+            dts = dts.saturating_add(i64::from(duration));
+            row
+        };
+        (1..).zip(samples).map(row).collect()
+    }
+
+    /// The tables of these samples.
+    pub(super) fn of(rows: &[Row]) -> Self {
+        let mut tables = Self::default();
+        let goes_on = |a: &Row, b: &Row| {
+            (a.offset + u64::from(a.entry.size), a.description) == (b.offset, b.description)
+        };
+        for chunk in rows.chunk_by(goes_on) {
+            if let Some(first) = chunk.first() {
+                tables.add_chunk(first.offset, first.description, chunk.iter().map(|row| row.entry));
+            }
+        }
+        tables
     }
 
     /// Sum of the durations, in ticks.

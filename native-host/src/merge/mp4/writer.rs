@@ -299,9 +299,26 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the remaining samples and the index. Returns the file and its length.
-    pub(super) fn finish(mut self, tracks: &mut [Track], inputs: &[Expectation]) -> io::Result<(File, u64)> {
-        self.write_fragment(tracks, Until::End, inputs)?;
+    /// Writes the remaining samples.
+    pub(super) fn write_rest(&mut self, tracks: &mut [Track], inputs: &[Expectation]) -> io::Result<()> {
+        self.write_fragment(tracks, Until::End, inputs).map(|_| ())
+    }
+
+    /// Writes bytes behind the media that no fragment lists: the index will. Where they lie.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<u64> {
+        let offset = self.end;
+        self.out.write_all(bytes)?;
+        self.end += bytes.len() as u64;
+        Ok(offset)
+    }
+
+    /// The tables of what is written, one a track.
+    pub(super) fn tables(&mut self) -> &mut Vec<SampleTables> {
+        &mut self.tables
+    }
+
+    /// Writes the index. Returns the file and its length.
+    pub(super) fn finish(mut self, tracks: &[Track]) -> io::Result<(File, u64)> {
         let Some(layout) = self.layout else {
             return Ok((self.out.into_file()?, 0));
         };
@@ -450,7 +467,8 @@ mod tests {
         writer.out.seek(SeekFrom::Start(writer.end)).unwrap();
         push(&mut tracks[0], 100..200);
         writer.advance(&mut tracks, &inputs).unwrap();
-        let (mut file, length) = writer.finish(&mut tracks, &inputs).unwrap();
+        writer.write_rest(&mut tracks, &inputs).unwrap();
+        let (mut file, length) = writer.finish(&tracks).unwrap();
         assert!(length > HOLE_BYTES);
 
         // The hole lies between two fragments, so the file is still a chain of whole boxes.

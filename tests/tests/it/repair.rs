@@ -1,0 +1,335 @@
+//! `weir repair`: what a finished file is missing is fetched when it is to be had, and the file becomes the one that an
+//! uninterrupted capture makes: the same packets, at the same times.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should say so at once"
+)]
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use weir_tests::binary::{Home, last_event, stderr};
+use weir_tests::media;
+use weir_tests::origin::{Gate, Origin, Reply};
+
+use super::cli::{check_exit, get};
+
+/// A stream, and an origin that has all of it but what is withheld.
+struct Site {
+    stream: tempfile::TempDir,
+    origin: Origin,
+    home: Home,
+    withheld: Arc<Mutex<BTreeSet<String>>>,
+}
+
+const PICTURE: &str = "-f lavfi -i testsrc2=size=160x90:rate=10 -f lavfi -i sine=sample_rate=44100 -t 8 -c:v libx264 -preset ultrafast \
+     -pix_fmt yuv420p -bf 2 -g 10 -keyint_min 10 -sc_threshold 0 -c:a aac -b:a 48k";
+
+impl Site {
+    /// `options` make an HLS stream in a folder; its playlist is `index.m3u8` or `master.m3u8`.
+    fn new(options: &str) -> Self {
+        let stream = tempfile::tempdir().unwrap();
+        let folder = stream.path().to_str().unwrap().to_owned();
+        let words = format!("{PICTURE} {options}").replace("FOLDER", &folder);
+        media::ffmpeg(words.split_whitespace().map(|word| word.replace('~', " "))).unwrap();
+        Self::serving(stream)
+    }
+
+    fn serving(stream: tempfile::TempDir) -> Self {
+        let (origin, withheld) = (Origin::start().unwrap(), Arc::new(Mutex::new(BTreeSet::new())));
+        origin.directory("/", stream.path());
+        let is_withheld = Arc::clone(&withheld);
+        origin.guard("/", move |request| {
+            let name = request.path().trim_start_matches('/');
+            is_withheld
+                .lock()
+                .unwrap()
+                .contains(name)
+                .then(|| Reply::status(404))
+        });
+        Self {
+            stream,
+            origin,
+            home: Home::new().unwrap(),
+            withheld,
+        }
+    }
+
+    fn transport_stream() -> Self {
+        Self::new(
+            "-f hls -hls_time 1 -hls_playlist_type vod -hls_segment_filename FOLDER/s%d.ts FOLDER/index.m3u8",
+        )
+    }
+
+    fn withhold(&self, names: &[&str]) {
+        *self.withheld.lock().unwrap() = names.iter().map(|&name| name.to_owned()).collect();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn capture(&self, playlist: &str, name: &str, exit: i32) -> serde_json::Value {
+        let output = get(
+            &self.home,
+            &self.origin.url(playlist),
+            &["-o", name, "--on-gap", "keep"],
+        );
+        check_exit(&output, exit);
+        last_event(&output).unwrap()
+    }
+
+    fn repair(&self, arguments: &[&str]) -> Output {
+        let all = ["repair"].iter().chain(arguments);
+        self.home.run(all.copied()).unwrap()
+    }
+
+    /// Segments that were asked for from there on.
+    fn asked_since(&self, begin: usize) -> Vec<String> {
+        let requests = self.origin.requests();
+        let is_media = |path: &&str| !path.contains(".m3u8");
+        let mut asked: Vec<String> = requests[begin..]
+            .iter()
+            .map(weir_tests::origin::Request::path)
+            .filter(is_media)
+            .map(|path| path.trim_start_matches('/').to_owned())
+            .collect();
+        asked.sort();
+        asked
+    }
+
+    /// Captures without these, then has them and repairs: the file is as if nothing had been missing, and nothing else was
+    /// fetched again than `besides`.
+    fn check(&self, playlist: &str, missing: &[&str], besides: &[&str]) {
+        self.withhold(missing);
+        let finished = self.capture(playlist, "film.mp4", 3);
+        assert_eq!(
+            finished["gaps"].as_array().unwrap().len(),
+            missing.len(),
+            "{finished}"
+        );
+        self.withhold(&[]);
+        let begin = self.origin.requests().len();
+        let output = self.repair(&["1"]);
+        check_exit(&output, 0);
+        let mut wanted: Vec<&str> = missing.iter().chain(besides).copied().collect();
+        wanted.sort_unstable();
+        assert_eq!(self.asked_since(begin), wanted);
+        let finished = last_event(&output).unwrap();
+        assert_eq!(finished["verdict"], "complete", "{finished}");
+        assert_eq!(finished["gaps"], serde_json::json!([]));
+
+        self.capture(playlist, "whole.mp4", 0);
+        let (film, whole) = (self.path("film.mp4"), self.path("whole.mp4"));
+        media::compare(&film, &whole).unwrap();
+        assert_eq!(
+            media::decoded_frames_md5(&film).unwrap(),
+            media::decoded_frames_md5(&whole).unwrap()
+        );
+        assert_eq!(media::decode_errors(&film).unwrap(), "");
+        assert_eq!(self.leftovers(), Vec::<String>::new());
+    }
+
+    fn leftovers(&self) -> Vec<String> {
+        let names = fs::read_dir(self.home.path()).unwrap().flatten();
+        let names = names.map(|entry| entry.file_name().into_string().unwrap());
+        names
+            .filter(|name| Path::new(name).extension().is_some_and(|it| it == "part"))
+            .collect()
+    }
+}
+
+#[test]
+fn holes_are_filled() {
+    if media::skip_without_ffmpeg("repair: holes") {
+        return;
+    }
+    // One, several behind each other, and the last.
+    Site::transport_stream().check("/index.m3u8", &["s1.ts", "s3.ts", "s4.ts", "s7.ts"], &[]);
+}
+
+#[test]
+fn the_beginning_is_filled_in() {
+    if media::skip_without_ffmpeg("repair: the beginning") {
+        return;
+    }
+    Site::transport_stream().check("/index.m3u8", &["s0.ts", "s1.ts"], &[]);
+}
+
+/// Segments that are cut anywhere: samples go on from one to the next.
+#[test]
+fn what_is_cut_in_two_becomes_whole() {
+    if media::skip_without_ffmpeg("repair: samples across segments") {
+        return;
+    }
+    let stream = tempfile::tempdir().unwrap();
+    let words = format!("{PICTURE} -f mpegts {}", stream.path().join("all.ts").display());
+    media::ffmpeg(words.split_whitespace()).unwrap();
+    let all = fs::read(stream.path().join("all.ts")).unwrap();
+    let packets = all.len() / 188;
+    let mut playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n".to_owned();
+    for (number, part) in all.chunks(packets.div_ceil(8) * 188).enumerate() {
+        fs::write(stream.path().join(format!("s{number}.ts")), part).unwrap();
+        writeln!(playlist, "#EXTINF:1,\ns{number}.ts").unwrap();
+    }
+    playlist.push_str("#EXT-X-ENDLIST\n");
+    fs::write(stream.path().join("index.m3u8"), playlist).unwrap();
+    Site::serving(stream).check("/index.m3u8", &["s2.ts", "s5.ts"], &[]);
+}
+
+#[test]
+fn tracks_of_their_own_are_mended() {
+    if media::skip_without_ffmpeg("repair: fMP4 with separate audio") {
+        return;
+    }
+    let site = Site::new(
+        "-map 0:v -map 1:a -f hls -hls_time 1 -hls_playlist_type vod -hls_segment_type fmp4 \
+         -hls_fmp4_init_filename init_%v.mp4 -hls_segment_filename FOLDER/s%v_%d.m4s \
+         -var_stream_map v:0,agroup:a~a:0,agroup:a -master_pl_name master.m3u8 FOLDER/index_%v.m3u8",
+    );
+    site.check(
+        "/master.m3u8",
+        &["s0_2.m4s", "s0_6.m4s", "s1_3.m4s", "s1_6.m4s"],
+        &["init_0.mp4", "init_1.mp4"],
+    );
+}
+
+/// What is still missing stays missing, and can be filled in another time.
+#[test]
+fn bit_by_bit() {
+    if media::skip_without_ffmpeg("repair: bit by bit") {
+        return;
+    }
+    let site = Site::transport_stream();
+    site.withhold(&["s2.ts", "s3.ts", "s5.ts"]);
+    site.capture("/index.m3u8", "film.mp4", 3);
+    let before = fs::read(site.path("film.mp4")).unwrap();
+
+    let output = site.repair(&["1"]);
+    check_exit(&output, 1);
+    let finished = last_event(&output).unwrap();
+    assert_eq!(finished["error"]["code"], "gaps", "{finished}");
+    assert_eq!(fs::read(site.path("film.mp4")).unwrap(), before, "nothing came");
+
+    site.withhold(&["s2.ts"]);
+    let output = site.repair(&["1"]);
+    check_exit(&output, 3);
+    let finished = last_event(&output).unwrap();
+    assert_eq!(finished["gaps"][0]["sequence"], 2, "{finished}");
+    assert_eq!(finished["gaps"].as_array().unwrap().len(), 1);
+    assert_eq!(media::decode_errors(&site.path("film.mp4")).unwrap(), "");
+
+    site.withhold(&[]);
+    let begin = site.origin.requests().len();
+    check_exit(&site.repair(&["1"]), 0);
+    assert_eq!(site.asked_since(begin), ["s2.ts"]);
+    site.capture("/index.m3u8", "whole.mp4", 0);
+    media::compare(&site.path("film.mp4"), &site.path("whole.mp4")).unwrap();
+
+    let output = site.repair(&["1"]);
+    check_exit(&output, 2);
+    assert!(
+        stderr(&output).contains("there is nothing to repair"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+/// Until the mended file is whole, the one that is there stays as it is.
+#[test]
+fn a_repair_that_is_killed_costs_nothing() {
+    if media::skip_without_ffmpeg("repair: killed") {
+        return;
+    }
+    let site = Site::transport_stream();
+    site.withhold(&["s2.ts", "s5.ts"]);
+    site.capture("/index.m3u8", "film.mp4", 3);
+    let before = fs::read(site.path("film.mp4")).unwrap();
+    site.withhold(&[]);
+    let gate = Gate::new();
+    let last = fs::read(site.stream.path().join("s5.ts")).unwrap();
+    site.origin.reply("/s5.ts", Reply::ok(last).after(&gate));
+    let mut child = site
+        .home
+        .weir()
+        .args(["repair", "1"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while site.leftovers().is_empty() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    check_exit(&site.repair(&["1"]), 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(fs::read(site.path("film.mp4")).unwrap(), before);
+    gate.open();
+    check_exit(&site.repair(&["1"]), 0);
+    site.capture("/index.m3u8", "whole.mp4", 0);
+    media::compare(&site.path("film.mp4"), &site.path("whole.mp4")).unwrap();
+    assert_eq!(site.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn what_cannot_be_repaired_says_why() {
+    if media::skip_without_ffmpeg("repair: refusals") {
+        return;
+    }
+    let site = Site::transport_stream();
+    let refusal = |arguments: &[&str], exit, words: &str| {
+        let output = site.repair(arguments);
+        check_exit(&output, exit);
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+        assert!(said.contains(words), "{said}");
+    };
+    site.withhold(&["s2.ts"]);
+    site.capture("/index.m3u8", "film.mp4", 3);
+    site.capture("/index.m3u8", "film.mkv", 3);
+    refusal(&["9"], 1, "there is no capture 9");
+    refusal(&["2"], 1, "capture again");
+    site.withhold(&[]);
+    let whole = fs::read(site.path("film.mp4")).unwrap();
+    fs::write(site.path("film.mp4"), &whole[..whole.len() - 1]).unwrap();
+    refusal(&["1"], 1, "is not the file that it made");
+    fs::write(site.path("film.mp4"), &whole).unwrap();
+    let playlist = site.stream.path().join("index.m3u8");
+    let text = fs::read_to_string(&playlist).unwrap();
+    fs::write(&playlist, text.replace("s6.ts", "other.ts")).unwrap();
+    refusal(&["1"], 1, "is not what it was");
+    assert_eq!(fs::read(site.path("film.mp4")).unwrap(), whole);
+    fs::write(&playlist, text).unwrap();
+    check_exit(&site.repair(&["1"]), 0);
+}
+
+/// What has a token is asked for again by whoever has another.
+#[test]
+fn arguments_that_are_not_kept_are_given_again() {
+    if media::skip_without_ffmpeg("repair: arguments") {
+        return;
+    }
+    let site = Site::transport_stream();
+    site.withhold(&["s2.ts"]);
+    site.capture("/index.m3u8?token=first", "film.mp4", 3);
+    site.withhold(&[]);
+    let output = site.repair(&["1"]);
+    check_exit(&output, 2);
+    assert!(
+        stderr(&output).contains("give the arguments"),
+        "{}",
+        stderr(&output)
+    );
+    let url = site.origin.url("/index.m3u8?token=second");
+    let output = site.repair(&["1", &url, "--allow-private", "-o", "film.mp4", "--json"]);
+    check_exit(&output, 0);
+    assert_eq!(last_event(&output).unwrap()["verdict"], "complete");
+    assert_eq!(media::decode_errors(&site.path("film.mp4")).unwrap(), "");
+}
