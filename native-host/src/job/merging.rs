@@ -155,11 +155,21 @@ impl Work {
         Ok(None)
     }
 
-    /// The next command. While none comes there is time to save what is not saved.
+    /// The next command. While none comes there is time to save what is not saved, and then to have it on the disk.
     fn next(&mut self, commands: &mut mpsc::Receiver<Command>) -> Option<Command> {
-        if self.points.is_some() && !self.saved {
-            let soon = async { tokio::time::timeout(points::PAUSE, commands.recv()).await };
-            match Handle::current().block_on(soon) {
+        let mut wait = |time| {
+            let soon = async { tokio::time::timeout(time, commands.recv()).await };
+            Handle::current().block_on(soon)
+        };
+        if let Some(points) = self.points.as_ref().filter(|_| !self.saved) {
+            match wait(points.due_in().min(points::PAUSE)) {
+                Ok(command) => return command,
+                Err(_) => self.save(Points::pass),
+            }
+        }
+        let is_durable = |points: &Points| self.saved && points.is_durable();
+        if self.fetching.is_some() && self.points.as_ref().is_some_and(|points| !is_durable(points)) {
+            match wait(points::PAUSE) {
                 Ok(command) => return command,
                 Err(_) => self.save(Points::rest),
             }

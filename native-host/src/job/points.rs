@@ -12,8 +12,10 @@ use super::shortfall::Shortfalls;
 use crate::journal::{Entry, JournalError, SavedHole};
 use crate::merge::{Merger, Point};
 
-/// Of the time, points take a fortieth at most.
+/// Of the time, points take a fortieth at most: one that took a millisecond is paid for after forty. So much may be owed
+/// when the next is saved, so that segments that come at once are saved one by one.
 const TIME_RATIO: u32 = 40;
+const MOST_OWED: Duration = Duration::from_millis(400);
 
 /// Of what is written, points are a 250th at most, but for these bytes, and but for [`LONGEST`].
 const BYTES_RATIO: u64 = 250;
@@ -96,11 +98,13 @@ pub(super) type Save = fn(&mut Points, &mut Merger, &dyn Fn() -> State) -> Resul
 #[derive(Debug)]
 pub(super) struct Points {
     entry: Arc<Entry>,
-    /// When the last point was done, and how long it took.
+    /// When the last point was done, and when all are paid for.
     last: Instant,
-    cost: Duration,
+    paid: Instant,
     /// When the last was done that outlives the machine.
     durable: Instant,
+    /// The last is one of those.
+    on_disk: bool,
     written: u64,
 }
 
@@ -110,19 +114,30 @@ impl Points {
         Self {
             entry,
             last: now,
-            cost: Duration::ZERO,
+            paid: now,
             durable: now,
+            on_disk: false,
             written: 0,
         }
     }
 
     /// Saves a point, if one is due. Whether it did, as with the others.
     pub(super) fn pass(&mut self, merger: &mut Merger, state: &dyn Fn() -> State) -> Result<bool, JobError> {
-        let since = self.last.elapsed();
-        if since < self.cost * TIME_RATIO {
+        if !self.due_in().is_zero() {
             return Ok(false);
         }
-        self.save(merger, state, since >= LONGEST)
+        self.save(merger, state, self.last.elapsed() >= LONGEST)
+    }
+
+    /// When a point may be saved again.
+    pub(super) fn due_in(&self) -> Duration {
+        let owed = self.paid.saturating_duration_since(Instant::now());
+        owed.saturating_sub(MOST_OWED)
+    }
+
+    /// Whether the last point outlives the machine.
+    pub(super) fn is_durable(&self) -> bool {
+        self.on_disk
     }
 
     /// Saves a point that outlives the machine, while there is nothing else to do.
@@ -186,13 +201,14 @@ impl Points {
         self.written += bytes * TIMES_WRITTEN;
         let committed = self.commit(&point, &saved, state.merged);
         self.last = Instant::now();
-        self.cost = self.last - begin;
+        self.paid = self.paid.max(self.last) + (self.last - begin) * TIME_RATIO;
         committed?;
         Ok(true)
     }
 
     fn commit(&mut self, point: &Point, state: &[u8], merged: u64) -> Result<(), JournalError> {
-        if self.durable.elapsed() < DURABLE_EVERY {
+        self.on_disk = self.durable.elapsed() >= DURABLE_EVERY;
+        if !self.on_disk {
             return self.entry.save(point, state, merged);
         }
         self.entry.save_durably(point, state, merged)?;
