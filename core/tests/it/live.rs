@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use weir_core::plan::live::{Course, Follower, Missed, Update, rendition_for, variant_for};
+use weir_core::plan::live::{Course, Follower, Missed, Place, Update, rendition_for, variant_for};
 use weir_core::plan::{self, ChosenTrack};
 use weir_core::protocol::{CapturePlan, MediaSequence, PlannedTrack, TrackKind};
 
@@ -62,6 +62,29 @@ fn shown(update: &Update) -> String {
         write!(text, " {}={mark}{name}", segment.sequence.0).unwrap();
     }
     text
+}
+
+/// An earlier process took `sequence` and `name`, and everything before `next`.
+fn behind(sequence: u64, name: &str, next: u64) -> Live {
+    let segment = planned(sequence, name).segments.remove(0);
+    Live(Follower::behind(Place::of(&segment), MediaSequence(next)))
+}
+
+#[test]
+fn what_an_earlier_process_took_is_not_new() {
+    assert_eq!(behind(6, "b", 7).read(5, "a b c d"), "Changed: 7=c 8=d");
+    // It has left the window, and nothing is missing, or something is.
+    assert_eq!(behind(6, "b", 7).read(7, "c d"), "Changed: 7=c 8=d");
+    assert_eq!(behind(6, "b", 7).read(9, "e f"), "Changed: 7-2 9=e 10=f");
+    // What was known to be missing is not missed again.
+    assert_eq!(behind(6, "b", 9).read(9, "e f"), "Changed: 9=e 10=f");
+    // Nothing is new.
+    assert_eq!(behind(6, "b", 7).read(5, "a b"), "Changed:");
+    // Files of other names with the same numbers, again and again: it was started again.
+    let mut live = behind(6, "b", 7);
+    assert_eq!(live.read(5, "x y z"), "Stale:");
+    assert_eq!(live.read(5, "x y z u"), "Stale:");
+    assert_eq!(live.read(5, "x y z u v"), "Restarted: 5=!x 6=y 7=z 8=u 9=v");
 }
 
 #[test]

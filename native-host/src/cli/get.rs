@@ -218,17 +218,18 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
         limit_rate: arguments.limit_rate,
         journal: Journal::of_the_user().ok(),
         command: None,
+        was_recorded: false,
         resume: None,
         repair: None,
         notes,
     })
 }
 
-/// How a live stream is recorded; None for a playlist that is a file and does not grow.
+/// How the stream is recorded where it is live; None for a playlist that is a file and does not grow.
 fn recording(arguments: &Get, source: &Source, plan: &CapturePlan) -> Option<LiveOptions> {
     let is_file = matches!(source, Source::File(..)) && plan.tracks.len() == 1;
     let is_data = plan.tracks.iter().any(|track| track.playlist.is_data());
-    if is_file || is_data || !plan.live {
+    if is_file || is_data {
         return None;
     }
     Some(LiveOptions::from(&arguments.live))

@@ -56,9 +56,7 @@ pub(super) fn begin(job: &Job, entry: &mut Option<Arc<Entry>>) -> Result<Begin, 
     let (slot, mut merger) = create_output(job)?;
     if let Some(entry) = entry {
         entry.writes_to(&slot)?;
-        if job.recording().is_none() {
-            merger.keep_points();
-        }
+        merger.keep_points();
     }
     let tracks = job.plan.tracks.len();
     Ok(Begin {
@@ -81,9 +79,6 @@ fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
     let Some(journal) = &job.journal else {
         return Ok(Ok(None));
     };
-    if let (Some(id), Some(_)) = (job.resume, job.recording()) {
-        return Err(JournalError::Recording(id).into());
-    }
     let beginning = Beginning {
         identity: identity(job),
         title: job.plan.title.clone(),
@@ -91,6 +86,8 @@ fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
         container: job.container,
         command: job.command.clone(),
         segments: job.queued().segments.total,
+        // Another day's stream may have the same address.
+        patience: job.recording().map(|options| options.outage),
     };
     match journal.claim(&beginning, job.resume) {
         Ok(claim) => Ok(Ok(Some(claim))),
@@ -103,18 +100,25 @@ fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
 /// What tells it from other captures.
 pub(super) fn identity(job: &Job) -> Identity {
     match job.recording() {
-        // What was on the air is gone: no recording goes on with another.
-        Some(_) => Identity::of_its_own(),
-        None => Identity::of(
-            &job.plan,
-            Manner {
-                container: job.container,
-                target: &job.target.wanted(),
-                subtitle_files: job.subtitle_files,
-                chapters: &job.chapters,
-                keys: &job.keys,
-            },
-        ),
+        Some(_) => Identity::of_recording(&job.plan, manner(job, &job.target.wanted())),
+        None => Identity::of(&job.plan, manner(job, &job.target.wanted())),
+    }
+}
+
+/// Whether a recording of the stream was interrupted, which may have ended meanwhile.
+pub(super) fn was_recorded(job: &Job) -> bool {
+    let identity = Identity::of_recording(&job.plan, manner(job, &job.target.wanted()));
+    let journal = job.journal.as_ref();
+    journal.is_some_and(|journal| journal.has_unfinished(&identity).unwrap_or(false))
+}
+
+fn manner<'a>(job: &'a Job, target: &'a str) -> Manner<'a> {
+    Manner {
+        container: job.container,
+        target,
+        subtitle_files: job.subtitle_files,
+        chapters: &job.chapters,
+        keys: &job.keys,
     }
 }
 
@@ -123,7 +127,10 @@ fn resume(job: &Job, id: Number, slot: Slot, point: SavedPoint) -> Result<Begin,
     let state = State::read(&point.state).map_err(|error| damaged(error.to_string()))?;
     let merger = Merger::restore(&slot.part(), &point.merger, point.length, point.added)
         .map_err(|error| damaged(error.to_string()))?;
-    let total = job.queued().segments.total;
+    let total = match job.recording() {
+        Some(_) => state.fetching.listed(),
+        None => job.queued().segments.total,
+    };
     tracing::info!(id, "going on behind {} of {total} segments", state.merged);
     Ok(Begin {
         slot,

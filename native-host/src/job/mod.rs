@@ -79,6 +79,8 @@ pub struct Job {
     pub on_gap: OnGap,
     /// How a live stream is recorded; None: only what its playlist lists, which cannot be asked for again.
     pub live: Option<LiveOptions>,
+    /// A recording of it was interrupted: that goes on, even when the stream has ended meanwhile.
+    pub was_recorded: bool,
     /// Keys and IV in the place of the playlist's.
     pub keys: GivenKeys,
     /// `--allow-private`.
@@ -126,7 +128,7 @@ impl Job {
     /// The recording that this job is, if it is one.
     #[must_use]
     pub fn recording(&self) -> Option<LiveOptions> {
-        self.live.filter(|_| self.plan.live)
+        self.live.filter(|_| self.plan.live || self.was_recorded)
     }
 
     /// The progress of this job before it has begun.
@@ -261,6 +263,7 @@ async fn capture(
     kept: &mut Kept,
 ) -> Result<Captured, JobError> {
     job.check()?;
+    job.was_recorded = !job.plan.live && job.live.is_some() && beginning::was_recorded(job);
     let client = job.client()?;
     let Begin {
         slot,
@@ -279,14 +282,10 @@ async fn capture(
         Some(_) => OnBroken::Skip,
         None => OnBroken::Fail,
     };
-    let points = kept
-        .entry
-        .clone()
-        .filter(|_| job.recording().is_none())
-        .map(Points::new);
+    let points = kept.entry.clone().map(Points::new);
     let mut thread = MergeThread::start(merger, on_broken, Arc::clone(meter), merging, points);
     let recorded = match job.recording() {
-        Some(options) => record(job, options, client, meter, &mut thread, stop).await,
+        Some(options) => record(job, options, client, meter, &mut thread, stop, fetching).await,
         None => pump_all(job, client, meter, &mut thread, stop, fetching).await,
     };
     let Recorded { mut gaps, end, .. } = match recorded {
@@ -305,7 +304,7 @@ async fn capture(
         }
     };
     let finish = tokio::select! {
-        finish = thread.finish(gaps.len() > 0) => finish,
+        finish = thread.finish(gaps.len() > 0 && job.recording().is_none()) => finish,
         reason = broken_off => Err(JobError::Stopped(reason)),
     };
     let Finish { mut merged, broken } = finish?;
@@ -374,12 +373,13 @@ async fn record(
     meter: &Arc<Meter>,
     thread: &mut MergeThread,
     stop: &mut Stop,
+    from: Fetching,
 ) -> Result<Recorded, JobError> {
     let mut broken_off = stop.clone();
     tokio::select! {
         biased;
         reason = broken_off.broken_off() => Err(JobError::Stopped(reason)),
-        recorded = live::run(job, options, client, meter, thread, stop) => recorded,
+        recorded = live::run(job, options, client, meter, thread, stop, from) => recorded,
     }
 }
 

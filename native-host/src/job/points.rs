@@ -1,10 +1,11 @@
 //! Saving where a job is, so that another process can go on there.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use weir_core::protocol::Gap;
+use weir_core::plan::live::Place;
+use weir_core::protocol::{Gap, MediaSequence};
 
 use super::JobError;
 use super::gaps::Gaps;
@@ -42,6 +43,21 @@ pub(super) struct Fetching {
     pub(super) pushed: usize,
     pub(super) gaps: Gaps,
     pub(super) shortfalls: Shortfalls,
+    /// Of a recording: how far each track is; None before its first segment.
+    pub(super) heard: Vec<Option<Heard>>,
+    /// When, in milliseconds since 1970.
+    pub(super) at_milliseconds: u64,
+}
+
+/// How far a track of a recording is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Heard {
+    /// The last segment that was listed, merged or lost.
+    pub(super) last: Place,
+    /// The number of the next.
+    pub(super) next: MediaSequence,
+    /// Where that begins.
+    pub(super) clock_seconds: f64,
 }
 
 impl Fetching {
@@ -52,8 +68,32 @@ impl Fetching {
             pushed: 0,
             gaps: Gaps::new(tracks),
             shortfalls: Shortfalls::new(tracks),
+            heard: vec![None; tracks],
+            at_milliseconds: 0,
         }
     }
+
+    /// How many segments of a recording there were until here.
+    pub(super) fn listed(&self) -> u64 {
+        (self.pushed + self.gaps.len()) as u64
+    }
+
+    /// The same, so now.
+    pub(super) fn now(&self) -> Self {
+        Self {
+            at_milliseconds: u64::try_from(since_1970().as_millis()).unwrap_or(0),
+            ..self.clone()
+        }
+    }
+
+    /// How long ago it was so.
+    pub(super) fn age(&self) -> Duration {
+        since_1970().saturating_sub(Duration::from_millis(self.at_milliseconds))
+    }
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// The side that merges, between two segments.

@@ -142,11 +142,14 @@ fn unfinished(
     beginning: &Beginning,
     number: Option<Number>,
 ) -> rusqlite::Result<Option<(Number, Option<String>)>> {
+    let oldest = beginning.patience.map_or(0, |patience| {
+        now().saturating_sub(i64::try_from(patience.as_secs()).unwrap_or(i64::MAX))
+    });
     connection
         .query_row(
             "SELECT id, slot FROM job WHERE identity = ?1 AND state = 'unfinished' AND id = ifnull(?2, id)
-             ORDER BY id DESC LIMIT 1",
-            params![beginning.identity.as_bytes(), number],
+             AND (?2 IS NOT NULL OR changed >= ?3) ORDER BY id DESC LIMIT 1",
+            params![beginning.identity.as_bytes(), number, oldest],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .optional()

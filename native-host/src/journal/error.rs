@@ -79,11 +79,6 @@ pub enum JournalError {
         /// What the system says.
         source: io::Error,
     },
-    /// It was a live stream.
-    #[error(
-        "cannot resume capture {0}: it was a recording, and what was on the air is gone; what was written is kept, and plays"
-    )]
-    Recording(Number),
     /// It was asked for again, and is not what it was.
     #[error(
         "cannot resume capture {0}: the playlist, or where the output goes, is not what it was; what was written is kept"
@@ -120,7 +115,6 @@ impl Coded for JournalError {
             | Self::Sqlite(_)
             | Self::Newer { .. }
             | Self::NotAskedHere(_)
-            | Self::Recording(_)
             | Self::Changed(_)
             | Self::ForGood(_)
             | Self::NotItsFile { .. }

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use weir_core::plan::Chapter;
-use weir_core::protocol::{ByteRange, CapturePlan, Container, Iv, KeyMethod, PlannedSegment, TrackKind};
+use weir_core::protocol::{
+    ByteRange, CapturePlan, Container, Iv, KeyMethod, PlannedSegment, PlannedTrack, TrackKind,
+};
 use weir_core::url::AbsoluteUrl;
 
 use crate::keys::GivenKeys;
@@ -48,6 +50,29 @@ impl Identity {
     /// Of a plan that is captured like this. Playlists that grow are never the same.
     #[must_use]
     pub fn of(plan: &CapturePlan, manner: Manner<'_>) -> Self {
+        Self::with(plan, manner, |track, add| {
+            for segment in &track.segments {
+                add(&serde_json::to_string(&known(segment)).unwrap_or_default());
+            }
+        })
+    }
+
+    /// Of a live stream that is recorded like this: where it comes from, because what it lists changes.
+    #[must_use]
+    pub fn of_recording(plan: &CapturePlan, manner: Manner<'_>) -> Self {
+        Self::with(plan, manner, |track, add| {
+            add("recording");
+            // As it is shown: without what may be a token.
+            add(&plan.source.to_string());
+            add(file_name(&track.playlist));
+        })
+    }
+
+    fn with(
+        plan: &CapturePlan,
+        manner: Manner<'_>,
+        add_track: impl Fn(&PlannedTrack, &mut dyn FnMut(&str)),
+    ) -> Self {
         let mut digest = Sha256::new();
         // Each value is told together with its length or is a number of fixed length, so no two plans run together.
         let mut add = |text: &str| {
@@ -64,9 +89,7 @@ impl Identity {
         for track in &plan.tracks {
             let kinds: (TrackKind, Option<TrackKind>) = (track.kind, track.only);
             add(&serde_json::to_string(&(kinds, &track.language, &track.name)).unwrap_or_default());
-            for segment in &track.segments {
-                add(&serde_json::to_string(&known(segment)).unwrap_or_default());
-            }
+            add_track(track, &mut add);
         }
         Self(digest.finalize().into())
     }

@@ -13,6 +13,7 @@ mod point;
 mod schema;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::Serialize;
@@ -51,6 +52,8 @@ pub struct Beginning {
     pub command: Option<Command>,
     /// How many segments it has.
     pub segments: u64,
+    /// What was begun before longer ago than this is not gone on with, unless its number is given.
+    pub patience: Option<Duration>,
 }
 
 /// A command line without anything secret.
@@ -143,6 +146,21 @@ impl Journal {
     /// another capture; others when the journal cannot be used.
     pub fn claim(&self, beginning: &Beginning, number: Option<Number>) -> Result<Claim, JournalError> {
         entry::claim(self, beginning, number)
+    }
+
+    /// Whether a job of this identity was interrupted, or is under way.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn has_unfinished(&self, identity: &Identity) -> Result<bool, JournalError> {
+        let Some(connection) = self.existing()? else {
+            return Ok(false);
+        };
+        Ok(connection.query_row(
+            "SELECT EXISTS (SELECT 1 FROM job WHERE identity = ?1 AND state = 'unfinished')",
+            [identity.as_bytes()],
+            |row| row.get(0),
+        )?)
     }
 
     /// Takes up a job that ended with something missing, to fetch that. `identity` is of what is asked for now.

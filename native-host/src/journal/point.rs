@@ -169,6 +169,7 @@ mod tests {
             container: Container::Mp4,
             command: None,
             segments: 100,
+            patience: None,
         };
         match journal.claim(&beginning, None).unwrap() {
             Claim::New(entry, None) => entry,

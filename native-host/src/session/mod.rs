@@ -289,6 +289,7 @@ impl Session {
             limit_rate: None,
             journal: self.host.journal.clone(),
             command: None,
+            was_recorded: false,
             resume: None,
             repair: None,
             notes: Vec::new(),

@@ -4,6 +4,8 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashSet, VecDeque};
 use std::hash::{Hash as _, Hasher as _};
 
+use serde::{Deserialize, Serialize};
+
 use crate::playlist::Segment;
 use crate::protocol::{ByteRange, PlannedSegment};
 
@@ -15,6 +17,31 @@ pub(super) struct Known {
     whole: u64,
     /// Of its file's name and range: what stays when a token in the path or the query changes.
     name: u64,
+}
+
+/// What is kept of a segment beyond the life of a process, to find it in a later reading: nothing of its URL but a hash
+/// of its file's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    sequence: u64,
+    name: u64,
+}
+
+impl Place {
+    /// Of a segment.
+    #[must_use]
+    pub fn of(segment: &PlannedSegment) -> Self {
+        let Known { sequence, name, .. } = Known::of_planned(segment);
+        Self { sequence, name }
+    }
+
+    pub(super) fn known(self) -> Known {
+        Known {
+            sequence: self.sequence,
+            whole: 0,
+            name: self.name,
+        }
+    }
 }
 
 /// The segments of one reading, in order. Their numbers rise by one.

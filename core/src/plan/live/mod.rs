@@ -15,6 +15,7 @@ use crate::url::AbsoluteUrl;
 
 use known::{Known, Listing, Past};
 
+pub use known::Place;
 pub use stand_in::{rendition_for, variant_for};
 
 /// A playlist that seems to have gone back is believed when it has said so this often, and goes on.
@@ -116,6 +117,16 @@ impl Follower {
         Self {
             next: listing.last().map_or(0, |last| last.sequence.saturating_add(1)),
             listing,
+            ..Self::default()
+        }
+    }
+
+    /// Follows a playlist of which an earlier process took everything before `next`; `last` was the last segment of it.
+    #[must_use]
+    pub fn behind(last: Place, next: MediaSequence) -> Self {
+        Self {
+            listing: [last.known()].into_iter().collect(),
+            next: next.0,
             ..Self::default()
         }
     }

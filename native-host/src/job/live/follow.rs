@@ -13,6 +13,7 @@ use super::reload::LivePlaylist;
 use super::{End, LoadError};
 use crate::error::Coded as _;
 use crate::fetch::Client;
+use crate::job::points::Heard;
 use crate::job::{JobError, check, order};
 
 /// A playlist that fails this often in a row is looked for elsewhere.
@@ -51,6 +52,8 @@ pub(super) struct Follow {
     target: Duration,
     /// When a segment came last.
     news: Instant,
+    /// How long nobody followed it before: what went by meanwhile is missed. It is read at once.
+    away: Option<Duration>,
     failures: Failures,
 }
 
@@ -67,13 +70,34 @@ struct Failures {
 impl Follow {
     /// Follows a track whose segments so far are `segments`. Those that are listed twice are taken out.
     pub(super) fn new(with: Following, planned: PlannedTrack, segments: &mut Vec<PlannedSegment>) -> Self {
+        let follower = Follower::new(segments);
+        Self::with(with, planned, segments, follower)
+    }
+
+    /// Follows a track that an earlier process followed until there, so long ago. What it lists now is read once more.
+    pub(super) fn again(
+        with: Following,
+        planned: PlannedTrack,
+        segments: &[PlannedSegment],
+        heard: Heard,
+        away: Duration,
+    ) -> Self {
+        let follower = Follower::behind(heard.last, heard.next);
+        Self {
+            away: Some(away),
+            ..Self::with(with, planned, segments, follower)
+        }
+    }
+
+    fn with(with: Following, planned: PlannedTrack, segments: &[PlannedSegment], follower: Follower) -> Self {
         let longest = segments.iter().filter_map(order::known).fold(0.0, f64::max);
         let target = Duration::from_secs_f64(longest.min(60.0));
         Self {
-            follower: Follower::new(segments),
+            follower,
             playlist: LivePlaylist::new(planned.playlist.clone(), with.source.clone()),
             target: if target.is_zero() { FIRST_WAIT } else { target },
             news: Instant::now(),
+            away: None,
             failures: Failures::default(),
             planned,
             with,
@@ -96,7 +120,11 @@ impl Follow {
     async fn follow(&mut self) -> End {
         // The plan was made a moment ago.
         let mut begun = Instant::now();
-        let mut wait = self.target;
+        let mut wait = if self.away.is_some() {
+            Duration::ZERO
+        } else {
+            self.target
+        };
         loop {
             let deadline = self.news + self.with.outage.max(self.target.mul_f64(1.5));
             tokio::time::sleep_until(deadline.min(begun + wait)).await;
@@ -121,8 +149,9 @@ impl Follow {
 
     /// Reads the playlist once. The end, if it is one.
     async fn read(&mut self) -> Result<Option<End>, LoadError> {
-        let elapsed = self.news.elapsed() + self.target;
+        let elapsed = self.news.elapsed() + self.target + self.away.unwrap_or_default();
         let media = self.playlist.load(&self.with.client).await?;
+        self.away = None;
         let update = self
             .follower
             .update(&self.planned.playlist, media, elapsed.as_secs_f64());

@@ -68,6 +68,8 @@ pub(super) struct Health {
 pub(super) struct Entry {
     pub(super) track: usize,
     pub(super) start_seconds: f64,
+    /// How long it plays; what others do, where it does not say.
+    pub(super) seconds: f64,
     pub(super) what: What,
 }
 
@@ -107,6 +109,13 @@ impl Inbox {
             open.health.oldest = segments.first().map(|segment| segment.sequence);
         }
         self.add(track, None, segments);
+    }
+
+    /// A track whose next segment begins there: what it is, the next reading tells.
+    pub(super) fn reopen(&self, track: usize, clock_seconds: f64) {
+        if let Some(open) = self.state().tracks.get_mut(track) {
+            open.clock_seconds = clock_seconds;
+        }
     }
 
     /// Takes in what a reading brought. False when no more of this track is wanted.
@@ -331,6 +340,7 @@ impl Track {
         self.waiting.push_back(Entry {
             track,
             start_seconds: self.clock_seconds,
+            seconds,
             what,
         });
         self.clock_seconds += seconds;
@@ -357,6 +367,11 @@ impl Entry {
             start_seconds: self.start_seconds,
             duration_seconds,
         }
+    }
+
+    /// Where the next one of its track begins.
+    pub(super) fn end_seconds(&self) -> f64 {
+        self.start_seconds + self.seconds
     }
 
     pub(super) fn discontinuity(&self) -> bool {

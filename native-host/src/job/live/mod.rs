@@ -23,6 +23,7 @@ pub use reload::LoadError;
 use super::gaps::Gaps;
 use super::merging::MergeThread;
 use super::meter::Meter;
+use super::points::Fetching;
 use super::{Job, JobError, Stop, check, segments};
 use crate::fetch::Client;
 use follow::{Follow, Following};
@@ -95,6 +96,7 @@ pub(super) async fn run(
     meter: &Arc<Meter>,
     merging: &mut MergeThread,
     stop: &mut Stop,
+    from: Fetching,
 ) -> Result<Recorded, JobError> {
     let declaration = segments::declaration(&job.plan);
     let mut segments = Vec::new();
@@ -102,6 +104,7 @@ pub(super) async fn run(
         segments.push(std::mem::take(&mut track.segments));
     }
     let inbox = Arc::new(Inbox::new(segments.len(), options.duration, Arc::clone(meter)));
+    meter.listed(from.listed());
     let mut follows = Vec::new();
     for (number, (track, mut segments)) in job.plan.tracks.iter().zip(segments).enumerate() {
         let following = Following {
@@ -112,8 +115,22 @@ pub(super) async fn run(
             inbox: Arc::clone(&inbox),
             outage: options.outage,
         };
-        follows.push(Follow::new(following, track.clone(), &mut segments));
-        inbox.open(number, segments, options.from);
+        match from.heard.get(number).copied().flatten() {
+            Some(heard) => {
+                follows.push(Follow::again(
+                    following,
+                    track.clone(),
+                    &segments,
+                    heard,
+                    from.age(),
+                ));
+                inbox.reopen(number, heard.clock_seconds);
+            }
+            None => {
+                follows.push(Follow::new(following, track.clone(), &mut segments));
+                inbox.open(number, segments, options.from);
+            }
+        }
     }
     let tasks: Vec<_> = follows
         .into_iter()
@@ -127,6 +144,7 @@ pub(super) async fn run(
         merging,
         Arc::clone(&inbox),
         declaration,
+        from,
     );
     let end = tokio::select! {
         ran = recorder.run() => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
+use weir_core::plan::live::Place;
 use weir_core::protocol::{ErrorCode, MediaSequence, PlannedSegment};
 
 use super::inbox::{Entry, Feed, Inbox, What};
@@ -14,8 +15,9 @@ use crate::fetch::{Client, FetchError, Fetched, Ordered, Window, ordered};
 use crate::job::gaps::Gaps;
 use crate::job::merging::MergeThread;
 use crate::job::meter::Meter;
+use crate::job::points::{Fetching, Heard};
 use crate::job::segments::{Prepared, Preparer, resource};
-use crate::job::shortfall::{Measured, Shortfalls};
+use crate::job::shortfall::Measured;
 use crate::job::{Job, JobError};
 use crate::keys::KeyError;
 
@@ -43,10 +45,8 @@ pub(super) struct Recorder<'a> {
     inbox: Arc<Inbox>,
     fetches: Ordered,
     preparer: Preparer,
-    gaps: Gaps,
-    shortfalls: Shortfalls,
-    /// By track: something of it was merged.
-    has_begun: Vec<bool>,
+    /// How far it is: what is missing, and where each track's next segment is.
+    at: Fetching,
     refusals: u32,
     gone_in_a_row: u32,
     /// It makes no sense to go on.
@@ -84,12 +84,12 @@ impl<'a> Recorder<'a> {
         merging: &'a mut MergeThread,
         inbox: Arc<Inbox>,
         declaration: Declaration,
+        at: Fetching,
     ) -> Self {
         let window = Window {
             concurrency: NonZeroUsize::new(job.concurrency.get()).unwrap_or(NonZeroUsize::MIN),
             buffered_bytes: BUFFERED_BYTES,
         };
-        let tracks = job.plan.tracks.len();
         Self {
             options,
             fetches: ordered(&client, Feed(Arc::clone(&inbox)), window, meter.received()),
@@ -98,9 +98,7 @@ impl<'a> Recorder<'a> {
             meter: Arc::clone(meter),
             merging,
             inbox,
-            gaps: Gaps::new(tracks),
-            shortfalls: Shortfalls::new(tracks),
-            has_begun: vec![false; tracks],
+            at,
             refusals: 0,
             gone_in_a_row: 0,
             is_over: false,
@@ -128,11 +126,16 @@ impl<'a> Recorder<'a> {
 
     /// Whether nothing was merged, and what is missing.
     pub(super) fn into_result(self) -> (bool, Gaps) {
-        let mut gaps = self.gaps;
-        for (gap, reason) in self.shortfalls.end() {
+        let Fetching {
+            mut gaps,
+            shortfalls,
+            pushed,
+            ..
+        } = self.at;
+        for (gap, reason) in shortfalls.end() {
             gaps.add_late(gap, reason);
         }
-        (!self.has_begun.contains(&true), gaps)
+        (pushed == 0, gaps)
     }
 
     /// The next segment in order has come, or has not.
@@ -154,18 +157,32 @@ impl<'a> Recorder<'a> {
             }
         };
         (self.refusals, self.gone_in_a_row) = (0, 0);
-        if let Some(begun) = self.has_begun.get_mut(entry.track) {
-            *begun = true;
-        }
         let place = entry.gap();
-        if let Some((gap, reason)) = self.shortfalls.add(&place, &segment, measured) {
+        if let Some((gap, reason)) = self.at.shortfalls.add(&place, &segment, measured) {
             tracing::warn!("gap: {reason}");
-            self.gaps.add(gap, false, reason);
+            self.at.gaps.add(gap, false, reason);
         }
-        let gap = self.gaps.close(entry.track);
-        self.merging
-            .push(place, prepared.into_merger(entry.track, &segment, gap), None)
-            .await
+        let gap = self.at.gaps.close(entry.track);
+        self.at.pushed += 1;
+        self.heard(&entry);
+        let input = prepared.into_merger(entry.track, &segment, gap);
+        self.merging.push(place, input, Some(self.at.now())).await
+    }
+
+    /// A track is behind this entry.
+    fn heard(&mut self, entry: &Entry) {
+        let Some(heard) = self.at.heard.get_mut(entry.track) else {
+            return;
+        };
+        let last = match &entry.what {
+            What::Segment(segment) => Some(Place::of(segment)),
+            What::Missing { .. } => heard.map(|heard| heard.last),
+        };
+        *heard = last.map(|last| Heard {
+            last,
+            next: MediaSequence(entry.sequence().0.saturating_add(1)),
+            clock_seconds: entry.end_seconds(),
+        });
     }
 
     /// Decrypts what was fetched; asks again for what was not, as long as there is hope.
@@ -297,9 +314,10 @@ impl<'a> Recorder<'a> {
 
     /// Before the first segment of a track nothing is missing: the recording begins later.
     fn left_out(&mut self, entry: &Entry, reason: String) {
-        if self.has_begun.get(entry.track).is_some_and(|begun| *begun) {
+        if self.at.heard.get(entry.track).is_some_and(Option::is_some) {
             tracing::warn!("gap: {reason}");
-            self.gaps.add(entry.gap(), entry.discontinuity(), reason);
+            self.at.gaps.add(entry.gap(), entry.discontinuity(), reason);
+            self.heard(entry);
         } else {
             tracing::info!("not recorded: {reason}");
             self.meter.unlisted();

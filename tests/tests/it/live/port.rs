@@ -105,14 +105,28 @@ fn cancel_leaves_nothing_of_a_recording() {
 }
 
 #[test]
-fn a_browser_that_goes_away_leaves_what_was_recorded() {
-    let stage = endless();
+fn a_browser_that_comes_back_goes_on_with_its_recording() {
+    let stage = Stage::new(
+        40,
+        Options {
+            window: 10,
+            ..Options::default()
+        },
+    );
     let (home, mut host) = greeted();
     recording(&stage, &mut host);
     host.close();
     let (status, _) = host.wait().unwrap();
     assert!(status.success());
     assert_eq!(home.files(&home.downloads()).unwrap(), ["News.mp4.part"]);
+
+    let mut host = home.host().unwrap();
+    host.greet().unwrap();
+    host.ask(&start(1, "again", &plan(&stage))).unwrap();
+    let finished = host.finished("again").unwrap();
+    assert_eq!(finished["verdict"], "complete", "{finished}");
+    assert_eq!(finished["segments"]["fetched"], 40, "{finished}");
+    assert_eq!(home.files(&home.downloads()).unwrap(), ["News.mp4"]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What cannot be gone on with: a playlist, an output or a journal that is not what it was, a recording. That is told, and what was
-//! written is kept.
+//! What cannot be gone on with: a playlist, an output or a journal that is not what it was. That is told, and what was written
+//! is kept.
 
 use super::*;
 
@@ -30,40 +30,6 @@ fn a_playlist_or_an_output_that_is_not_what_it_was() {
     let output = get(&home, &origin.url("/index.m3u8"), &["-o", "film.mp4"]);
     check_exit(&output, 0);
     assert!(fs::read(home.path().join("elsewhere.mp4")).unwrap() == written);
-}
-
-/// What was on the air meanwhile is gone: that is said, and what was recorded is kept.
-#[test]
-fn a_recording_is_not_resumed() {
-    let origin = Origin::start().unwrap();
-    origin.directory("/", committed_stream());
-    let playlist = fs::read_to_string(committed_stream().join("high/index.m3u8")).unwrap();
-    let live = playlist
-        .replace("#EXT-X-ENDLIST", "")
-        .replace("#EXT-X-PLAYLIST-TYPE:VOD", "");
-    origin.reply("/high/live.m3u8", Reply::ok(live));
-    let home = Home::new().unwrap();
-    let mut child = start(&home, &origin.url("/high/live.m3u8"), "film.mp4", &[]);
-    let part = home.path().join("film.mp4.part");
-    wait_until("it records", || {
-        fs::metadata(&part).is_ok_and(|part| part.len() > 50_000)
-    });
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let written = fs::read(&part).unwrap();
-    assert_eq!(jobs(&home)[0]["state"], "interrupted");
-    let output = home.run(["resume", "1"]).unwrap();
-    check_exit(&output, 1);
-    let event = last_event(&output).unwrap();
-    assert_eq!(event["error"]["code"], "cannot-resume", "{event}");
-    assert!(
-        event["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("it was a recording"),
-        "{event}"
-    );
-    assert!(fs::read(&part).unwrap() == written);
 }
 
 /// faults.md, 42: bits that flip, a journal that is cut short, one of a newer version. The capture that is asked for comes
