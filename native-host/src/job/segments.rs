@@ -117,6 +117,16 @@ impl Preparer {
         }
     }
 
+    /// What it fetches with.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What counts along.
+    pub(super) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
     /// Decrypts a fetched segment, or finds what decrypts its samples, and adds its map.
     pub(super) async fn prepare(
         &mut self,

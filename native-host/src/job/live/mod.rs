@@ -24,7 +24,8 @@ use super::gaps::Gaps;
 use super::merging::MergeThread;
 use super::meter::Meter;
 use super::points::Fetching;
-use super::{Job, JobError, Stop, check, segments};
+use super::segments::{self, Preparer};
+use super::{Job, JobError, Stop, check};
 use crate::fetch::Client;
 use follow::{Follow, Following};
 use inbox::Inbox;
@@ -115,21 +116,13 @@ pub(super) async fn run(
             inbox: Arc::clone(&inbox),
             outage: options.outage,
         };
-        match from.heard.get(number).copied().flatten() {
-            Some(heard) => {
-                follows.push(Follow::again(
-                    following,
-                    track.clone(),
-                    &segments,
-                    heard,
-                    from.age(),
-                ));
-                inbox.reopen(number, heard.clock_seconds);
-            }
-            None => {
-                follows.push(Follow::new(following, track.clone(), &mut segments));
-                inbox.open(number, segments, options.from);
-            }
+        if let Some(heard) = from.heard.get(number).copied().flatten() {
+            let follow = Follow::again(following, track.clone(), &segments, heard, from.age());
+            follows.push(follow);
+            inbox.reopen(number, heard.clock_seconds);
+        } else {
+            follows.push(Follow::new(following, track.clone(), &mut segments));
+            inbox.open(number, segments, options.from);
         }
     }
     let tasks: Vec<_> = follows
@@ -139,11 +132,9 @@ pub(super) async fn run(
     let mut recorder = Recorder::new(
         job,
         options,
-        client,
-        meter,
         merging,
         Arc::clone(&inbox),
-        declaration,
+        Preparer::new(client, Arc::clone(meter), declaration, job.keys.clone()),
         from,
     );
     let end = tokio::select! {

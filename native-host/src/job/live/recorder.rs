@@ -10,7 +10,6 @@ use weir_core::protocol::{ErrorCode, MediaSequence, PlannedSegment};
 
 use super::inbox::{Entry, Feed, Inbox, What};
 use super::{End, LiveOptions};
-use crate::decrypt::Declaration;
 use crate::fetch::{Client, FetchError, Fetched, Ordered, Window, ordered};
 use crate::job::gaps::Gaps;
 use crate::job::merging::MergeThread;
@@ -79,13 +78,12 @@ impl<'a> Recorder<'a> {
     pub(super) fn new(
         job: &Job,
         options: LiveOptions,
-        client: Client,
-        meter: &Arc<Meter>,
         merging: &'a mut MergeThread,
         inbox: Arc<Inbox>,
-        declaration: Declaration,
+        preparer: Preparer,
         at: Fetching,
     ) -> Self {
+        let (client, meter) = (preparer.client().clone(), Arc::clone(preparer.meter()));
         let window = Window {
             concurrency: NonZeroUsize::new(job.concurrency.get()).unwrap_or(NonZeroUsize::MIN),
             buffered_bytes: BUFFERED_BYTES,
@@ -93,9 +91,9 @@ impl<'a> Recorder<'a> {
         Self {
             options,
             fetches: ordered(&client, Feed(Arc::clone(&inbox)), window, meter.received()),
-            preparer: Preparer::new(client.clone(), Arc::clone(meter), declaration, job.keys.clone()),
+            preparer,
             client,
-            meter: Arc::clone(meter),
+            meter,
             merging,
             inbox,
             at,
