@@ -91,10 +91,23 @@ pub(super) fn claim(
         // It had not come to anything, or its output was taken away.
         (_, Err(error)) if number.is_some() => Err(error),
         (_, Ok(Some(_))) if number.is_some() => Err(JournalError::Changed(id)),
-        (_, point) => {
+        (slot, point) => {
+            if let (Some(Some(slot)), Ok(None)) = (&slot, &point) {
+                clear_beginning(slot);
+            }
             entry.begin_again()?;
             Ok(Claim::New(entry, point.err()))
         }
+    }
+}
+
+/// Makes room for a capture that was interrupted before its first point: its name is its own. What may be worth something
+/// to a person stays.
+fn clear_beginning(slot: &Slot) {
+    const WORTH_NOTHING_BYTES: u64 = 4 << 20;
+    let found = std::fs::symlink_metadata(slot.part());
+    if found.is_ok_and(|found| found.is_file() && found.len() < WORTH_NOTHING_BYTES) {
+        slot.discard();
     }
 }
 

@@ -365,3 +365,25 @@ fn a_machine_that_lost_its_power_goes_back_to_what_was_on_the_disk() {
     check_exit(&get(&other, &url, &["-o", "film.mp4"]), 0);
     assert!(film(&home) == film(&other), "the file has other bytes");
 }
+
+/// Killed before it had come to anything: the name is still its own.
+#[test]
+fn a_name_is_not_lost_before_the_first_point() {
+    let (origin, home, gate) = (Origin::start().unwrap(), Home::new().unwrap(), Gate::new());
+    origin.directory("/", committed_stream());
+    let first = fs::read(committed_stream().join("high/seg000.ts")).unwrap();
+    let held = gate.clone();
+    origin.route("/high/seg000.ts", move |_| Reply::ok(first.clone()).after(&held));
+    let url = origin.url("/high/index.m3u8");
+    let mut child = start(&home, &url, "film.mp4", &[]);
+    let part = home.path().join("film.mp4.part");
+    wait_until("its file is begun", || part.exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(part.exists());
+    gate.open();
+    check_exit(&get(&home, &url, &["-o", "film.mp4"]), 0);
+    let mut films = home.files(home.path()).unwrap();
+    films.retain(|name| name.contains("film"));
+    assert_eq!(films, ["film.mp4"]);
+}
