@@ -209,6 +209,7 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
         journal: Journal::of_the_user().ok(),
         command: None,
         resume: None,
+        refresher: None,
         notes,
     })
 }

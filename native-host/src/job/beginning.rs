@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::points::{Fetching, Merging, State};
 use super::{Job, JobError, content, error, order};
-use crate::journal::{
-    Beginning, Claim, Entry, Identity, JournalError, Manner, Number, SavedPoint, Unfinished,
-};
+use crate::journal::{Beginning, Claim, Entry, Identity, JournalError, Number, SavedPoint, Unfinished};
 use crate::merge::{About, Merger, TrackHint};
 use crate::output_path::Slot;
 
@@ -88,16 +86,7 @@ fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
         identity: match job.recording() {
             // What was on the air is gone: no recording goes on with another.
             Some(_) => Identity::of_its_own(),
-            None => Identity::of(
-                &job.plan,
-                Manner {
-                    container: job.container,
-                    target: &job.target.wanted(),
-                    subtitle_files: job.subtitle_files,
-                    chapters: &job.chapters,
-                    keys: &job.keys,
-                },
-            ),
+            None => job.identity(&job.plan),
         },
         title: job.plan.title.clone(),
         source: job.plan.source.to_string(),

@@ -22,6 +22,7 @@ mod meter;
 mod order;
 mod points;
 mod pump;
+mod refresh;
 mod segments;
 mod shortfall;
 mod stop;
@@ -38,11 +39,12 @@ use weir_core::protocol::{
 
 pub use error::JobError;
 pub use live::{LiveFrom, LiveOptions, LoadError};
+pub use refresh::{Ask, Expired, Offer, Outlook, PATIENCE, Refresher};
 pub use stop::{Stop, StopHandle, StopReason};
 
 use crate::error::Coded as _;
 use crate::fetch::{BytesPerSecond, Client, ClientOptions, Permission};
-use crate::journal::{self, Entry, Journal, JournalError};
+use crate::journal::{self, Entry, Identity, Journal, JournalError, Manner};
 use crate::keys::GivenKeys;
 use crate::merge::{Merged, SubtitleFile, SubtitleFormat};
 use crate::output_path::{Beside, Content, OutputError, Slot, Target};
@@ -94,6 +96,8 @@ pub struct Job {
     pub command: Option<journal::Command>,
     /// The job of the journal that this one has to be.
     pub resume: Option<journal::Number>,
+    /// Who is asked for other links when those of the plan expire.
+    pub refresher: Option<Refresher>,
     /// What the report says of how the plan was made, such as where the stream was cut. One sentence each.
     pub notes: Vec<String>,
 }
@@ -143,6 +147,20 @@ impl Job {
             eta_seconds: None,
             recorded_seconds: recording.map(|_| 0.0),
         }
+    }
+
+    /// What tells this capture from others, would it have this plan.
+    fn identity(&self, plan: &CapturePlan) -> Identity {
+        Identity::of(
+            plan,
+            Manner {
+                container: self.container,
+                target: &self.target.wanted(),
+                subtitle_files: self.subtitle_files,
+                chapters: &self.chapters,
+                keys: &self.keys,
+            },
+        )
     }
 
     fn client(&self) -> Result<Client, JobError> {
@@ -327,7 +345,7 @@ async fn capture(
 
 /// Captures all that the plan lists.
 async fn pump_all(
-    job: &Job,
+    job: &mut Job,
     client: Client,
     meter: &Arc<Meter>,
     thread: &mut MergeThread,
