@@ -53,7 +53,7 @@ pub enum Event {
         /// The settings as they are now.
         settings: Settings,
     },
-    /// The server refuses a running job's links after it had given others: they have expired. The job waits for
+    /// The server refuses a running job's links: they have expired. The job waits for
     /// [`super::Request::Refreshed`] or [`super::Request::RefreshFailed`], for half a minute. Sent to an extension only that
     /// said in `hello` that it answers.
     Refresh {

@@ -177,13 +177,15 @@ impl JobError {
         }
     }
 
-    /// The status with which a server refuses a link that it took before, to the segment, its map or its key.
+    /// The status with which a server refuses a link that may have expired, to the segment, its map or its key.
     pub(super) fn expired(&self) -> Option<u16> {
-        match self {
+        let status = match self {
             Self::LinkExpired { status, .. } => Some(*status),
-            Self::Key { error, .. } => error.status().filter(|status| matches!(status, 403 | 410)),
+            Self::Segment { error, .. } => error.status(),
+            Self::Key { error, .. } => error.status(),
             _ => None,
-        }
+        };
+        status.filter(|status| matches!(status, 403 | 410))
     }
 
     /// Says of an expired link why there is no other.

@@ -91,8 +91,6 @@ struct Pump<'a> {
     fetches: Ordered,
     preparer: Preparer,
     refreshes: Refreshes,
-    /// A segment was made ready, with all that it takes.
-    has_worked: bool,
     meter: &'a Arc<Meter>,
 }
 
@@ -111,7 +109,6 @@ impl<'a> Pump<'a> {
             fetches,
             preparer,
             refreshes: Refreshes::default(),
-            has_worked: false,
             meter,
         }
     }
@@ -135,7 +132,6 @@ impl<'a> Pump<'a> {
             };
             let error = match prepared {
                 Ok(prepared) => {
-                    self.has_worked = true;
                     self.refreshes.worked();
                     return Ok(prepared);
                 }
@@ -160,10 +156,9 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// What has expired, if that is what has happened. A key that was refused from the first was never given.
+    /// What has expired, if that is what has happened.
     fn expired(&self, entry: order::Entry, error: &JobError) -> Option<Expired> {
-        let is_key = matches!(error, JobError::Key { .. });
-        let status = error.expired().filter(|_| self.has_worked || !is_key)?;
+        let status = error.expired()?;
         let track = self.job.plan.tracks.get(entry.track)?;
         Some(Expired {
             track: u32::try_from(entry.track).unwrap_or(u32::MAX),

@@ -18,6 +18,10 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// So often in a row other links may be refused before anything came through one.
 const MAX_IN_VAIN: u32 = 3;
 
+/// The same before anything came at all. The page may have read its playlist long before the click; but who is not let in
+/// for another reason is told soon.
+const MAX_AT_FIRST: u32 = 1;
+
 /// Asks for other links.
 #[derive(Debug, Clone)]
 pub struct Refresher {
@@ -95,12 +99,16 @@ impl Refresher {
 pub(super) struct Refreshes {
     /// Since anything was had.
     in_vain: u32,
+    has_worked: bool,
 }
 
 impl Refreshes {
     /// Something was had.
     pub(super) fn worked(&mut self) {
-        self.in_vain = 0;
+        *self = Self {
+            in_vain: 0,
+            has_worked: true,
+        };
     }
 
     /// Gives the job other links, and returns the client for them. Waits for them, but not for ever.
@@ -117,7 +125,12 @@ impl Refreshes {
                 Outlook::CommandLine
             });
         };
-        if self.in_vain == MAX_IN_VAIN {
+        let most = if self.has_worked {
+            MAX_IN_VAIN
+        } else {
+            MAX_AT_FIRST
+        };
+        if self.in_vain >= most {
             return Err(Outlook::InVain);
         }
         self.in_vain += 1;

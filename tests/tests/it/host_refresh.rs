@@ -322,6 +322,26 @@ fn links_that_are_refused_too_are_not_asked_for_without_end() {
     check_expired(&finished, "those that the page gave in its place too");
 }
 
+/// The page may have read its playlist long before the click.
+#[test]
+fn links_that_had_expired_before_the_capture_began_are_asked_for_once() {
+    let stream = Stream::new(Duration::from_secs(600), Duration::ZERO);
+    let (_home, mut host) = refreshing();
+    let stale = stream.plan().to_string().replace("signature=", "signature=0");
+    let stale: Value = serde_json::from_str(&stale).unwrap();
+    host.ask(&one_by_one(1, "film", &stale)).unwrap();
+    host.expect(is_refresh).unwrap();
+    host.ask(&refreshed(2, "film", &stream.plan())).unwrap();
+    assert_eq!(host.finished("film").unwrap()["verdict"], "complete");
+
+    // Who is not let in at all is told soon.
+    host.ask(&one_by_one(3, "other", &stale)).unwrap();
+    host.expect(is_refresh).unwrap();
+    host.ask(&refreshed(4, "other", &stale)).unwrap();
+    let finished = host.finished("other").unwrap();
+    assert_eq!(finished["error"]["code"], "http-status", "{finished}");
+}
+
 #[test]
 fn a_tab_that_is_gone_ends_the_capture_at_once_and_it_goes_on_when_captured_again() {
     let stream = Stream::new(Duration::from_secs(600), Duration::ZERO);
