@@ -167,6 +167,16 @@ impl Ordered {
         self.resources = Box::new(resources);
     }
 
+    /// Asks again for what was handed out last: it is the next in order once more. Must run on a Tokio runtime.
+    pub fn again(&mut self, resource: Resource) {
+        let behind = self.queue.len() as u64 + 1;
+        let index = self.started.saturating_sub(behind);
+        let share = Arc::new(self.buffer.share(index));
+        self.buffer.advance_to(index);
+        let task = self.starter.start(&resource, &share);
+        self.queue.push_front(Slot::new(resource, task, share));
+    }
+
     /// When the front is asked for a second time: it takes unusually long, and others wait for it.
     fn second_due(&self) -> Option<Instant> {
         let mut slots = self.queue.iter();

@@ -188,15 +188,22 @@ impl JobError {
         status.filter(|status| matches!(status, 403 | 410))
     }
 
-    /// Says of an expired link why there is no other.
+    /// Says of a link that may have expired why there is no other. What was refused for another reason, for all that is
+    /// known, stays what it is.
     pub(super) fn with_outlook(self, outlook: Outlook) -> Self {
-        match self {
-            Self::LinkExpired { sequence, status, .. } => Self::LinkExpired {
+        let is_told = matches!(outlook, Outlook::Failed(_) | Outlook::Silence(_));
+        let sequence = match &self {
+            Self::LinkExpired { sequence, .. } => *sequence,
+            Self::Segment { sequence, .. } | Self::Key { sequence, .. } if is_told => *sequence,
+            _ => return self,
+        };
+        match self.expired() {
+            Some(status) => Self::LinkExpired {
                 sequence,
                 status,
                 outlook,
             },
-            other => other,
+            None => self,
         }
     }
 

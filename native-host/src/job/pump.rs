@@ -122,10 +122,15 @@ impl<'a> Pump<'a> {
         let missing = || JobError::internal("a segment was not fetched");
         let fetched = counting(self.meter, self.fetches.next()).await;
         let mut fetched = fetched.ok_or_else(missing)?;
+        let mut has_body = false;
         loop {
             let segment = planned(&self.job.plan, entry).ok_or_else(missing)?;
             // A body stays good when the link of its key or map is not.
             let body = fetched.as_ref().ok().cloned();
+            if body.is_some() && !has_body {
+                has_body = true;
+                self.refreshes.worked();
+            }
             let prepared = match fetched {
                 Ok(fetched) => self.preparer.prepare_measured(segment, fetched).await,
                 Err(error) => Err(self.preparer.failed(segment.sequence, error)),
@@ -150,9 +155,9 @@ impl<'a> Pump<'a> {
                 continue;
             }
             let segment = planned(&self.job.plan, entry).ok_or_else(missing)?;
-            let wanted = segments::resource(segment);
-            let again = self.client.get_metered(&wanted, self.meter.received());
-            fetched = counting(self.meter, again).await;
+            self.fetches.again(segments::resource(segment));
+            let again = counting(self.meter, self.fetches.next()).await;
+            fetched = again.ok_or_else(missing)?;
         }
     }
 
@@ -171,7 +176,6 @@ impl<'a> Pump<'a> {
     /// Goes on with the links that the job has now.
     fn renew(&mut self, client: Client, behind: &[order::Entry]) {
         self.fetches.renew(&client, resources(&self.job.plan, behind));
-        self.fetches.fill();
         self.preparer.renew(client.clone());
         self.client = client;
         self.meter.retried();

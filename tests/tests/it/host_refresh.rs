@@ -322,6 +322,37 @@ fn links_that_are_refused_too_are_not_asked_for_without_end() {
     check_expired(&finished, "those that the page gave in its place too");
 }
 
+/// Each segment comes, and the link of its key has expired meanwhile: that is progress, also before the first is whole.
+#[test]
+fn a_key_whose_link_expires_while_its_segment_comes_is_asked_for_again() {
+    let stream = Stream::new(Duration::from_millis(600), Duration::from_millis(1_000));
+    let (_home, mut host) = refreshing();
+    let mut plan = stream.plan();
+    // Both behind one key each, and no more.
+    let cut = |plan: &mut Value| plan["tracks"][0]["segments"].as_array_mut().unwrap().truncate(2);
+    cut(&mut plan);
+    let stale = plan.to_string().replace("signature=", "signature=0");
+    host.ask(&one_by_one(1, "film", &serde_json::from_str(&stale).unwrap()))
+        .unwrap();
+    let mut asked = 0;
+    let finished = loop {
+        let frame = host
+            .expect(|frame| is_refresh(frame) || frame["type"] == "finished")
+            .unwrap();
+        if frame["type"] == "finished" {
+            break frame;
+        }
+        asked += 1;
+        let mut plan = stream.plan();
+        cut(&mut plan);
+        host.ask(&refreshed(asked + 1, "film", &plan)).unwrap();
+    };
+    assert_eq!(finished["verdict"], "complete", "{finished}");
+    assert!(asked >= 2, "{asked}");
+    let taken = stream.segments_taken();
+    assert!(taken.values().all(|&count| count == 1), "{taken:?}");
+}
+
 /// The page may have read its playlist long before the click.
 #[test]
 fn links_that_had_expired_before_the_capture_began_are_asked_for_once() {
