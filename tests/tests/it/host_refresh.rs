@@ -325,7 +325,7 @@ fn links_that_are_refused_too_are_not_asked_for_without_end() {
 /// Each segment comes, and the link of its key has expired meanwhile: that is progress, also before the first is whole.
 #[test]
 fn a_key_whose_link_expires_while_its_segment_comes_is_asked_for_again() {
-    let stream = Stream::new(Duration::from_millis(600), Duration::from_millis(1_000));
+    let stream = Stream::new(Duration::from_millis(600), Duration::from_secs(1));
     let (_home, mut host) = refreshing();
     let mut plan = stream.plan();
     // Both behind one key each, and no more.
