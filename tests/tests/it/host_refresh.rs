@@ -443,7 +443,9 @@ async fn an_answer_is_not_waited_for_without_end() {
         let frames = std::iter::from_fn(|| read_frame(&mut events));
         let mut frames = frames.skip_while(|frame| !is_refresh(frame));
         assert!(frames.next().is_some(), "it asks");
+        let begin = Instant::now();
         let finished = frames.find(|frame| frame["type"] == "finished");
+        assert!(begin.elapsed() < Duration::from_secs(20), "it was waited for");
         drop(requests);
         finished
     });
