@@ -47,6 +47,12 @@ impl Site {
         };
         let source = self.source(Quality::High);
         let encrypted = encrypt(&source, encryption, Names { segments, keys })?;
+        for folder in [FOLDER, "/tickets", "/links"] {
+            let referer = self.pages.url_as("localhost", "/");
+            self.media.guard(&format!("{folder}/"), move |request| {
+                (!is_allowed(request, &referer)).then(|| Reply::status(403))
+            });
+        }
         let tokens = self.tokens.clone();
         self.media.guard("/links/", move |request| tokens.refuse(request));
         for (name, key) in encrypted.keys {
@@ -74,10 +80,6 @@ impl Site {
             &format!("{FOLDER}/master.m3u8"),
             Reply::ok(master).with_type(mime_type(PLAYLIST)),
         );
-        let referer = self.pages.url_as("localhost", "/");
-        self.media.guard(&format!("{FOLDER}/"), move |request| {
-            (!is_allowed(request, &referer)).then(|| Reply::status(403))
-        });
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use weir_tests::browser::Kind;
 use weir_tests::demo::{self, Witness};
@@ -89,11 +90,16 @@ async fn a_tab_that_is_closed_is_told(kind: Kind) {
     browser.wait_for(begun).await.unwrap();
     browser.switch_to(&page).await.unwrap();
     browser.driver().close_window().await.unwrap();
+    let closed = Instant::now();
     browser.switch_to(&popup).await.unwrap();
     let job = browser.finished_job().await.unwrap();
     assert_eq!(job.verdict, "failed", "{job:?}");
     let error = browser.wait_for("[data-testid=error]").await.unwrap();
     let code = error.attr("data-code").await.unwrap();
     assert_eq!(code.as_deref(), Some("tab-gone"), "{job:?}");
+    assert!(
+        closed.elapsed() < Duration::from_secs(20),
+        "it was looked for in vain"
+    );
     harness.close().await;
 }
