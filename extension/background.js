@@ -25,6 +25,7 @@ import { captureRequest } from './plan/capture.js';
 import { cookieHeader, cookiesFor, hostsOf } from './plan/cookies.js';
 import { fetchHeaders, repeatedHeaders } from './plan/headers.js';
 import { OwnRequests } from './plan/own_requests.js';
+import { sameQuality, search, sources } from './plan/refresh.js';
 import * as platform from './platform.js';
 import { Failed, failureOf } from './report/failure.js';
 import * as jobs from './report/jobs.js';
@@ -32,7 +33,8 @@ import { Views } from './report/views.js';
 import { Store } from './state/store.js';
 import { blankPlaylist, navigated, withPlaylist, withSharedWorker } from './state/tabs.js';
 
-/** @import { Answer, Command, Header, Playlist, Report, SeenRequest, Stream, View } from './types' */
+/** @import { Answer, CapturePlan, Command, Header, Job, Playlist, Report, SeenRequest, Stream, View } from './types' */
+/** @import { RefreshFailure } from './generated/protocol' */
 
 const HOST_NAME = 'io.github.weir_hls.weir';
 
@@ -62,6 +64,7 @@ const host = new Host({
   onEvent: (event) => {
     if (event.type === 'progress') store.changeJobs((list) => jobs.progressed(list, event));
     if (event.type === 'finished') store.changeJobs((list) => jobs.finished(list, event));
+    if (event.type === 'refresh') void refresh(event.job);
   },
   onState: (state) => {
     views.changed(null);
@@ -201,6 +204,7 @@ async function read(tab, url, text) {
     shown: isStream(text, first),
     failure: null,
     seenAt: Date.now(),
+    readAt: Date.now(),
   };
   store.changeTab(tab, (state) => withPlaylist(state, news));
   store.keepText(tab, url, text);
@@ -226,6 +230,7 @@ async function readMade(tab, text, frame, time) {
     frame,
     failure: null,
     seenAt: time,
+    readAt: time,
   };
   store.changeTab(tab, (state) => withPlaylist(state, news));
   store.keepText(tab, news.url, text, true);
@@ -299,7 +304,9 @@ async function capture(tab, url, quality) {
   const stream = streamOf(tab, url);
   const page = await platform.describeTab(tab);
   const job = crypto.randomUUID();
-  const start = { job, tab, stream: url, title: page.title, startedAt: Date.now() };
+  const now = Date.now();
+  const chosen = stream.qualities.find((one) => one.value === quality) ?? null;
+  const start = { job, tab, stream: url, quality: chosen, title: page.title, startedAt: now, plannedAt: now };
   store.changeJobs((list) => jobs.prepared(list, start));
   // The answer is "accepted"; what becomes of it is in the job.
   void carryOut(job, tab, stream, quality, page).catch((error) => {
@@ -322,9 +329,14 @@ async function carryOut(job, tab, stream, quality, page) {
   const headers = headersOf(source);
   const request = captureRequest(source, playlists, quality, page.title, (one) => store.text(tab, one));
   const plan = await asPage(tab, request.urls, headers, () => engine.plan(request.plan));
-  const cookies = await cookiesOf(tab, hostsOf(plan));
-  const context = { headers, cookies, page: URL.canParse(page.url) ? page.url : null };
+  const context = await contextOf(tab, plan, headers, page.url);
   await host.request(frames.start(job, plan, context, { container: 'mp4', concurrency: null }));
+}
+
+/** What a plan is asked for with. @param {number} tab @param {CapturePlan} plan @param {Header[]} headers @param {string} page */
+async function contextOf(tab, plan, headers, page) {
+  const cookies = await cookiesOf(tab, hostsOf(plan));
+  return { headers, cookies, page: URL.canParse(page) ? page : null };
 }
 
 /** @param {number} tab @param {string} url */
@@ -333,6 +345,69 @@ function streamOf(tab, url) {
   if (!stream) throw new Failed('stream-gone', 'the tab has no such stream any more');
   if (stream.drm) throw new Failed('drm', `protected by DRM (${stream.drm}): Weir does not remove DRM`);
   return stream;
+}
+
+// --- links that expire ------------------------------------------------------------------------
+
+/** The host asks for other links for a capture. @param {string} id */
+async function refresh(id) {
+  await store.ready;
+  store.changeJobs((list) => jobs.refreshing(list, id));
+  const failure = await search(() => sourcesOf(id), offer);
+  if (failure === null) return;
+  store.changeJobs((list) => jobs.notRefreshed(list, id, failure));
+  // It may have ended meanwhile.
+  await host.request(frames.refreshFailed(id, failure)).catch(() => {});
+}
+
+/**
+ * What a capture may be planned anew from now: null when nobody waits for it any more.
+ * @param {string} id @returns {Promise<{job: Job, tab: number, playlists: Playlist[]} | RefreshFailure | null>}
+ */
+async function sourcesOf(id) {
+  const job = store.jobs.find((one) => one.job === id);
+  if (!job || job.state === 'finished') return null;
+  const { tab, stream } = job;
+  const isOpen = tab !== null && stream !== null && (await platform.describeTab(tab)).url !== '';
+  return isOpen ? { job, tab, playlists: sources(store.tab(tab).playlists, stream) } : 'tab-gone';
+}
+
+/**
+ * Plans a capture anew from a playlist, and offers that to the host. What the page has read since the last plan is not asked
+ * for again. Null when the host takes it.
+ * @param {{job: Job, tab: number}} capture @param {Playlist} source @returns {Promise<RefreshFailure | null>}
+ */
+async function offer({ job, tab }, source) {
+  const plannedAt = Date.now();
+  const { playlists } = store.tab(tab);
+  const headers = headersOf(source);
+  /** @param {string} url */
+  const fresh = (url) => {
+    const known = playlists.find((one) => one.url === url);
+    return known && known.readAt > job.plannedAt ? store.text(tab, url) : undefined;
+  };
+  try {
+    const text = fresh(source.url);
+    if (text === undefined && source.made) return 'unreadable';
+    const asked = () => engine.fetchPlaylist(source.url);
+    const had =
+      text === undefined ? await asPage(tab, [source.url], headers, asked) : { url: source.url, text };
+    const summary = await engine.inspect(had.text, had.url);
+    if (summary.kind === 'list') return 'unreadable';
+    const quality = sameQuality(job.quality, summary);
+    if (quality === null) return 'other-stream';
+    const own = { ...source, url: had.url, summary };
+    const textOf = (/** @type {string} */ url) => (url === had.url ? had.text : fresh(url));
+    const request = captureRequest(own, playlists, quality, job.title, textOf);
+    const plan = await asPage(tab, request.urls, headers, () => engine.plan(request.plan));
+    const page = await platform.describeTab(tab);
+    const context = await contextOf(tab, plan, headers, page.url);
+    await host.request(frames.refreshed(job.job, plan, context));
+    store.changeJobs((list) => jobs.refreshed(list, job.job, plannedAt));
+    return null;
+  } catch (error) {
+    return failureOf(error).code === 'cannot-resume' ? 'other-stream' : 'unreadable';
+  }
 }
 
 // --- jobs -------------------------------------------------------------------------------------

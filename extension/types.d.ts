@@ -7,6 +7,7 @@ import type {
   ErrorCode,
   Header,
   JobState,
+  RefreshFailure,
   SegmentCounts,
   Verdict,
 } from './generated/protocol';
@@ -38,6 +39,8 @@ export interface Playlist {
   frame: string | null;
   /** When it was first seen, in milliseconds since 1970. */
   seenAt: number;
+  /** When its text was last read, in milliseconds since 1970; 0 when it never was. */
+  readAt: number;
   /** The failure of the last try to read it. */
   failure: Failure | null;
 }
@@ -91,6 +94,8 @@ export type FailureCode =
   | 'host-silent'
   | 'parser-failed'
   | 'stream-gone'
+  | 'tab-gone'
+  | 'other-stream'
   | 'frame-too-long';
 
 export interface Failure {
@@ -105,6 +110,14 @@ export interface Job {
   /** The tab and stream that it was started from; null for one that another window started. */
   tab: number | null;
   stream: string | null;
+  /** Null for a stream that has none to choose from, and for a capture that another window started. */
+  quality: Quality | null;
+  /** When it was planned, in milliseconds since 1970: what the page has read since has fresher links. */
+  plannedAt: number;
+  /** Its links have expired, and others are looked for. */
+  isRefreshing: boolean;
+  /** Why there were none. */
+  refreshFailure: RefreshFailure | null;
   title: string;
   state: 'preparing' | JobState;
   segments: SegmentCounts;

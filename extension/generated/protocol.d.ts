@@ -76,7 +76,17 @@ jobs: Array<JobStatus>, } | { "type": "settings",
 /** The request. */
 re: RequestId,
 /** The settings as they are now. */
-settings: Settings, } | { "type": "progress" } & Progress | { "type": "finished" } & Finished;
+settings: Settings, } | { "type": "refresh",
+/** The job. */
+job: JobId,
+/** Index of the plan's track. */
+track: number,
+/** The track's playlist, as the job knows it. */
+playlist: AbsoluteUrl,
+/** The segment that was refused. */
+sequence: MediaSequence,
+/** The HTTP status: 403 or 410. */
+status: number, } | { "type": "progress" } & Progress | { "type": "finished" } & Finished;
 
 /** An error as it is sent: the code decides the words that people read, the message is for details. */
 export type Failure = {
@@ -227,6 +237,9 @@ etaSeconds: number | null,
 /** How much of a live stream is recorded; null for a stream that has an end. */
 recordedSeconds: number | null, };
 
+/** Why the extension has no other links for a job. */
+export type RefreshFailure = "tab-gone" | "other-stream" | "unreadable";
+
 /** One frame from the extension. Every one has an `id`, which its answer repeats as `re`. */
 export type Request = { "type": "hello",
 /** Answer to this. */
@@ -234,7 +247,9 @@ id: RequestId,
 /** `VERSION` of the extension. */
 protocol: number,
 /** The extension's own version, for people. */
-extensionVersion: string, } | { "type": "start",
+extensionVersion: string,
+/** It answers `Event::Refresh`. */
+refresh: boolean, } | { "type": "start",
 /** Answer to this. */
 id: RequestId,
 /** The new job's id, chosen by the extension. */
@@ -252,7 +267,21 @@ job: JobId, } | { "type": "finish",
 /** Answer to this. */
 id: RequestId,
 /** Which one. */
-job: JobId, } | { "type": "jobs",
+job: JobId, } | { "type": "refreshed",
+/** Answer to this. */
+id: RequestId,
+/** Which one. */
+job: JobId,
+/** The same capture with links that are good now. */
+plan: CapturePlan,
+/** How to ask for it from now on. */
+context: RequestContext, } | { "type": "refreshFailed",
+/** Answer to this. */
+id: RequestId,
+/** Which one. */
+job: JobId,
+/** Why. */
+reason: RefreshFailure, } | { "type": "jobs",
 /** Answer to this. */
 id: RequestId, } | { "type": "reveal",
 /** Answer to this. */

@@ -1,6 +1,6 @@
 // The frames of the native port: building the extension's, checking the host's. Pure. The types are the host's own.
 
-/** @import { CapturePlan, Event, JobOptions, Request, RequestContext, SettingsChange } from '../generated/protocol' */
+/** @import { CapturePlan, Event, JobOptions, RefreshFailure, Request, RequestContext, SettingsChange } from '../generated/protocol' */
 
 /** The protocol that this extension speaks (core::protocol::VERSION). */
 export const PROTOCOL = 1;
@@ -16,6 +16,7 @@ export const hello = (extensionVersion) => (id) => ({
   id,
   protocol: PROTOCOL,
   extensionVersion,
+  refresh: true,
 });
 
 /**
@@ -37,6 +38,15 @@ export const cancel = (job) => (id) => ({ type: 'cancel', id, job });
 /** @param {string} job @returns {Unnumbered} */
 export const finish = (job) => (id) => ({ type: 'finish', id, job });
 
+/**
+ * Other links for a job. @param {string} job @param {CapturePlan} plan @param {RequestContext} context
+ * @returns {Unnumbered}
+ */
+export const refreshed = (job, plan, context) => (id) => ({ type: 'refreshed', id, job, plan, context });
+
+/** There are none. @param {string} job @param {RefreshFailure} reason @returns {Unnumbered} */
+export const refreshFailed = (job, reason) => (id) => ({ type: 'refreshFailed', id, job, reason });
+
 /** @returns {Unnumbered} */
 export const jobs = () => (id) => ({ type: 'jobs', id });
 
@@ -47,7 +57,7 @@ export const reveal = (job) => (id) => ({ type: 'reveal', id, job });
 export const settings = (change) => (id) => ({ type: 'settings', id, change });
 
 const ANSWERS = new Set(['hello', 'done', 'error', 'jobs', 'settings']);
-const NEWS = new Set(['progress', 'finished']);
+const NEWS = new Set(['progress', 'finished', 'refresh']);
 
 /**
  * A frame of the host, null when it is none that this version knows (a newer host may say more).

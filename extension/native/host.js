@@ -113,7 +113,8 @@ export class Host {
       const id = ++this.#lastId;
       const frame = request(id);
       // Only a plan can be that long, and measuring a short frame costs nothing.
-      if (frame.type === 'start' && new Blob([JSON.stringify(frame)]).size > MAX_FRAME_BYTES) {
+      const hasPlan = frame.type === 'start' || frame.type === 'refreshed';
+      if (hasPlan && new Blob([JSON.stringify(frame)]).size > MAX_FRAME_BYTES) {
         reject(new Failed('frame-too-long', 'the plan is longer than the 64 MiB that the browser passes on'));
         return;
       }
@@ -132,7 +133,7 @@ export class Host {
     const event = readEvent(message);
     if (!event) {
       console.warn('weir: the host sent a frame that this version does not know');
-    } else if (event.type === 'progress' || event.type === 'finished') {
+    } else if (event.type === 'progress' || event.type === 'finished' || event.type === 'refresh') {
       this.#options.onEvent(event);
     } else if (event.type === 'error') {
       const failed = new Failed(event.error.code, event.error.message);

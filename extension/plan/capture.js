@@ -17,7 +17,10 @@ export function captureRequest(source, playlists, quality, title, textOf) {
   const read = new Map(
     playlists
       .filter(({ summary }) => summary?.kind === 'media' && !summary.live)
-      .map(({ url }) => [location(url), textOf(url)]),
+      .flatMap(({ url }) => {
+        const text = textOf(url);
+        return text === undefined ? [] : [[location(url), text]];
+      }),
   );
   // Under the address that the source has for it: the page may have added a token.
   const known = addressesOf(source).flatMap((url) => {

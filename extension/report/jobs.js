@@ -4,14 +4,15 @@
 import * as outcome from './outcome.js';
 
 /** @import { Failure, Job } from '../types' */
-/** @import { Finished, JobStatus, Progress } from '../generated/protocol' */
+/** @import { Finished, JobStatus, Progress, RefreshFailure } from '../generated/protocol' */
 
 /** Most finished captures that are listed. */
 const MAX_FINISHED = 30;
 
 /**
  * A capture that the user has just asked for.
- * @param {Job[]} jobs @param {{job: string, tab: number, stream: string, title: string, startedAt: number}} start
+ * @param {Job[]} jobs
+ * @param {Pick<Job, 'job' | 'tab' | 'stream' | 'quality' | 'title' | 'startedAt' | 'plannedAt'>} start
  * @returns {Job[]}
  */
 export const prepared = (jobs, start) => [{ ...blank(start.job), ...start }, ...jobs];
@@ -32,6 +33,20 @@ export const progressed = (jobs, event) =>
         },
   );
 
+/** The links of a capture have expired, and others are looked for. @param {Job[]} jobs @param {string} id */
+export const refreshing = (jobs, id) => changed(jobs, id, (job) => ({ ...job, isRefreshing: true }));
+
+/**
+ * A capture goes on with other links.
+ * @param {Job[]} jobs @param {string} id @param {number} plannedAt when they were planned with
+ */
+export const refreshed = (jobs, id, plannedAt) =>
+  changed(jobs, id, (job) => ({ ...job, isRefreshing: false, plannedAt }));
+
+/** There are no other links. @param {Job[]} jobs @param {string} id @param {RefreshFailure} reason */
+export const notRefreshed = (jobs, id, reason) =>
+  changed(jobs, id, (job) => ({ ...job, isRefreshing: false, refreshFailure: reason }));
+
 /** @param {Job[]} jobs @param {Finished} event @returns {Job[]} */
 export const finished = (jobs, event) =>
   trimmed(
@@ -48,9 +63,19 @@ export const finished = (jobs, event) =>
       ...outcome.missing(event.gaps),
       notes: outcome.notes(event.warnings),
       subtitles: event.tracks.filter(({ kind }) => kind === 'subtitle').map(({ language }) => language),
-      failure: event.error,
+      isRefreshing: false,
+      failure: expiredFor(job, event.error),
     })),
   );
+
+/**
+ * What a person is told of a link that has expired: where it is known, why there was no other.
+ * @param {Job} job @param {Failure | null} failure @returns {Failure | null}
+ */
+const expiredFor = ({ refreshFailure }, failure) =>
+  failure?.code === 'link-expired' && refreshFailure !== null && refreshFailure !== 'unreadable'
+    ? { ...failure, code: refreshFailure }
+    : failure;
 
 /** A capture ends without the host's word. @param {Job[]} jobs @param {string} id @param {Failure} failure */
 export const failed = (jobs, id, failure) =>
@@ -88,6 +113,10 @@ const blank = (job) => ({
   job,
   tab: null,
   stream: null,
+  quality: null,
+  plannedAt: 0,
+  isRefreshing: false,
+  refreshFailure: null,
   title: '',
   state: 'preparing',
   segments: { total: 0, fetched: 0, retried: 0 },
@@ -113,6 +142,7 @@ const ended = (job, failure) => ({
   verdict: failure.code === 'cancelled' ? 'cancelled' : 'failed',
   bytesPerSecond: 0,
   etaSeconds: null,
+  isRefreshing: false,
   failure,
 });
 

@@ -24,6 +24,7 @@ export const blankPlaylist = (url) => ({
   headers: [],
   frame: null,
   seenAt: 0,
+  readAt: 0,
   failure: null,
 });
 

@@ -12,12 +12,15 @@ const golden = (name) => JSON.parse(readFileSync(new URL(`${name}.json`, folder)
 
 test('builds the requests as they are recorded', () => {
   const start = golden('request-start');
+  const refreshed = golden('request-refreshed');
   const settings = golden('request-settings');
   const built = {
     'request-hello': frames.hello('0.1.0')(1),
     'request-start': frames.start(start.job, start.plan, start.context, start.options)(2),
     'request-cancel': frames.cancel('job-1')(3),
     'request-finish': frames.finish('job-1')(7),
+    'request-refreshed': frames.refreshed('job-1', refreshed.plan, refreshed.context)(8),
+    'request-refreshFailed': frames.refreshFailed('job-1', 'tab-gone')(9),
     'request-jobs': frames.jobs()(4),
     'request-reveal': frames.reveal('job-1')(5),
     'request-settings': frames.settings(settings.change)(6),

@@ -53,7 +53,7 @@ test('hello comes first, answers are told by their ids, news go to the listener'
   const { host: made, events, states } = host([one]);
   const jobs = made.request(frames.jobs());
   const cancel = made.request(frames.cancel('j'));
-  assert.deepEqual(one.sent, [{ type: 'hello', id: 1, protocol: 1, extensionVersion: '0.1.0' }]);
+  assert.deepEqual(one.sent, [{ type: 'hello', id: 1, protocol: 1, extensionVersion: '0.1.0', refresh: true }]);
   one.say(HELLO);
   await made.connect();
   await null;

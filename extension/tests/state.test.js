@@ -44,8 +44,10 @@ const start = (/** @type {string} */ job) => ({
   job,
   tab: 1,
   stream: 'https://a/m.m3u8',
+  quality: null,
   title: 'T',
   startedAt: 1,
+  plannedAt: 1,
 });
 
 test('what one worker knew, the next one knows', async () => {

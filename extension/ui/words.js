@@ -80,6 +80,7 @@ export function qualityWords(quality) {
 
 /** The state of a capture in one line. @param {Job} job */
 export function stateWords(job) {
+  if (job.state === 'running' && job.isRefreshing) return words('state_refreshing');
   if (job.state === 'running' && job.recordedSeconds !== null) return words('state_recording');
   if (job.state !== 'finished') return words(`state_${job.state}`);
   if (job.verdict === 'incomplete' && job.parts > 0) return words('verdict_incomplete', job.parts);

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use weir_core::protocol::limits::MAX_FRAME_TO_HOST_BYTES;
 use weir_core::protocol::{
-    CapturePlan, ErrorCode, JobId, JobOptions, Request, RequestContext, RequestId, SettingsChange,
+    CapturePlan, ErrorCode, JobId, JobOptions, RefreshFailure, Request, RequestContext, RequestId,
+    SettingsChange,
 };
 
 use crate::error::Coded;
@@ -207,10 +208,12 @@ fn parse_command(head: &Head, text: &str) -> Result<Request, FrameError> {
                      id,
                      protocol,
                      extension_version,
+                     refresh,
                  }| Request::Hello {
                     id,
                     protocol,
                     extension_version,
+                    refresh,
                 },
             ),
             "start" => fields(text).map(
@@ -229,6 +232,22 @@ fn parse_command(head: &Head, text: &str) -> Result<Request, FrameError> {
                     options,
                 },
             ),
+            "refreshed" => fields(text).map(
+                |Refreshed {
+                     id,
+                     job,
+                     plan,
+                     context,
+                     ..
+                 }| Request::Refreshed {
+                    id,
+                    job,
+                    plan,
+                    context,
+                },
+            ),
+            "refreshFailed" => fields(text)
+                .map(|RefreshFailed { id, job, reason, .. }| Request::RefreshFailed { id, job, reason }),
             "cancel" => fields(text).map(|OfJob { id, job, .. }| Request::Cancel { id, job }),
             "jobs" => fields(text).map(|Bare { id, .. }| Request::Jobs { id }),
             "finish" => fields(text).map(|OfJob { id, job, .. }| Request::Finish { id, job }),
@@ -290,6 +309,8 @@ struct Hello {
     id: RequestId,
     protocol: u32,
     extension_version: String,
+    #[serde(default)]
+    refresh: bool,
 }
 
 #[derive(Deserialize)]
@@ -304,6 +325,28 @@ struct Start {
     context: RequestContext,
     #[serde(default)]
     options: JobOptions,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refreshed {
+    #[serde(rename = "type")]
+    _command: IgnoredAny,
+    id: RequestId,
+    job: JobId,
+    plan: CapturePlan,
+    #[serde(default)]
+    context: RequestContext,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefreshFailed {
+    #[serde(rename = "type")]
+    _command: IgnoredAny,
+    id: RequestId,
+    job: JobId,
+    reason: RefreshFailure,
 }
 
 #[derive(Deserialize)]

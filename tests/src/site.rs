@@ -5,6 +5,7 @@
 //! session's cookie, or with a Referer of another site, gets 403. [`deliveries`] has more pages.
 
 pub mod deliveries;
+pub mod expiring;
 pub mod live;
 pub mod players;
 
@@ -16,7 +17,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 
 use crate::live::Live;
-use crate::origin::{Gate, Origin, Reply, Request, mime_type};
+use crate::origin::{Gate, Origin, Reply, Request, Tokens, mime_type};
 use crate::streams::encrypt::{Encryption, IvRule, Names, encrypt};
 use crate::streams::{self, Stream};
 
@@ -36,6 +37,10 @@ pub enum Page {
     Decoys,
     /// A player of a live stream: see [`Site::live`].
     Live,
+    /// A player whose segments and keys have links that live for [`expiring::LIFETIME`].
+    Expiring,
+    /// The same, of a playlist whose own address is good for one reading; it gets another now and then.
+    Tickets,
     /// Asks for nothing.
     Empty,
 }
@@ -63,6 +68,7 @@ pub struct Site {
     source: Stream,
     held: Arc<Held>,
     live: Live,
+    tokens: Tokens,
 }
 
 /// Segments that wait: those from `from` on, until the gate opens.
@@ -83,6 +89,7 @@ impl Site {
             pages: Origin::start()?,
             media: Origin::start()?,
             live: live::of_source(&source)?,
+            tokens: Tokens::living(expiring::LIFETIME),
             source,
             held: Arc::new(Held {
                 from: AtomicUsize::new(usize::MAX),
@@ -94,6 +101,7 @@ impl Site {
         site.serve_stream()?;
         site.serve_decoys();
         site.serve_live();
+        site.serve_expiring()?;
         site.serve_deliveries()?;
         Ok(site)
     }
@@ -140,6 +148,8 @@ impl Site {
             Page::HostileTitle,
             Page::Decoys,
             Page::Live,
+            Page::Expiring,
+            Page::Tickets,
             Page::Empty,
         ] {
             let html = page.html(&media);
@@ -250,6 +260,8 @@ impl Page {
             Self::HostileTitle => "/watch/hostile-title",
             Self::Decoys => "/decoys",
             Self::Live => "/watch/live",
+            Self::Expiring => "/watch/expiring",
+            Self::Tickets => "/watch/tickets",
             Self::Empty => "/empty",
         }
     }
@@ -257,20 +269,27 @@ impl Page {
     fn html(self, media: &str) -> String {
         let (template, title, api) = match self {
             Self::Xhr => (include_str!("site/watch.html"), TITLE, "XMLHttpRequest"),
-            Self::Fetch => (include_str!("site/watch.html"), TITLE, "fetch"),
+            Self::Fetch | Self::Expiring => (include_str!("site/watch.html"), TITLE, "fetch"),
             Self::HostileTitle => (include_str!("site/watch.html"), HOSTILE_TITLE, "XMLHttpRequest"),
             Self::Decoys => (include_str!("site/decoys.html"), "", ""),
             Self::Live => (include_str!("site/live.html"), live::TITLE, ""),
+            Self::Tickets => (include_str!("site/tickets.html"), TITLE, ""),
             Self::Empty => (
                 "<!doctype html><title>Nothing</title><body data-player=ready>Nothing",
                 "",
                 "",
             ),
         };
+        let stream = if self == Self::Expiring {
+            expiring::FOLDER
+        } else {
+            "/hls/lecture"
+        };
         let title = title.replace('&', "&amp;").replace('<', "&lt;");
         template
             .replace("{{title}}", &title)
             .replace("{{media}}", media)
+            .replace("{{stream}}", stream)
             .replace("{{api}}", api)
     }
 }

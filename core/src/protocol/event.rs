@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code::ErrorCode;
 use super::ids::{JobId, MediaSequence, RequestId, TrackKind};
+use crate::url::AbsoluteUrl;
 
 /// One frame from the host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +52,21 @@ pub enum Event {
         re: RequestId,
         /// The settings as they are now.
         settings: Settings,
+    },
+    /// The server refuses a running job's links: they have expired. The job waits for
+    /// [`super::Request::Refreshed`] or [`super::Request::RefreshFailed`], for half a minute. Sent to an extension only that
+    /// said in `hello` that it answers.
+    Refresh {
+        /// The job.
+        job: JobId,
+        /// Index of the plan's track.
+        track: u32,
+        /// The track's playlist, as the job knows it.
+        playlist: AbsoluteUrl,
+        /// The segment that was refused.
+        sequence: MediaSequence,
+        /// The HTTP status: 403 or 410.
+        status: u16,
     },
     /// A job goes on. Only the latest counts; the host leaves out what the browser is too slow for.
     Progress(Progress),

@@ -24,6 +24,9 @@ pub enum Request {
         protocol: u32,
         /// The extension's own version, for people.
         extension_version: String,
+        /// It answers [`super::Event::Refresh`].
+        #[serde(default)]
+        refresh: bool,
     },
     /// Starts a job. Answered by `done` once it is accepted; its events follow.
     Start {
@@ -55,6 +58,28 @@ pub enum Request {
         /// Which one.
         job: JobId,
     },
+    /// Answers [`super::Event::Refresh`]: the same stream, planned anew. Answered by `done` when the job goes on with it, by
+    /// an error when it does not; another plan may follow while the job waits.
+    Refreshed {
+        /// Answer to this.
+        id: RequestId,
+        /// Which one.
+        job: JobId,
+        /// The same capture with links that are good now.
+        plan: CapturePlan,
+        /// How to ask for it from now on.
+        #[serde(default)]
+        context: RequestContext,
+    },
+    /// Answers [`super::Event::Refresh`]: there are no other links. Answered by `done`; the job's `finished` follows.
+    RefreshFailed {
+        /// Answer to this.
+        id: RequestId,
+        /// Which one.
+        job: JobId,
+        /// Why.
+        reason: RefreshFailure,
+    },
     /// Asks for every job that this host knows. Answered by `jobs`.
     Jobs {
         /// Answer to this.
@@ -75,6 +100,19 @@ pub enum Request {
         #[serde(default)]
         change: Option<SettingsChange>,
     },
+}
+
+/// Why the extension has no other links for a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "kebab-case")]
+pub enum RefreshFailure {
+    /// The tab that the stream came from is closed, or shows another page.
+    TabGone,
+    /// The page plays another stream now.
+    OtherStream,
+    /// The playlists cannot be read again.
+    Unreadable,
 }
 
 /// How a job's output is written.

@@ -221,6 +221,7 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
         was_recorded: false,
         resume: None,
         repair: None,
+        refresher: None,
         notes,
     })
 }

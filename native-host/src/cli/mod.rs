@@ -18,6 +18,7 @@ use weir_core::protocol::{ErrorCode, Failure, Finished, Verdict};
 use crate::caller::{self, Caller};
 use crate::error::Coded as _;
 use crate::install::{self, Finding};
+use crate::job;
 use crate::journal::Journal;
 use crate::report::line;
 use crate::session::{self, Host, SessionEnd};
@@ -120,7 +121,12 @@ fn serve() -> ExitCode {
         Err(error) => return fail(&error.failure()).into(),
     };
     let journal = Journal::of_the_user().ok();
-    let end = on_a_runtime(async { session::run(stdin(), stdout(), Host { settings, journal }).await });
+    let host = Host {
+        settings,
+        journal,
+        refresh_patience: job::PATIENCE,
+    };
+    let end = on_a_runtime(async { session::run(stdin(), stdout(), host).await });
     match end {
         Ok(SessionEnd::Closed) => Exit::Complete.into(),
         Ok(SessionEnd::Broken | SessionEnd::Incompatible) => Exit::Failed.into(),

@@ -209,7 +209,7 @@ async fn receive(
         extent,
         limit,
     };
-    let mut bytes = body::read(body, &client.tuning.deadlines, client.throttle.as_ref(), lane).await?;
+    let mut bytes = body::read(body, &client.tuning.deadlines, client.throttle.as_deref(), lane).await?;
     if kind == ResourceKind::Playlist {
         bytes = check::gunzip(bytes, limit).map_err(wrong)?;
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::{Certificate, Proxy};
 use tokio::time::Instant;
 use url::Url;
+use weir_core::protocol::RequestContext;
 use weir_core::url::AbsoluteUrl;
 
 use super::address::{AddressPolicy, FilteredDns};
@@ -34,9 +35,9 @@ pub(super) struct Inner {
     pub(super) policy: AddressPolicy,
     pub(super) headers: Headers,
     pub(super) cookies: Cookies,
-    pub(super) pauses: Pauses,
+    pub(super) pauses: Arc<Pauses>,
     pub(super) loads: Arc<Loads>,
-    pub(super) throttle: Option<Throttle>,
+    pub(super) throttle: Option<Arc<Throttle>>,
     pub(super) token: Token,
     pub(super) tuning: Tuning,
 }
@@ -59,7 +60,6 @@ impl Client {
         let policy = AddressPolicy::new(options);
         let cookies = Cookies::new(&options.context.cookies);
         let http = http_client(options, &policy, &tuning)?;
-        let pauses = Pauses::default();
         Ok(Self {
             inner: Arc::new(Inner {
                 http,
@@ -68,11 +68,34 @@ impl Client {
                 policy,
                 headers,
                 cookies,
-                pauses,
+                pauses: Arc::default(),
                 loads: Arc::default(),
-                throttle: options.limit_rate.map(Throttle::new),
+                throttle: options.limit_rate.map(Throttle::new).map(Arc::new),
                 token: Token::new(&options.source),
                 tuning,
+            }),
+        })
+    }
+
+    /// A client for the same job with other headers and cookies, and another source: what was found out of its hosts, and its
+    /// speed limit, go on.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn renewed(&self, context: RequestContext, source: AbsoluteUrl) -> Result<Self, FetchError> {
+        let options = ClientOptions {
+            context,
+            source,
+            ..self.inner.options.clone()
+        };
+        let fresh = Self::with_tuning(&options, self.inner.tuning.clone())?.inner;
+        let fresh = Arc::into_inner(fresh).ok_or_else(|| FetchError::Setup("a client in use".to_owned()))?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                pauses: Arc::clone(&self.inner.pauses),
+                loads: Arc::clone(&self.inner.loads),
+                throttle: self.inner.throttle.clone(),
+                ..fresh
             }),
         })
     }

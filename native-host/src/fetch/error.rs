@@ -276,6 +276,12 @@ impl FetchError {
         }
     }
 
+    /// 403 or 410: what a link is answered with that has expired. It may never have been good, too.
+    #[must_use]
+    pub fn is_expired_link(&self) -> bool {
+        matches!(self.status(), Some(403 | 410))
+    }
+
     /// What is wrong with the answer, when that was the failure.
     #[must_use]
     pub fn response_fault(&self) -> Option<&ResponseFault> {

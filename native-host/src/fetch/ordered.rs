@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::body::Lane;
-use super::buffer::Buffer;
-use super::slot::Slot;
+use super::buffer::{Buffer, Share};
+use super::slot::{Slot, Task};
 use super::{Client, FetchError, Fetched, Meter, Resource};
 
 /// How much is fetched ahead.
@@ -41,17 +41,24 @@ impl Window {
 
 /// Resources on their way, in order. Dropping it aborts what is in flight.
 pub struct Ordered {
-    client: Client,
+    starter: Starter,
     /// May have nothing now and more later.
     resources: Box<dyn Iterator<Item = Resource> + Send>,
     /// The next of them, looked at and not started yet.
     next: Option<Resource>,
     concurrency: usize,
-    meter: Arc<Meter>,
     buffer: Arc<Buffer>,
-    running: Arc<Running>,
     queue: VecDeque<Slot>,
     started: u64,
+    /// Whether nothing more is begun once a link was refused.
+    holds: bool,
+}
+
+/// What a fetch is begun with.
+struct Starter {
+    client: Client,
+    meter: Arc<Meter>,
+    running: Arc<Running>,
 }
 
 /// How many fetches run, how long those took that are over, and a bell for when one ends.
@@ -61,6 +68,8 @@ struct Running {
     ended: Notify,
     over: AtomicU32,
     milliseconds: AtomicU64,
+    /// A link was refused, and there was no other since.
+    is_refused: AtomicBool,
 }
 
 /// Fetches `resources` in order, as many side by side as `window` allows; `meter` counts along.
@@ -85,15 +94,18 @@ where
     I::IntoIter: Send + 'static,
 {
     Ordered {
-        client: client.clone(),
+        starter: Starter {
+            client: client.clone(),
+            meter: Arc::clone(meter),
+            running: Arc::default(),
+        },
         resources: Box::new(resources.into_iter()),
         next: None,
         concurrency: window.concurrency.get(),
-        meter: Arc::clone(meter),
         buffer: Arc::new(Buffer::new(window.buffered_bytes)),
-        running: Arc::default(),
         queue: VecDeque::new(),
         started: 0,
+        holds: false,
     }
 }
 
@@ -111,12 +123,16 @@ impl Ordered {
                 biased;
                 result = front.outcome() => result,
                 // Something behind it ended, so another may start.
-                () = self.running.ended.notified() => continue,
+                () = self.starter.running.ended.notified() => continue,
                 () = reached(second_due) => {
-                    front.start_second(&self.client, &self.meter);
+                    front.start_second(&self.starter.client, &self.starter.meter);
                     continue;
                 }
             };
+            if front.may_restart(&result) {
+                front.restart(|resource, share| self.starter.start(resource, share));
+                continue;
+            }
             self.queue.pop_front();
             self.buffer
                 .advance_to(self.started.saturating_sub(self.queue.len() as u64));
@@ -124,11 +140,48 @@ impl Ordered {
         }
     }
 
+    /// From now on nothing more is begun once a link was refused (403, 410), until there are others ([`Ordered::renew`]):
+    /// those behind it have expired with it.
+    pub fn hold_when_refused(&mut self) {
+        self.holds = true;
+    }
+
+    /// Goes on with other links to the same: those to what was not handed out yet, in order. What has come stays, what is
+    /// under way may still come, and what was refused is asked for again. Must run on a Tokio runtime.
+    pub fn renew<I>(&mut self, client: &Client, resources: I)
+    where
+        I: IntoIterator<Item = Resource>,
+        I::IntoIter: Send + 'static,
+    {
+        self.starter.client = client.clone();
+        self.starter.running.is_refused.store(false, Ordering::Relaxed);
+        let mut resources = resources.into_iter();
+        for slot in &mut self.queue {
+            if let Some(resource) = resources.next()
+                && slot.renew(resource)
+            {
+                slot.restart(|resource, share| self.starter.start(resource, share));
+            }
+        }
+        self.next = None;
+        self.resources = Box::new(resources);
+    }
+
+    /// Asks again for what was handed out last: it is the next in order once more. Must run on a Tokio runtime.
+    pub fn again(&mut self, resource: Resource) {
+        let behind = self.queue.len() as u64 + 1;
+        let index = self.started.saturating_sub(behind);
+        let share = Arc::new(self.buffer.share(index));
+        self.buffer.advance_to(index);
+        let task = self.starter.start(&resource, &share);
+        self.queue.push_front(Slot::new(resource, task, share));
+    }
+
     /// When the front is asked for a second time: it takes unusually long, and others wait for it.
     fn second_due(&self) -> Option<Instant> {
         let mut slots = self.queue.iter();
         let front = slots.next()?;
-        let due = front.second_due(self.running.typical()?);
+        let due = front.second_due(self.starter.running.typical()?);
         due.filter(|_| slots.any(Slot::is_finished))
     }
 
@@ -138,30 +191,7 @@ impl Ordered {
         while let Some(resource) = self.next_startable() {
             let share = Arc::new(self.buffer.share(self.started));
             self.started = self.started.saturating_add(1);
-            let run = Running::begin(&self.running);
-            let flight = self.client.take_off(&resource.url);
-            let (client, meter, own_share) =
-                (self.client.clone(), Arc::clone(&self.meter), Arc::clone(&share));
-            let wanted = resource.clone();
-            let task = tokio::spawn(async move {
-                let _run = run;
-                let lane = Lane {
-                    meter: Some(&meter),
-                    share: Some(&own_share),
-                    flight: Some(&flight),
-                    ..Lane::default()
-                };
-                let fetched = client.get_in(&wanted, lane).await;
-                let bytes = fetched.as_ref().map_or(0, |fetched| fetched.bytes.len() as u64);
-                own_share.settle(bytes);
-                if fetched.is_ok() {
-                    flight.served(bytes);
-                }
-                // Its place is free before anybody is told that it has ended.
-                drop(flight);
-                fetched
-            });
-            let task = AbortOnDropHandle::new(task);
+            let task = self.starter.start(&resource, &share);
             self.queue.push_back(Slot::new(resource, task, share));
         }
     }
@@ -172,15 +202,47 @@ impl Ordered {
             Some(next) => next,
             None => self.resources.next()?,
         };
+        let running = &self.starter.running;
         let may_start = self.queue.is_empty()
-            || (self.running.count.load(Ordering::Acquire) < self.concurrency
+            || (running.count.load(Ordering::Acquire) < self.concurrency
+                && !(self.holds && running.is_refused.load(Ordering::Relaxed))
                 && self.buffer.has_room()
-                && self.client.has_place(&next.url));
+                && self.starter.client.has_place(&next.url));
         if may_start {
             return Some(next);
         }
         self.next = Some(next);
         None
+    }
+}
+
+impl Starter {
+    fn start(&self, resource: &Resource, share: &Arc<Share>) -> Task {
+        let run = Running::begin(&self.running);
+        let flight = self.client.take_off(&resource.url);
+        let (client, meter, share) = (self.client.clone(), Arc::clone(&self.meter), Arc::clone(share));
+        let wanted = resource.clone();
+        let task = tokio::spawn(async move {
+            let run = run;
+            let lane = Lane {
+                meter: Some(&meter),
+                share: Some(&share),
+                flight: Some(&flight),
+                ..Lane::default()
+            };
+            let fetched = client.get_in(&wanted, lane).await;
+            let bytes = fetched.as_ref().map_or(0, |fetched| fetched.bytes.len() as u64);
+            share.settle(bytes);
+            match &fetched {
+                Ok(_) => flight.served(bytes),
+                Err(error) if error.is_expired_link() => run.refused(),
+                Err(_) => {}
+            }
+            // Its place is free before anybody is told that it has ended.
+            drop(flight);
+            fetched
+        });
+        AbortOnDropHandle::new(task)
     }
 }
 
@@ -217,6 +279,12 @@ impl Running {
 
 /// Counts one fetch as running until it is dropped.
 struct Run(Arc<Running>, Instant);
+
+impl Run {
+    fn refused(&self) {
+        self.0.is_refused.store(true, Ordering::Relaxed);
+    }
+}
 
 impl Drop for Run {
     fn drop(&mut self) {

@@ -1,7 +1,9 @@
 //! One fetch of an ordered stream, from its start until it is handed out. When it holds all others back, a second
 //! request for the same is made on another connection; the first that is complete wins.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::task::JoinError;
@@ -18,7 +20,7 @@ const MIN_PATIENCE: Duration = Duration::from_secs(2);
 /// Nor before it has taken this many times as long as those before it took on average.
 const PATIENCE_FACTOR: u32 = 4;
 
-type Task = AbortOnDropHandle<Result<Fetched, FetchError>>;
+pub(super) type Task = AbortOnDropHandle<Result<Fetched, FetchError>>;
 
 /// One fetch.
 pub(super) struct Slot {
@@ -28,8 +30,12 @@ pub(super) struct Slot {
     second: Second,
     /// Why the first has failed, while the second still runs.
     failed: Option<FetchError>,
+    /// What came of it, where that was looked at before its turn.
+    outcome: Option<Result<Fetched, FetchError>>,
+    /// It was begun with a link in whose place there is another now.
+    is_outdated: bool,
     /// Keeps the room of a finished body until it is handed out.
-    _share: Arc<Share>,
+    share: Arc<Share>,
 }
 
 /// The second request for the same.
@@ -47,8 +53,40 @@ impl Slot {
             first: Some(first),
             second: Second::NotYet,
             failed: None,
-            _share: share,
+            outcome: None,
+            is_outdated: false,
+            share,
         }
+    }
+
+    /// There is another link to the same. What has come is kept, and what is under way may still come. True when it was
+    /// refused: [`Slot::restart`] is due.
+    pub(super) fn renew(&mut self, resource: Resource) -> bool {
+        self.resource = resource;
+        self.is_outdated = true;
+        if let (None, Some(first)) = (&self.outcome, self.first.as_mut()) {
+            let mut now = Context::from_waker(Waker::noop());
+            if let Poll::Ready(result) = Pin::new(first).poll(&mut now) {
+                self.first = None;
+                self.outcome = Some(self.settled(result));
+            }
+        }
+        matches!(&self.outcome, Some(Err(error)) if error.is_expired_link())
+    }
+
+    /// Whether what has come of it is a refusal of a link in whose place there is another now.
+    pub(super) fn may_restart(&self, result: &Result<Fetched, FetchError>) -> bool {
+        self.is_outdated && matches!(result, Err(error) if error.is_expired_link())
+    }
+
+    /// Begins again, with the latest link.
+    pub(super) fn restart(&mut self, start: impl FnOnce(&Resource, &Arc<Share>) -> Task) {
+        self.share.reset();
+        self.began = Instant::now();
+        self.first = Some(start(&self.resource, &self.share));
+        self.second = Second::NotYet;
+        (self.failed, self.outcome) = (None, None);
+        self.is_outdated = false;
     }
 
     /// Whether it only waits to be handed out.
@@ -80,6 +118,9 @@ impl Slot {
 
     /// The body, whichever request brings it; the first one's error when neither does. Cancel safe.
     pub(super) async fn outcome(&mut self) -> Result<Fetched, FetchError> {
+        if let Some(outcome) = self.outcome.take() {
+            return outcome;
+        }
         loop {
             tokio::select! {
                 biased;

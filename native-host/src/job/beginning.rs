@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::points::{Fetching, Merging, State};
 use super::{Job, JobError, content, error, order};
-use crate::journal::{
-    Beginning, Claim, Entry, Identity, JournalError, Manner, Number, SavedPoint, Unfinished,
-};
+use crate::journal::{Beginning, Claim, Entry, JournalError, Number, SavedPoint, Unfinished};
 use crate::merge::{About, Merger, TrackHint};
 use crate::output_path::Slot;
 
@@ -80,7 +78,7 @@ fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
         return Ok(Ok(None));
     };
     let beginning = Beginning {
-        identity: identity(job),
+        identity: job.identity(&job.plan),
         title: job.plan.title.clone(),
         source: job.plan.source.to_string(),
         container: job.container,
@@ -97,29 +95,11 @@ fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
     }
 }
 
-/// What tells it from other captures.
-pub(super) fn identity(job: &Job) -> Identity {
-    match job.recording() {
-        Some(_) => Identity::of_recording(&job.plan, manner(job, &job.target.wanted())),
-        None => Identity::of(&job.plan, manner(job, &job.target.wanted())),
-    }
-}
-
 /// Whether a recording of the stream was interrupted, which may have ended meanwhile.
 pub(super) fn was_recorded(job: &Job) -> bool {
-    let identity = Identity::of_recording(&job.plan, manner(job, &job.target.wanted()));
+    let identity = job.identity_of_recording(&job.plan);
     let journal = job.journal.as_ref();
     journal.is_some_and(|journal| journal.has_unfinished(&identity).unwrap_or(false))
-}
-
-fn manner<'a>(job: &'a Job, target: &'a str) -> Manner<'a> {
-    Manner {
-        container: job.container,
-        target,
-        subtitle_files: job.subtitle_files,
-        chapters: &job.chapters,
-        keys: &job.keys,
-    }
 }
 
 fn resume(job: &Job, id: Number, slot: Slot, point: SavedPoint) -> Result<Begin, JobError> {

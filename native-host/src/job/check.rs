@@ -14,8 +14,13 @@ use crate::keys::KeySize;
 /// Checks what the types do not: sizes, protections, and where the URLs lead as far as their text tells.
 /// Names are checked again when they are resolved, redirects when they are followed.
 pub(super) fn job(job: &Job) -> Result<(), JobError> {
-    plan(&job.plan, rules(job))?;
-    context(&job.context)
+    fresh(&job.plan, &job.context, rules(job))
+}
+
+/// Checks a plan that came later than the job, and what to ask for it with, as strictly as those that it came with.
+pub(super) fn fresh(fresh: &CapturePlan, asking: &RequestContext, rules: Rules) -> Result<(), JobError> {
+    plan(fresh, rules)?;
+    context(asking)
 }
 
 /// Checks more segments of a track, as strictly as those of the plan.

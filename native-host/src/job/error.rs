@@ -3,8 +3,8 @@
 use weir_core::plan::PlanError;
 use weir_core::protocol::{ErrorCode, KeyMethod, MediaSequence};
 
-use super::StopReason;
 use super::live::LoadError;
+use super::{Outlook, StopReason};
 use crate::decrypt::DecryptError;
 use crate::demux::DemuxError;
 use crate::error::{Coded, io_error_in};
@@ -57,13 +57,18 @@ pub enum JobError {
         error: FetchError,
     },
     /// A segment was refused after others had been given.
-    #[error("segment {}: the link has expired ({status}): reopen the page and capture again", .sequence.0)]
+    #[error("segment {}: the link has expired ({status}){outlook}", .sequence.0)]
     LinkExpired {
         /// Which one.
         sequence: MediaSequence,
         /// 403 or 410.
         status: u16,
+        /// Why there was no other link, and what to do.
+        outlook: Outlook,
     },
+    /// The plan that was to renew the links is of another capture.
+    #[error("another stream: its segments are not those of the capture")]
+    OtherStream,
     /// A key could not be had.
     #[error("segment {}: {error}", .sequence.0)]
     Key {
@@ -142,6 +147,7 @@ impl Coded for JobError {
             Self::Container { .. } => ErrorCode::Unsupported,
             Self::Client(error) | Self::Segment { error, .. } => error.code(),
             Self::LinkExpired { .. } => ErrorCode::LinkExpired,
+            Self::OtherStream => ErrorCode::CannotResume,
             Self::Key { error, .. } => error.code(),
             Self::Decrypt { error, .. } => error.code(),
             Self::Media { code, .. } => *code,
@@ -172,6 +178,36 @@ impl JobError {
                 source,
             },
             error => Self::Merge(error),
+        }
+    }
+
+    /// The status with which a server refuses a link that may have expired, to the segment, its map or its key.
+    pub(super) fn expired(&self) -> Option<u16> {
+        let status = match self {
+            Self::LinkExpired { status, .. } => Some(*status),
+            Self::Segment { error, .. } => error.status(),
+            Self::Key { error, .. } => error.status(),
+            _ => None,
+        };
+        status.filter(|status| matches!(status, 403 | 410))
+    }
+
+    /// Says of a link that may have expired why there is no other. What was refused for another reason, for all that is
+    /// known, stays what it is.
+    pub(super) fn with_outlook(self, outlook: Outlook) -> Self {
+        let is_told = matches!(outlook, Outlook::Failed(_) | Outlook::Silence(_));
+        let sequence = match &self {
+            Self::LinkExpired { sequence, .. } => *sequence,
+            Self::Segment { sequence, .. } | Self::Key { sequence, .. } if is_told => *sequence,
+            _ => return self,
+        };
+        match self.expired() {
+            Some(status) => Self::LinkExpired {
+                sequence,
+                status,
+                outlook,
+            },
+            None => self,
         }
     }
 

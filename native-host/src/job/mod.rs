@@ -22,6 +22,7 @@ mod meter;
 mod order;
 mod points;
 mod pump;
+mod refresh;
 mod repair;
 mod segments;
 mod shortfall;
@@ -39,11 +40,12 @@ use weir_core::protocol::{
 
 pub use error::JobError;
 pub use live::{LiveFrom, LiveOptions, LoadError};
+pub use refresh::{Ask, Expired, Offer, Outlook, PATIENCE, Refresher};
 pub use stop::{Stop, StopHandle, StopReason};
 
 use crate::error::Coded as _;
 use crate::fetch::{BytesPerSecond, Client, ClientOptions, Permission};
-use crate::journal::{self, Entry, Journal, JournalError};
+use crate::journal::{self, Entry, Identity, Journal, JournalError, Manner};
 use crate::keys::GivenKeys;
 use crate::merge::{Merged, SubtitleFile, SubtitleFormat};
 use crate::output_path::{Beside, Content, OutputError, Slot, Target};
@@ -99,6 +101,8 @@ pub struct Job {
     pub resume: Option<journal::Number>,
     /// The job of the journal whose file is mended: only what it is missing is fetched.
     pub repair: Option<journal::Number>,
+    /// Who is asked for other links when those of the plan expire.
+    pub refresher: Option<Refresher>,
     /// What the report says of how the plan was made, such as where the stream was cut. One sentence each.
     pub notes: Vec<String>,
 }
@@ -147,6 +151,29 @@ impl Job {
             bytes_per_second: 0.0,
             eta_seconds: None,
             recorded_seconds: recording.map(|_| 0.0),
+        }
+    }
+
+    /// What tells this capture from others, would it have this plan.
+    fn identity(&self, plan: &CapturePlan) -> Identity {
+        match self.recording() {
+            Some(_) => self.identity_of_recording(plan),
+            None => Identity::of(plan, self.manner(&self.target.wanted())),
+        }
+    }
+
+    /// The same, of what it records.
+    fn identity_of_recording(&self, plan: &CapturePlan) -> Identity {
+        Identity::of_recording(plan, self.manner(&self.target.wanted()))
+    }
+
+    fn manner<'a>(&'a self, target: &'a str) -> Manner<'a> {
+        Manner {
+            container: self.container,
+            target,
+            subtitle_files: self.subtitle_files,
+            chapters: &self.chapters,
+            keys: &self.keys,
         }
     }
 
@@ -347,7 +374,7 @@ async fn mend(
 
 /// Captures all that the plan lists.
 async fn pump_all(
-    job: &Job,
+    job: &mut Job,
     client: Client,
     meter: &Arc<Meter>,
     thread: &mut MergeThread,

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
-use weir_core::protocol::PlannedSegment;
+use weir_core::protocol::{CapturePlan, PlannedSegment};
 
 use super::gaps::Gaps;
 use super::merging::MergeThread;
 use super::meter::Meter;
 use super::order;
 use super::points::Fetching;
-use super::segments::{self, Preparer};
+use super::refresh::Refreshes;
+use super::segments::{self, Prepared, Preparer};
 use super::shortfall::Measured;
-use super::{Job, JobError, OnGap};
-use crate::fetch::{Client, Ordered, Window, ordered};
+use super::{Expired, Job, JobError, OnGap};
+use crate::fetch::{Client, Ordered, Resource, Window, ordered};
 use crate::journal::SavedHole;
 
 /// How often bytes that came in are counted while a segment is under way.
@@ -24,41 +25,35 @@ const COUNT_INTERVAL: Duration = Duration::from_millis(100);
 /// Every segment of the plan through fetch, decrypt and merge, from there on. What is missing, and how many segments were
 /// merged.
 pub(super) async fn run(
-    job: &Job,
+    job: &mut Job,
     client: Client,
     meter: &Arc<Meter>,
     merging: &mut MergeThread,
     mut at: Fetching,
 ) -> Result<(Gaps, usize), JobError> {
+    let on_gap = job.on_gap;
     let entries = order::interleaved(&job.plan);
-    let entries = entries.get(at.done..).unwrap_or_default();
-    let planned = |entry: &order::Entry| job.plan.tracks.get(entry.track)?.segments.get(entry.segment);
-    let wanted = entries
-        .iter()
-        .filter_map(planned)
-        .filter(|segment| !segment.gap)
-        .map(segments::resource);
-    let window = Window::new(NonZeroUsize::new(job.concurrency.get()).unwrap_or(NonZeroUsize::MIN));
-    // Collected, because the fetches outlive this borrow of the plan.
-    let mut fetches = ordered(&client, wanted.collect::<Vec<_>>(), window, meter.received());
-    let declaration = segments::declaration(&job.plan);
-    let mut preparer = Preparer::new(client, Arc::clone(meter), declaration, job.keys.clone());
-    for entry in entries {
+    let mut rest = entries.get(at.done..).unwrap_or_default();
+    let mut pump = Pump::new(job, client, meter, rest);
+    while let Some((entry, behind)) = rest.split_first() {
+        rest = behind;
         at.done += 1;
-        let Some(segment) = planned(entry) else { continue };
-        let place = order::gap(*entry, segment);
-        let (input, measured) = match next(segment, &mut fetches, &mut preparer, meter).await {
-            Ok(Some(input)) => input,
-            Ok(None) => {
-                let reason = format!(
-                    "segment {}: the playlist says that it is missing",
-                    segment.sequence.0
-                );
-                at.gaps.add(place, segment.discontinuity, reason);
-                continue;
-            }
+        let Some(segment) = planned(&pump.job.plan, *entry).cloned() else {
+            continue;
+        };
+        let place = order::gap(*entry, &segment);
+        if segment.gap {
+            let reason = format!(
+                "segment {}: the playlist says that it is missing",
+                segment.sequence.0
+            );
+            at.gaps.add(place, segment.discontinuity, reason);
+            continue;
+        }
+        let (input, measured) = match pump.next(*entry, behind).await {
+            Ok(input) => input,
             // A gap where that is wanted and it is one.
-            Err(error) if job.on_gap == OnGap::Keep && error.is_gap() => {
+            Err(error) if on_gap == OnGap::Keep && error.is_gap() => {
                 tracing::warn!("gap: {error}");
                 at.gaps.add(place, segment.discontinuity, error.to_string());
                 continue;
@@ -66,7 +61,7 @@ pub(super) async fn run(
             Err(error) => return Err(error),
         };
         let missing = at.gaps.missing(entry.track);
-        if let Some((gap, reason)) = at.shortfalls.add(&place, segment, measured) {
+        if let Some((gap, reason)) = at.shortfalls.add(&place, &segment, measured) {
             at.gaps.add(gap, false, reason);
         }
         let gap = at.gaps.close(entry.track);
@@ -76,7 +71,7 @@ pub(super) async fn run(
                     track: entry.track,
                     first,
                     behind: segment.sequence.0,
-                    lead: input.lead(segment),
+                    lead: input.lead(&segment),
                     merger: Vec::new(),
                 })
                 .await;
@@ -85,7 +80,7 @@ pub(super) async fn run(
         merging
             .push(
                 place,
-                input.into_merger(entry.track, segment, gap),
+                input.into_merger(entry.track, &segment, gap),
                 Some(at.clone()),
             )
             .await?;
@@ -102,25 +97,127 @@ pub(super) async fn run(
     Ok((gaps, pushed))
 }
 
-/// The next segment, ready to merge; None for one that the playlist marks as missing.
-pub(super) async fn next(
-    segment: &PlannedSegment,
-    downloads: &mut Ordered,
-    preparer: &mut Preparer,
-    meter: &Meter,
-) -> Result<Option<(segments::Prepared, Measured)>, JobError> {
-    if segment.gap {
-        return Ok(None);
+/// Fetches ahead, and makes one segment after the other ready to merge.
+struct Pump<'a> {
+    job: &'a mut Job,
+    client: Client,
+    fetches: Ordered,
+    preparer: Preparer,
+    refreshes: Refreshes,
+    meter: &'a Arc<Meter>,
+}
+
+impl<'a> Pump<'a> {
+    fn new(job: &'a mut Job, client: Client, meter: &'a Arc<Meter>, rest: &[order::Entry]) -> Self {
+        let window = Window::new(NonZeroUsize::new(job.concurrency.get()).unwrap_or(NonZeroUsize::MIN));
+        let mut fetches = ordered(&client, resources(&job.plan, rest), window, meter.received());
+        if job.refresher.is_some() {
+            fetches.hold_when_refused();
+        }
+        let declaration = segments::declaration(&job.plan);
+        let preparer = Preparer::new(client.clone(), Arc::clone(meter), declaration, job.keys.clone());
+        Self {
+            job,
+            client,
+            fetches,
+            preparer,
+            refreshes: Refreshes::default(),
+            meter,
+        }
     }
+
+    /// The segment whose turn it is, ready to merge. When its link has expired, those of the whole rest are asked for.
+    async fn next(
+        &mut self,
+        entry: order::Entry,
+        behind: &[order::Entry],
+    ) -> Result<(Prepared, Measured), JobError> {
+        let missing = || JobError::internal("a segment was not fetched");
+        let fetched = counting(self.meter, self.fetches.next()).await;
+        let mut fetched = fetched.ok_or_else(missing)?;
+        let mut has_body = false;
+        loop {
+            let segment = planned(&self.job.plan, entry).ok_or_else(missing)?;
+            // A body stays good when the link of its key or map is not.
+            let body = fetched.as_ref().ok().cloned();
+            if body.is_some() && !has_body {
+                has_body = true;
+                self.refreshes.worked();
+            }
+            let prepared = match fetched {
+                Ok(fetched) => self.preparer.prepare_measured(segment, fetched).await,
+                Err(error) => Err(self.preparer.failed(segment.sequence, error)),
+            };
+            let error = match prepared {
+                Ok(prepared) => {
+                    self.refreshes.worked();
+                    return Ok(prepared);
+                }
+                Err(error) => error,
+            };
+            let Some(expired) = self.expired(entry, &error) else {
+                return Err(error);
+            };
+            let refreshed = self.refreshes.next(self.job, &self.client, expired);
+            match counting(self.meter, refreshed).await {
+                Ok(client) => self.renew(client, behind),
+                Err(outlook) => return Err(error.with_outlook(outlook)),
+            }
+            if let Some(body) = body {
+                fetched = Ok(body);
+                continue;
+            }
+            let segment = planned(&self.job.plan, entry).ok_or_else(missing)?;
+            self.fetches.again(segments::resource(segment));
+            let again = counting(self.meter, self.fetches.next()).await;
+            fetched = again.ok_or_else(missing)?;
+        }
+    }
+
+    /// What has expired, if that is what has happened.
+    fn expired(&self, entry: order::Entry, error: &JobError) -> Option<Expired> {
+        let status = error.expired()?;
+        let track = self.job.plan.tracks.get(entry.track)?;
+        Some(Expired {
+            track: u32::try_from(entry.track).unwrap_or(u32::MAX),
+            playlist: track.playlist.clone(),
+            sequence: track.segments.get(entry.segment)?.sequence,
+            status,
+        })
+    }
+
+    /// Goes on with the links that the job has now.
+    fn renew(&mut self, client: Client, behind: &[order::Entry]) {
+        self.fetches.renew(&client, resources(&self.job.plan, behind));
+        self.preparer.renew(client.clone());
+        self.client = client;
+        self.meter.retried();
+    }
+}
+
+fn planned(plan: &CapturePlan, entry: order::Entry) -> Option<&PlannedSegment> {
+    plan.tracks.get(entry.track)?.segments.get(entry.segment)
+}
+
+/// What is fetched of these. Collected, because the fetches outlive the plan.
+fn resources(plan: &CapturePlan, entries: &[order::Entry]) -> Vec<Resource> {
+    entries
+        .iter()
+        .filter_map(|entry| planned(plan, *entry))
+        .filter(|segment| !segment.gap)
+        .map(segments::resource)
+        .collect()
+}
+
+/// Counts bytes that came in while something is waited for.
+pub(super) async fn counting<T>(meter: &Meter, waited_for: impl Future<Output = T>) -> T {
     let mut ticks = tokio::time::interval(COUNT_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let fetched = loop {
+    tokio::pin!(waited_for);
+    loop {
         tokio::select! {
-            fetched = downloads.next() => break fetched,
+            outcome = &mut waited_for => return outcome,
             _ = ticks.tick() => meter.count(),
         }
-    };
-    let fetched = fetched.ok_or_else(|| JobError::internal("a segment was not fetched"))?;
-    let fetched = fetched.map_err(|error| preparer.failed(segment.sequence, error))?;
-    preparer.prepare_measured(segment, fetched).await.map(Some)
+    }
 }

@@ -12,7 +12,7 @@ use super::gaps::Gaps;
 use super::meter::Meter;
 use super::order::{self, Entry};
 use super::segments::{self, Preparer};
-use super::{Captured, Job, JobError, Kept, beginning, pump};
+use super::{Captured, Job, JobError, Kept, pump};
 use crate::fetch::{Window, ordered};
 use crate::journal::{Journal, JournalError, Mendable, Number, SavedHole};
 use crate::merge::{Hole, Merger, SegmentInput};
@@ -61,7 +61,7 @@ pub(super) async fn run(
         output,
         point,
         holes,
-    } = journal.mend(id, &beginning::identity(job))?;
+    } = journal.mend(id, &job.identity(&job.plan))?;
     let missing = missing(job, &finished, &holes);
     if missing.is_empty() {
         return Err(JournalError::ForGood(id).into());
@@ -95,8 +95,14 @@ pub(super) async fn run(
             // What stays missing in one hole is nothing to the next.
             still_missing.close(at.track);
         }
-        match pump::next(segment, &mut fetches, &mut preparer, meter).await {
-            Ok(Some((ready, _))) => {
+        let fetched = pump::counting(meter, fetches.next()).await;
+        let fetched = fetched.ok_or_else(|| JobError::internal("a segment was not fetched"))?;
+        let ready = match fetched {
+            Ok(fetched) => preparer.prepare_measured(segment, fetched).await,
+            Err(error) => Err(preparer.failed(segment.sequence, error)),
+        };
+        match ready {
+            Ok((ready, _)) => {
                 let open = still_missing.close(at.track);
                 let input = ready.into_merger(at.track, segment, open);
                 let seconds = gap.start_seconds + gap.duration_seconds;
@@ -108,11 +114,6 @@ pub(super) async fn run(
                 came.push(gap);
                 meter.merged(seconds);
             }
-            Ok(None) => still_missing.add(
-                gap,
-                segment.discontinuity,
-                "the playlist says that it is missing".to_owned(),
-            ),
             Err(error) if error.is_gap() => {
                 tracing::warn!("still missing: {error}");
                 still_missing.add(gap, segment.discontinuity, error.to_string());

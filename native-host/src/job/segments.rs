@@ -7,10 +7,10 @@ use weir_core::protocol::{
     CapturePlan, Iv, KeyMethod, MediaSequence, PlannedMap, PlannedSegment, SegmentKey,
 };
 
-use super::JobError;
 use super::gaps::OpenGap;
 use super::meter::Meter;
 use super::shortfall::Measured;
+use super::{JobError, Outlook};
 use crate::decrypt::{self, Declaration, SampleCipher};
 use crate::demux::{begins_as_with_wrong_iv, extent, lead};
 use crate::fetch::{Client, FetchError, Fetched, Resource, ResourceKind};
@@ -209,10 +209,20 @@ impl Preparer {
         self.keys = KeyCache::new(self.client.clone());
     }
 
+    /// Asks through another client from now on.
+    pub(super) fn renew(&mut self, client: Client) {
+        self.keys = self.keys.renewed(client.clone());
+        self.client = client;
+    }
+
     /// The job's words for a fetch that failed.
     pub(super) fn failed(&self, sequence: MediaSequence, error: FetchError) -> JobError {
         match error.status() {
-            Some(status @ (403 | 410)) if self.was_let_in => JobError::LinkExpired { sequence, status },
+            Some(status) if self.was_let_in && error.is_expired_link() => JobError::LinkExpired {
+                sequence,
+                status,
+                outlook: Outlook::default(),
+            },
             _ => JobError::Segment { sequence, error },
         }
     }

@@ -19,15 +19,15 @@ pub struct Identity([u8; 32]);
 
 /// What of a segment does not change from one reading to the next.
 #[derive(Serialize)]
-struct Known<'a> {
+struct Known {
     sequence: u64,
-    name: &'a str,
+    place: String,
     range: Option<ByteRange>,
     duration_seconds: Option<f64>,
     discontinuity: bool,
     gap: bool,
     key: Option<(KeyMethod, Iv)>,
-    map: Option<(&'a str, Option<ByteRange>)>,
+    map: Option<(String, Option<ByteRange>)>,
 }
 
 /// How a plan is captured, as far as it changes the output's bytes. What a segment means that is gone is not of it: who
@@ -64,7 +64,7 @@ impl Identity {
             add("recording");
             // As it is shown: without what may be a token.
             add(&plan.source.to_string());
-            add(file_name(&track.playlist));
+            add(track.playlist.file_name());
         })
     }
 
@@ -88,7 +88,8 @@ impl Identity {
         add(&format!("{:?}", manner.keys.fingerprint()));
         for track in &plan.tracks {
             let kinds: (TrackKind, Option<TrackKind>) = (track.kind, track.only);
-            add(&serde_json::to_string(&(kinds, &track.language, &track.name)).unwrap_or_default());
+            let quality = (&track.codecs, track.resolution);
+            add(&serde_json::to_string(&(kinds, &track.language, &track.name, quality)).unwrap_or_default());
             add_track(track, &mut add);
         }
         Self(digest.finalize().into())
@@ -107,22 +108,32 @@ impl Identity {
     }
 }
 
-fn known(segment: &PlannedSegment) -> Known<'_> {
+fn known(segment: &PlannedSegment) -> Known {
     Known {
         sequence: segment.sequence.0,
-        name: file_name(&segment.url),
+        place: place(&segment.url),
         range: segment.range,
         duration_seconds: segment.duration_seconds,
         discontinuity: segment.discontinuity,
         gap: segment.gap,
         key: segment.key.as_ref().map(|key| (key.method, key.iv)),
-        map: segment.map.as_ref().map(|map| (file_name(&map.url), map.range)),
+        map: segment.map.as_ref().map(|map| (place(&map.url), map.range)),
     }
 }
 
-/// The last part of the path: folders and queries hold tokens.
-fn file_name(url: &AbsoluteUrl) -> &str {
-    url.path().rsplit('/').next().unwrap_or_default()
+/// The path without the folders that may be tokens: another quality is often the same names in another folder.
+fn place(url: &AbsoluteUrl) -> String {
+    let (folders, name) = url.path().rsplit_once('/').unwrap_or_default();
+    let stay = folders.split('/').filter(|folder| !may_be_token(folder));
+    stay.chain([name]).collect::<Vec<_>>().join("/")
+}
+
+/// Tokens are long, or they are digits: a time, a digest.
+fn may_be_token(folder: &str) -> bool {
+    const LONG: usize = 16;
+    const TIME: usize = 8;
+    let is_number = folder.bytes().all(|byte| byte.is_ascii_hexdigit());
+    folder.len() >= LONG || (folder.len() >= TIME && is_number)
 }
 
 impl fmt::Debug for Identity {
@@ -135,7 +146,7 @@ impl fmt::Debug for Identity {
 mod tests {
     use std::collections::BTreeSet;
 
-    use weir_core::protocol::MediaSequence;
+    use weir_core::protocol::{MediaSequence, PlannedTrack};
 
     use super::*;
 
@@ -190,5 +201,74 @@ mod tests {
         assert_eq!(BTreeSet::from(identities.clone()).len(), identities.len());
         let again = format!("{:?}", Identity::of(&plan, usual));
         assert_eq!(again, identities[0]);
+    }
+
+    fn of_segments(url: &str, of: impl Fn(&mut PlannedTrack)) -> String {
+        let segment = PlannedSegment {
+            sequence: MediaSequence(7),
+            url: AbsoluteUrl::parse(url).unwrap(),
+            range: None,
+            duration_seconds: Some(2.0),
+            discontinuity: false,
+            gap: false,
+            key: None,
+            map: None,
+        };
+        let mut track = PlannedTrack {
+            kind: TrackKind::Video,
+            only: None,
+            playlist: AbsoluteUrl::parse("https://a.example/a.m3u8").unwrap(),
+            language: None,
+            name: None,
+            default: false,
+            forced: false,
+            codecs: Vec::new(),
+            resolution: None,
+            segments: vec![segment],
+        };
+        of(&mut track);
+        let plan = CapturePlan {
+            source: track.playlist.clone(),
+            title: None,
+            live: false,
+            tracks: vec![track],
+        };
+        let manner = Manner {
+            container: Container::Mp4,
+            target: "a.mp4",
+            subtitle_files: None,
+            chapters: &[],
+            keys: &GivenKeys::default(),
+        };
+        format!("{:?}", Identity::of(&plan, manner))
+    }
+
+    #[test]
+    fn tokens_and_hosts_are_no_part_of_it_and_qualities_are() {
+        let of = |url: &str| of_segments(url, |_| {});
+        let first = of("https://a.example/film/high/seg7.ts?token=1");
+        for same in [
+            "https://b.example/film/high/seg7.ts?token=2",
+            "https://a.example/film/1764130000/high/seg7.ts",
+            "https://a.example/exp=1764130000~hmac=0123456789abcdef/film/high/seg7.ts",
+        ] {
+            assert_eq!(of(same), first, "{same}");
+        }
+        for other in [
+            "https://a.example/film/low/seg7.ts?token=1",
+            "https://a.example/film/high/seg8.ts?token=1",
+            "https://a.example/high/seg7.ts?token=1",
+        ] {
+            assert_ne!(of(other), first, "{other}");
+        }
+        let url = "https://a.example/film/high/seg7.ts";
+        assert_ne!(
+            of_segments(url, |track| track.resolution = Some((640, 360))),
+            first
+        );
+        assert_ne!(
+            of_segments(url, |track| track.codecs = vec!["mp4a.40.2".to_owned()]),
+            first
+        );
     }
 }

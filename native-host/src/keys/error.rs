@@ -73,6 +73,16 @@ impl KeyError {
         }
     }
 
+    /// The HTTP status, when that was the failure.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            Self::Fetch(error) => error.status(),
+            _ => None,
+        }
+    }
+
     /// The code that the user interface translates. What was not allowed to be fetched keeps its own.
     #[must_use]
     pub fn code(&self) -> ErrorCode {

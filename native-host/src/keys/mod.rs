@@ -112,6 +112,23 @@ impl KeyCache {
         }
     }
 
+    /// The same, asking through another client from now on: keys that it has stay, and those that could not be had are asked
+    /// for again.
+    #[must_use]
+    pub fn renewed(&self, client: Client) -> Self {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let had = |entry: &Arc<Entry>| matches!(entry.get(), Some(Ok(_)));
+        let kept: Entries = entries
+            .iter()
+            .filter(|(_, entry)| had(entry))
+            .map(|(at, entry)| (at.clone(), Arc::clone(entry)))
+            .collect();
+        Self {
+            client,
+            entries: Arc::new(Mutex::new(kept)),
+        }
+    }
+
     /// The key of this size at `url`.
     ///
     /// # Errors

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, watch};
 use weir_core::protocol::limits::MAX_JOBS;
-use weir_core::protocol::{Finished, JobId, JobStatus, Progress};
+use weir_core::protocol::{Event, Finished, JobId, JobStatus, Progress};
 
 use super::RequestError;
 use crate::error::Coded as _;
-use crate::job::{self, Job, JobError, Stop, StopHandle, StopReason};
+use crate::job::{self, Ask, Expired, Job, JobError, Offer, Stop, StopHandle, StopReason};
 
 /// Jobs that fetch at a time; the others wait. Each keeps up to 64 MiB of segments in memory.
 const MAX_RUNNING: usize = 4;
@@ -37,6 +37,8 @@ struct Running {
     records: bool,
     progress: watch::Receiver<Progress>,
     stop: StopHandle,
+    /// Where other links go that it has asked for.
+    offers: Option<mpsc::Sender<Offer>>,
 }
 
 impl Jobs {
@@ -75,6 +77,7 @@ impl Jobs {
             records: job.recording().is_some(),
             progress,
             stop: handle,
+            offers: None,
         };
         self.running.insert(id.clone(), running);
         let (turns, ended) = (Arc::clone(&self.turns), self.ended.clone());
@@ -104,6 +107,39 @@ impl Jobs {
             None => return Err(RequestError::UnknownJob(id.clone())),
         }
         Ok(())
+    }
+
+    /// A job's links have expired. What the extension is told; None when the job has ended meanwhile.
+    pub(super) fn ask(&mut self, ask: Ask) -> Option<Event> {
+        let Ask { job, expired, offers } = ask;
+        self.running.get_mut(&job)?.offers = Some(offers);
+        let Expired {
+            track,
+            playlist,
+            sequence,
+            status,
+        } = expired;
+        Some(Event::Refresh {
+            job,
+            track,
+            playlist,
+            sequence,
+            status,
+        })
+    }
+
+    /// Answers a job that has asked for other links.
+    pub(super) fn offer(&self, id: &JobId, offer: Offer) -> Result<(), RequestError> {
+        let not_waiting = || RequestError::NotWaiting(id.clone());
+        match self.running.get(id) {
+            // Full: it looks at another offer; closed: it waits for none any more.
+            Some(job) => match &job.offers {
+                Some(offers) => offers.try_send(offer).map_err(|_| not_waiting()),
+                None => Err(not_waiting()),
+            },
+            None if self.finished.iter().any(|status| status.job == *id) => Err(not_waiting()),
+            None => Err(RequestError::UnknownJob(id.clone())),
+        }
     }
 
     pub(super) fn stop_all(&self, reason: StopReason) {

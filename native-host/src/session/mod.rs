@@ -16,12 +16,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use weir_core::protocol::limits::{MAX_FRAME_TO_HOST_BYTES, MAX_JOBS};
 use weir_core::protocol::{
-    ErrorCode, Event, Failure, JobId, JobOptions, Request, RequestContext, RequestId, SettingsChange, VERSION,
+    CapturePlan, ErrorCode, Event, Failure, JobId, JobOptions, Request, RequestContext, RequestId,
+    SettingsChange, VERSION,
 };
 
 use crate::error::Coded;
 use crate::fetch::Permission;
-use crate::job::{Job, JobError, LiveOptions, OnGap, StopReason};
+use crate::job::{Ask, Job, JobError, LiveOptions, Offer, OnGap, Refresher, StopReason};
 use crate::journal::Journal;
 use crate::keys::GivenKeys;
 use crate::output_path::Target;
@@ -59,6 +60,8 @@ pub struct Host {
     pub settings: SettingsFile,
     /// Where it is kept how far jobs are.
     pub journal: Option<Journal>,
+    /// How long a job waits each time for other links in the place of expired ones.
+    pub refresh_patience: Duration,
 }
 
 /// Serves one browser until it closes the port.
@@ -68,13 +71,18 @@ pub async fn run(
     host: Host,
 ) -> SessionEnd {
     let (ended_sender, ended) = mpsc::unbounded_channel();
+    let (refresher, asked) = Refresher::new(host.refresh_patience);
+    let (taken_sender, taken) = mpsc::unbounded_channel();
     let mut session = Session {
         host,
         jobs: Jobs::new(ended_sender),
         outbox: Outbox::default(),
-        greeted: false,
+        greeted: None,
+        refresher,
+        taken: taken_sender,
     };
-    let end = session.serve(wire::read(input), wire::write(output), ended).await;
+    let news = News { ended, asked, taken };
+    let end = session.serve(wire::read(input), wire::write(output), news).await;
     tracing::info!(?end, "session ended");
     end
 }
@@ -83,7 +91,29 @@ struct Session {
     host: Host,
     jobs: Jobs,
     outbox: Outbox,
-    greeted: bool,
+    /// How the extension has said hello.
+    greeted: Option<Greeted>,
+    refresher: Refresher,
+    taken: mpsc::UnboundedSender<Taken>,
+}
+
+/// What an extension can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Greeted {
+    /// All that this protocol has.
+    Refreshing,
+    /// It knows nothing of `refresh`.
+    Plainly,
+}
+
+/// Whether a job has taken the plan that this request holds.
+type Taken = (RequestId, Result<(), RequestError>);
+
+/// What jobs tell.
+struct News {
+    ended: mpsc::UnboundedReceiver<jobs::Ended>,
+    asked: mpsc::UnboundedReceiver<Ask>,
+    taken: mpsc::UnboundedReceiver<Taken>,
 }
 
 impl Session {
@@ -91,7 +121,11 @@ impl Session {
         &mut self,
         mut incoming: mpsc::Receiver<Incoming>,
         (outgoing, written): (mpsc::Sender<Vec<u8>>, oneshot::Receiver<()>),
-        mut ended: mpsc::UnboundedReceiver<jobs::Ended>,
+        News {
+            mut ended,
+            mut asked,
+            mut taken,
+        }: News,
     ) -> SessionEnd {
         let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -112,6 +146,15 @@ impl Session {
                 Some(job) = ended.recv() => {
                     let finished = self.jobs.end(job);
                     self.outbox.push(&Event::Finished(finished));
+                },
+                Some(ask) = asked.recv() => {
+                    if let Some(event) = self.jobs.ask(ask) {
+                        self.outbox.push(&event);
+                    }
+                },
+                Some((re, taken)) = taken.recv() => {
+                    let answer = taken.map(|()| Event::Done { re });
+                    self.outbox.push(&answer.unwrap_or_else(|error| refusal(re, &error)));
                 },
                 _ = ticks.tick(), if self.outbox.is_empty() => {
                     for progress in self.jobs.changed() {
@@ -160,36 +203,47 @@ impl Session {
             id,
             protocol,
             extension_version,
+            refresh,
         } = request
         {
-            return self.hello(id, protocol, &extension_version);
+            let greeting = if refresh {
+                Greeted::Refreshing
+            } else {
+                Greeted::Plainly
+            };
+            return self.hello(id, protocol, &extension_version, greeting);
         }
         let re = id_of(&request);
-        let answer = if self.greeted {
+        let answer = if self.greeted.is_some() {
             self.answer(request)
         } else {
             Err(RequestError::HelloFirst)
         };
-        self.outbox.push(&answer.unwrap_or_else(|error| Event::Error {
-            re: Some(re),
-            error: error.failure(),
-        }));
+        match answer {
+            Ok(Some(event)) => self.outbox.push(&event),
+            // A job answers it.
+            Ok(None) => {}
+            Err(error) => self.outbox.push(&refusal(re, &error)),
+        }
         None
     }
 
-    fn hello(&mut self, id: RequestId, protocol: u32, extension_version: &str) -> Option<SessionEnd> {
-        let refusal = match protocol.cmp(&VERSION) {
-            _ if self.greeted => Some(RequestError::HelloOnce),
+    fn hello(
+        &mut self,
+        id: RequestId,
+        protocol: u32,
+        extension_version: &str,
+        greeting: Greeted,
+    ) -> Option<SessionEnd> {
+        let refused = match protocol.cmp(&VERSION) {
+            _ if self.greeted.is_some() => Some(RequestError::HelloOnce),
             std::cmp::Ordering::Equal => None,
             std::cmp::Ordering::Greater => Some(RequestError::UpdateHost(protocol)),
             std::cmp::Ordering::Less => Some(RequestError::UpdateExtension(protocol)),
         };
-        if let Some(error) = refusal {
-            self.outbox.push(&Event::Error {
-                re: Some(id),
-                error: error.failure(),
-            });
-            return (!self.greeted).then_some(SessionEnd::Incompatible);
+        if let Some(error) = refused {
+            self.outbox.push(&refusal(id, &error));
+            return self.greeted.is_none().then_some(SessionEnd::Incompatible);
         }
         let shown: String = extension_version
             .chars()
@@ -197,7 +251,7 @@ impl Session {
             .take(32)
             .collect();
         tracing::info!("extension {shown} says hello");
-        self.greeted = true;
+        self.greeted = Some(greeting);
         self.outbox.push(&Event::Hello {
             re: id,
             protocol: VERSION,
@@ -209,9 +263,10 @@ impl Session {
         None
     }
 
-    fn answer(&mut self, request: Request) -> Result<Event, RequestError> {
-        match request {
-            Request::Hello { .. } => Err(RequestError::HelloOnce),
+    /// Carries out a request. None when its answer comes later.
+    fn answer(&mut self, request: Request) -> Result<Option<Event>, RequestError> {
+        let event = match request {
+            Request::Hello { .. } => return Err(RequestError::HelloOnce),
             Request::Start {
                 id,
                 job,
@@ -220,41 +275,82 @@ impl Session {
                 options,
             } => {
                 self.start(job, plan, context, &options)?;
-                Ok(Event::Done { re: id })
+                Event::Done { re: id }
             }
             Request::Cancel { id, job } => {
                 self.jobs.cancel(&job)?;
-                Ok(Event::Done { re: id })
+                Event::Done { re: id }
             }
             Request::Finish { id, job } => {
                 self.jobs.finish(&job)?;
-                Ok(Event::Done { re: id })
+                Event::Done { re: id }
             }
-            Request::Jobs { id } => Ok(Event::Jobs {
+            Request::Refreshed {
+                id,
+                job,
+                plan,
+                context,
+            } => {
+                self.refreshed(id, job, plan, context)?;
+                return Ok(None);
+            }
+            Request::RefreshFailed { id, job, reason } => {
+                self.jobs.offer(&job, Offer::Nothing(reason))?;
+                Event::Done { re: id }
+            }
+            Request::Jobs { id } => Event::Jobs {
                 re: id,
                 jobs: self.jobs.list(),
-            }),
+            },
             Request::Reveal { id, job } => {
                 reveal(Path::new(self.jobs.output(&job)?))?;
-                Ok(Event::Done { re: id })
+                Event::Done { re: id }
             }
             Request::Settings { id, change } => {
                 let settings = match change.filter(|change| *change != SettingsChange::default()) {
                     Some(change) => self.host.settings.change(&change)?,
                     None => self.host.settings.load()?.settings,
                 };
-                Ok(Event::Settings {
+                Event::Settings {
                     re: id,
                     settings: settings.to_message(),
-                })
+                }
             }
-        }
+        };
+        Ok(Some(event))
+    }
+
+    /// Hands a job a plan with other links. The job looks at it, and its answer is this request's.
+    fn refreshed(
+        &self,
+        re: RequestId,
+        job: JobId,
+        plan: CapturePlan,
+        context: RequestContext,
+    ) -> Result<(), RequestError> {
+        let (answer, answered) = oneshot::channel();
+        let offer = Offer::Plan {
+            plan: Box::new(plan),
+            context,
+            answer,
+        };
+        self.jobs.offer(&job, offer)?;
+        let taken = self.taken.clone();
+        tokio::spawn(async move {
+            let answer = match answered.await {
+                Ok(answer) => answer.map_err(RequestError::Job),
+                // It was cancelled, or had waited long enough, just before it could look.
+                Err(_) => Err(RequestError::NotWaiting(job)),
+            };
+            let _ = taken.send((re, answer));
+        });
+        Ok(())
     }
 
     fn start(
         &mut self,
         id: JobId,
-        plan: weir_core::protocol::CapturePlan,
+        plan: CapturePlan,
         context: RequestContext,
         options: &JobOptions,
     ) -> Result<(), RequestError> {
@@ -292,6 +388,7 @@ impl Session {
             was_recorded: false,
             resume: None,
             repair: None,
+            refresher: (self.greeted == Some(Greeted::Refreshing)).then(|| self.refresher.clone()),
             notes: Vec::new(),
         };
         job.check()?;
@@ -317,6 +414,8 @@ enum RequestError {
     UnknownJob(JobId),
     #[error("job {0} records no live stream: it ends by itself, or is cancelled")]
     NoRecording(JobId),
+    #[error("job {0} does not wait for other links")]
+    NotWaiting(JobId),
     #[error("job {0} has left no file")]
     NoFile(JobId),
     #[error("busy: {MAX_JOBS} jobs are running or waiting; let one finish")]
@@ -337,12 +436,20 @@ impl Coded for RequestError {
             Self::UpdateExtension(_) => ErrorCode::UpdateExtension,
             Self::DuplicateJob(_) => ErrorCode::DuplicateJob,
             Self::UnknownJob(_) => ErrorCode::UnknownJob,
-            Self::NoRecording(_) => ErrorCode::Usage,
+            Self::NoRecording(_) | Self::NotWaiting(_) => ErrorCode::Usage,
             Self::Busy => ErrorCode::Busy,
             Self::NoFile(_) | Self::Reveal(_) => ErrorCode::File,
             Self::Settings(error) => error.code(),
             Self::Job(error) => error.code(),
         }
+    }
+}
+
+/// A request that is not carried out, as it is answered.
+fn refusal(re: RequestId, error: &RequestError) -> Event {
+    Event::Error {
+        re: Some(re),
+        error: error.failure(),
     }
 }
 
@@ -352,6 +459,8 @@ fn id_of(request: &Request) -> RequestId {
         | Request::Start { id, .. }
         | Request::Cancel { id, .. }
         | Request::Finish { id, .. }
+        | Request::Refreshed { id, .. }
+        | Request::RefreshFailed { id, .. }
         | Request::Jobs { id }
         | Request::Reveal { id, .. }
         | Request::Settings { id, .. } => *id,

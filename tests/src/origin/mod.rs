@@ -28,6 +28,7 @@ pub mod faults;
 mod files;
 mod reply;
 mod request;
+mod tokens;
 
 use std::io;
 use std::net::SocketAddr;
@@ -42,6 +43,7 @@ use tokio::sync::oneshot;
 pub use files::mime_type;
 pub use reply::{Gate, Ranges, Reply, Step};
 pub use request::Request;
+pub use tokens::Tokens;
 
 /// Answers a request.
 type Handler = Arc<dyn Fn(&Request) -> Reply + Send + Sync>;

@@ -2,7 +2,7 @@
 // first segments. It shows nothing: what it asks for is what matters here.
 "use strict";
 
-const { media, api } = document.body.dataset;
+const { media, stream, api } = document.body.dataset;
 const log = document.getElementById("log");
 
 /** @param {string} text */
@@ -45,12 +45,12 @@ function entries(text, base) {
 
 async function play() {
   await ask(`${media}/session`, "text");
-  const masterUrl = `${media}/hls/lecture/master.m3u8`;
+  const masterUrl = `${media}${stream}/master.m3u8`;
   const [mediaUrl] = entries(await ask(masterUrl, "text"), masterUrl);
   const playlist = await ask(mediaUrl, "text");
   const key = /#EXT-X-KEY:.*URI="([^"]*)"/.exec(playlist);
   if (key) await ask(new URL(key[1], mediaUrl).href, "arraybuffer");
-  for (const segment of entries(playlist, mediaUrl).slice(0, 2)) await ask(segment, "arraybuffer");
+  await Promise.all(entries(playlist, mediaUrl).slice(0, 2).map((segment) => ask(segment, "arraybuffer")));
   document.body.dataset.player = "ready";
 }
 

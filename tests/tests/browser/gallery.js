@@ -8,7 +8,7 @@ const { drawJob } = await import(chrome.runtime.getURL('ui/job_card.js'));
 const { localise } = await import(chrome.runtime.getURL('ui/words.js'));
 localise();
 const blank = {
-  tab: null, stream: null, title: 'Lecture 7: how a weir works', state: 'running',
+  tab: null, stream: null, quality: null, plannedAt: 0, isRefreshing: false, refreshFailure: null, title: 'Lecture 7: how a weir works', state: 'running',
   segments: { total: 0, fetched: 0, retried: 0 }, bytes: 0, bytesPerSecond: 0, etaSeconds: null,
   recordedSeconds: null, verdict: null, output: null, durationSeconds: null, parts: 0, missing: [], notes: [],
   subtitles: [], failure: null, startedAt: 0,
@@ -24,6 +24,9 @@ const jobs = {
   preparing: { state: 'preparing' },
   running: {
     segments: { total: 400, fetched: 123, retried: 2 }, bytes: 81_300_000, bytesPerSecond: 5_600_000, etaSeconds: 71,
+  },
+  refreshing: {
+    isRefreshing: true, segments: { total: 400, fetched: 123, retried: 2 }, bytes: 81_300_000, bytesPerSecond: 0,
   },
   recording,
   'recording-long-title': { ...recording, title: `The weir, live, from the bridge ${long}`, recordedSeconds: 36_754 },
@@ -56,6 +59,7 @@ const jobs = {
     failure: failure('http-status', `the server answered 403 Forbidden to https://host.example/${long}`),
   },
 };
+jobs['failed-tab-gone'] = { ...jobs.failed, failure: failure('tab-gone', 'segment 41: the link has expired (403)') };
 const unused = async () => true;
 const cards = Object.entries(jobs).map(([name, job]) =>
   drawJob({ ...blank, job: name, ...job }, null, { cancel: unused, finish: unused, reveal: unused }));

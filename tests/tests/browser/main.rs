@@ -11,6 +11,7 @@
 mod capture;
 mod deliveries;
 mod detection;
+mod expiring;
 mod harness;
 mod interruptions;
 mod pages;

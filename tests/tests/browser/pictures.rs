@@ -120,6 +120,7 @@ async fn the_cards_are_walked_through_by_keyboard_with_a_ring_to_see() {
     }
     let wanted = [
         "running cancel",
+        "refreshing cancel",
         "recording finish",
         "recording cancel",
         "recording-long-title finish",
@@ -132,6 +133,7 @@ async fn the_cards_are_walked_through_by_keyboard_with_a_ring_to_see() {
         "stalled summary",
         "stalled reveal",
         "failed summary",
+        "failed-tab-gone summary",
     ];
     assert_eq!(walked, wanted);
     harness.close().await;

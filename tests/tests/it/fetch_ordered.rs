@@ -309,3 +309,58 @@ async fn all_bodies_together_come_no_faster_than_asked() {
     let seconds = begin.elapsed().as_secs_f64();
     assert!((1.9..10.0).contains(&seconds), "{seconds} s");
 }
+
+/// faults.md, 6: nothing more is begun once a link was refused. With others, what has come and what is under way stays, and what
+/// was refused is asked for again, also when its refusal comes late.
+#[tokio::test]
+async fn with_other_links_only_what_was_refused_is_asked_for_again() {
+    let origin = Origin::start().unwrap();
+    let (slow, late) = (Gate::new(), Gate::new());
+    origin.route_under("/", |request| match request.query() {
+        Some("new") => Reply::ok(format!("body of {}", request.path())),
+        _ => Reply::status(403),
+    });
+    origin.reply("/0.ts", Reply::ok("body of /0.ts").after(&slow));
+    origin.reply("/1.ts", Reply::ok("body of /1.ts"));
+    let held = late.clone();
+    origin.route("/3.ts", move |request| match request.query() {
+        Some("new") => Reply::ok("body of /3.ts"),
+        _ => Reply::status(403).after(&held),
+    });
+    let meter = Arc::new(Meter::default());
+    let links = |query: &'static str| {
+        let origin = origin.url("");
+        move |n: usize| segment(&format!("{origin}/{n}.ts?{query}"))
+    };
+    let first = client(&origin);
+    let old: Vec<Resource> = (0..12).map(links("old")).collect();
+    let mut segments = ordered(&first, old, window(4, 1_000_000), &meter);
+    segments.hold_when_refused();
+    assert!(futures_util::poll!(std::pin::pin!(segments.next())).is_pending());
+    until("the first four", || {
+        origin.requests().len() == 4 && origin.in_flight() == 2
+    })
+    .await;
+    // Its end is heard of, and a place is free.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(futures_util::poll!(std::pin::pin!(segments.next())).is_pending());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(origin.requests_for("/5.ts").len(), 0, "one that has expired too");
+
+    let fresh: Vec<Resource> = (0..12).map(links("new")).collect();
+    segments.renew(&client(&origin), fresh);
+    late.open();
+    until("what was refused", || origin.requests_for("/2.ts").len() == 2).await;
+    slow.open();
+    for n in 0..12 {
+        let fetched = segments.next().await.unwrap().unwrap();
+        assert_eq!(fetched.bytes, format!("body of /{n}.ts"));
+    }
+    assert!(segments.next().await.is_none());
+    let asked = |n: usize| origin.requests_for(&format!("/{n}.ts")).len();
+    assert_eq!((0..4).map(asked).collect::<Vec<_>>(), [1, 1, 2, 2]);
+
+    segments.again(links("new")(11));
+    assert_eq!(segments.next().await.unwrap().unwrap().bytes, "body of /11.ts");
+    assert!(segments.next().await.is_none());
+}

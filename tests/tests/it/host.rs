@@ -266,7 +266,8 @@ fn a_link_that_expires_says_so() {
         finished["error"]["message"]
             .as_str()
             .unwrap()
-            .contains("reopen the page")
+            .contains("(403): reopen the page"),
+        "nobody is asked who does not answer: {finished}"
     );
 }
 

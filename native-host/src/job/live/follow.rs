@@ -14,7 +14,7 @@ use super::{End, LoadError};
 use crate::error::Coded as _;
 use crate::fetch::Client;
 use crate::job::points::Heard;
-use crate::job::{JobError, check, order};
+use crate::job::{JobError, Outlook, check, order};
 
 /// A playlist that fails this often in a row is looked for elsewhere.
 const FAILURES_BEFORE_STAND_IN: u32 = 2;
@@ -220,6 +220,7 @@ impl Follow {
                 Err(End::Lost(JobError::LinkExpired {
                     sequence: self.follower.next(),
                     status,
+                    outlook: Outlook::default(),
                 }))
             }
             _ => Ok(self.target / 2),

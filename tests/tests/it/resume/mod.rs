@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should say so at once"
 )]
 
+mod expired;
 mod kills;
 mod refused;
 mod secrets;
