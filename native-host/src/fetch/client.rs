@@ -12,9 +12,11 @@ use weir_core::url::AbsoluteUrl;
 use super::address::{AddressPolicy, FilteredDns};
 use super::attempt;
 use super::body::{Lane, Route};
+use super::budget::Budgets;
 use super::cookies::Cookies;
 use super::headers::Headers;
 use super::load::{Flight, Loads};
+use super::retry::Prospect;
 use super::throttle::Throttle;
 use super::token::Token;
 use super::{ClientOptions, FetchError, Fetched, Meter, Resource, Tuning};
@@ -35,6 +37,7 @@ pub(super) struct Inner {
     pub(super) headers: Headers,
     pub(super) cookies: Cookies,
     pub(super) pauses: Pauses,
+    budgets: Budgets,
     pub(super) loads: Arc<Loads>,
     pub(super) throttle: Option<Throttle>,
     pub(super) token: Token,
@@ -69,6 +72,7 @@ impl Client {
                 headers,
                 cookies,
                 pauses,
+                budgets: Budgets::new(tuning.retries.pace),
                 loads: Arc::default(),
                 throttle: options.limit_rate.map(Throttle::new),
                 token: Token::new(&options.source),
@@ -120,6 +124,10 @@ impl Client {
     pub(super) async fn get_in(&self, resource: &Resource, lane: Lane<'_>) -> Result<Fetched, FetchError> {
         let retries = &self.inner.tuning.retries;
         let mut tried: u32 = 0;
+        // A second request for the same is one more in any case.
+        if lane.route == Route::Shared {
+            self.inner.budgets.asked(&resource.url);
+        }
         loop {
             let failure = match attempt::run(&self.inner, resource, lane).await {
                 Ok(fetched) => {
@@ -140,7 +148,8 @@ impl Client {
             if let Some(pause) = failure.retry_after {
                 self.inner.pauses.pause(&resource.url, pause);
             }
-            if tried >= retries.tries_for(&failure.error) {
+            let prospect = Prospect::after(&failure.error);
+            if tried >= retries.tries_for(prospect) {
                 return Err(if tried == 1 {
                     failure.error
                 } else {
@@ -153,6 +162,9 @@ impl Client {
                 meter.add_retry();
             }
             tokio::time::sleep(delay).await;
+            if prospect == Prospect::Good {
+                self.inner.budgets.wait_for_another(&resource.url).await;
+            }
         }
     }
 }
