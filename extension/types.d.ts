@@ -8,6 +8,7 @@ import type {
   Header,
   JobState,
   SegmentCounts,
+  Settings,
   Verdict,
 } from './generated/protocol';
 import type {
@@ -184,7 +185,7 @@ export type Command =
   | { type: 'reveal'; job: string }
   | { type: 'clear' }
   | { type: 'connect' }
-  | { type: 'settings'; change?: { outputFolder?: string; concurrency?: number } };
+  | { type: 'settings'; change?: Partial<Settings> };
 
 /** The background's answer to a command. */
 export type Answer<T = unknown> = { ok: true; value: T } | { ok: false; failure: Failure };

@@ -8,6 +8,7 @@ use weir_core::protocol::limits::MAX_JOBS;
 use weir_core::protocol::{Finished, JobId, JobStatus, Progress};
 
 use super::RequestError;
+use super::handover::StartFrame;
 use crate::error::Coded as _;
 use crate::job::{self, Job, JobError, Stop, StopHandle, StopReason};
 
@@ -37,6 +38,8 @@ struct Running {
     records: bool,
     progress: watch::Receiver<Progress>,
     stop: StopHandle,
+    /// How it was asked for.
+    request: StartFrame,
 }
 
 impl Jobs {
@@ -64,7 +67,7 @@ impl Jobs {
     }
 
     /// Starts an admitted job, or lets it wait for its turn. A live stream does not wait.
-    pub(super) fn start(&mut self, job: Job) {
+    pub(super) fn start(&mut self, job: Job, frame: Vec<u8>) {
         let Some(id) = job.id.clone() else { return };
         let (sender, progress) = watch::channel(job.queued());
         let (handle, stop) = StopHandle::new();
@@ -75,6 +78,7 @@ impl Jobs {
             records: job.recording().is_some(),
             progress,
             stop: handle,
+            request: StartFrame::new(frame),
         };
         self.running.insert(id.clone(), running);
         let (turns, ended) = (Arc::clone(&self.turns), self.ended.clone());
@@ -110,6 +114,13 @@ impl Jobs {
         for job in self.running.values() {
             job.stop.stop(reason);
         }
+    }
+
+    /// How those jobs were asked for that another process can go on with, in the order in which they came.
+    pub(super) fn requests(&self) -> Vec<StartFrame> {
+        let mut running: Vec<_> = self.running.values().filter(|job| !job.records).collect();
+        running.sort_by_key(|job| job.number);
+        running.into_iter().map(|job| job.request.clone()).collect()
     }
 
     pub(super) fn running(&self) -> usize {

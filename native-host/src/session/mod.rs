@@ -4,6 +4,7 @@
 //! waits for a slow browser is bounded: answers and ends of jobs are kept in order and stop the reading of
 //! new requests when there are many, progress is sent only when nothing else waits, the latest alone.
 
+mod handover;
 mod jobs;
 mod outbox;
 mod wire;
@@ -16,7 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use weir_core::protocol::limits::{MAX_FRAME_TO_HOST_BYTES, MAX_JOBS};
 use weir_core::protocol::{
-    ErrorCode, Event, Failure, JobId, JobOptions, Request, RequestContext, RequestId, SettingsChange, VERSION,
+    ErrorCode, Event, Failure, JobId, JobOptions, Request, RequestContext, RequestId, SettingsChange,
+    VERSION, WhenBrowserCloses,
 };
 
 use crate::error::Coded;
@@ -27,6 +29,8 @@ use crate::keys::GivenKeys;
 use crate::output_path::Target;
 use crate::port::{self, FrameError, PortError};
 use crate::settings::{Concurrency, SettingsError, SettingsFile};
+use handover::HandOver;
+pub(crate) use handover::{FINISH_CAPTURES, detach};
 use jobs::Jobs;
 use outbox::Outbox;
 use wire::Incoming;
@@ -52,6 +56,16 @@ pub enum SessionEnd {
     Incompatible,
 }
 
+/// Who is at the other end of the port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// A browser. When it closes the port, jobs stop where they can go on.
+    Browser,
+    /// A host whose browser has gone, and which hands its jobs over. When it closes the port, that was all of them, and
+    /// they are finished.
+    LeavingHost,
+}
+
 /// What a session needs of the machine.
 #[derive(Debug)]
 pub struct Host {
@@ -61,10 +75,11 @@ pub struct Host {
     pub journal: Option<Journal>,
 }
 
-/// Serves one browser until it closes the port.
+/// Serves one browser until it closes the port, or what one has left until it is finished.
 pub async fn run(
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
+    peer: Peer,
     host: Host,
 ) -> SessionEnd {
     let (ended_sender, ended) = mpsc::unbounded_channel();
@@ -74,7 +89,9 @@ pub async fn run(
         outbox: Outbox::default(),
         greeted: false,
     };
-    let end = session.serve(wire::read(input), wire::write(output), ended).await;
+    let end = session
+        .serve(wire::read(input), wire::write(output), ended, peer)
+        .await;
     tracing::info!(?end, "session ended");
     end
 }
@@ -92,6 +109,7 @@ impl Session {
         mut incoming: mpsc::Receiver<Incoming>,
         (outgoing, written): (mpsc::Sender<Vec<u8>>, oneshot::Receiver<()>),
         mut ended: mpsc::UnboundedReceiver<jobs::Ended>,
+        peer: Peer,
     ) -> SessionEnd {
         let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -120,6 +138,16 @@ impl Session {
                 },
             }
         };
+        if peer == Peer::LeavingHost {
+            while self.jobs.running() > 0
+                && let Some(job) = ended.recv().await
+            {
+                self.jobs.end(job);
+            }
+            return end;
+        }
+        // Before they are stopped: whoever takes them over waits for each until it is free.
+        let handed_over = self.hand_over();
         self.jobs.stop_all(StopReason::BrowserGone);
         let last_words = async {
             while self.jobs.running() > 0
@@ -135,6 +163,9 @@ impl Session {
             }
             drop(outgoing);
             let _ = written.await;
+            if let Some(handed_over) = handed_over {
+                handed_over.done().await;
+            }
         };
         let _ = tokio::time::timeout(LAST_WORDS_TIME, last_words).await;
         end
@@ -142,11 +173,11 @@ impl Session {
 
     /// One frame. The end of the session, if it is one.
     fn frame(&mut self, frame: Result<Vec<u8>, FrameError>) -> Option<SessionEnd> {
-        let request = match frame
+        let (request, frame) = match frame
             .map_err(|error| (None, error))
-            .and_then(|frame| port::parse(&frame))
+            .and_then(|frame| Ok((port::parse(&frame)?, frame)))
         {
-            Ok(request) => request,
+            Ok(read) => read,
             Err((re, error)) => {
                 tracing::warn!("frame refused: {error}");
                 self.outbox.push(&Event::Error {
@@ -166,7 +197,7 @@ impl Session {
         }
         let re = id_of(&request);
         let answer = if self.greeted {
-            self.answer(request)
+            self.answer(request, frame)
         } else {
             Err(RequestError::HelloFirst)
         };
@@ -209,7 +240,22 @@ impl Session {
         None
     }
 
-    fn answer(&mut self, request: Request) -> Result<Event, RequestError> {
+    /// If the user wants it so, another process begins to take over what is under way. Without a journal it could not go on
+    /// where this one was.
+    fn hand_over(&self) -> Option<HandOver> {
+        self.host.journal.as_ref()?;
+        let requests = self.jobs.requests();
+        let chosen = self.host.settings.load().ok()?.settings.when_browser_closes;
+        if requests.is_empty() || chosen == WhenBrowserCloses::Pause {
+            return None;
+        }
+        HandOver::begin(requests)
+            .inspect_err(|error| tracing::warn!("captures are not finished without the browser: {error}"))
+            .ok()
+    }
+
+    /// `frame` is the request as it came.
+    fn answer(&mut self, request: Request, frame: Vec<u8>) -> Result<Event, RequestError> {
         match request {
             Request::Hello { .. } => Err(RequestError::HelloOnce),
             Request::Start {
@@ -219,7 +265,7 @@ impl Session {
                 context,
                 options,
             } => {
-                self.start(job, plan, context, &options)?;
+                self.start(job, plan, context, &options, frame)?;
                 Ok(Event::Done { re: id })
             }
             Request::Cancel { id, job } => {
@@ -257,6 +303,7 @@ impl Session {
         plan: weir_core::protocol::CapturePlan,
         context: RequestContext,
         options: &JobOptions,
+        frame: Vec<u8>,
     ) -> Result<(), RequestError> {
         self.jobs.admit(&id)?;
         let loaded = self.host.settings.load()?;
@@ -293,7 +340,7 @@ impl Session {
             notes: Vec::new(),
         };
         job.check()?;
-        self.jobs.start(job);
+        self.jobs.start(job, frame);
         Ok(())
     }
 }
