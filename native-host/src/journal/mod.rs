@@ -10,6 +10,7 @@ mod identity;
 mod lock;
 mod point;
 mod schema;
+mod untold;
 
 use std::path::{Path, PathBuf};
 

@@ -143,6 +143,23 @@ impl Jobs {
         finished
     }
 
+    /// Files a job that has ended in another process, unless it was watched from here.
+    pub(super) fn adopt(&mut self, status: JobStatus) {
+        let output = |status: &JobStatus| status.finished.as_ref().and_then(|end| end.output.clone());
+        let is_known = |known: &JobStatus| {
+            known.job == status.job || (output(known).is_some() && output(known) == output(&status))
+        };
+        if !self.running.contains_key(&status.job) && !self.finished.iter().any(is_known) {
+            self.finished.push_front(status);
+            self.finished.truncate(MAX_JOBS);
+        }
+    }
+
+    /// The job that ended last.
+    pub(super) fn last_ended(&self) -> Option<&JobStatus> {
+        self.finished.front()
+    }
+
     /// The progress of jobs that went on since the last call.
     pub(super) fn changed(&mut self) -> Vec<Progress> {
         let changed = |job: &mut Running| {

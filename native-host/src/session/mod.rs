@@ -17,8 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use weir_core::protocol::limits::{MAX_FRAME_TO_HOST_BYTES, MAX_JOBS};
 use weir_core::protocol::{
-    ErrorCode, Event, Failure, JobId, JobOptions, Request, RequestContext, RequestId, SettingsChange,
-    VERSION, WhenBrowserCloses,
+    ErrorCode, Event, Failure, Finished, JobId, JobOptions, Request, RequestContext, RequestId,
+    SettingsChange, VERSION, WhenBrowserCloses,
 };
 
 use crate::error::Coded;
@@ -84,19 +84,19 @@ pub async fn run(
 ) -> SessionEnd {
     let (ended_sender, ended) = mpsc::unbounded_channel();
     let mut session = Session {
+        peer,
         host,
         jobs: Jobs::new(ended_sender),
         outbox: Outbox::default(),
         greeted: false,
     };
-    let end = session
-        .serve(wire::read(input), wire::write(output), ended, peer)
-        .await;
+    let end = session.serve(wire::read(input), wire::write(output), ended).await;
     tracing::info!(?end, "session ended");
     end
 }
 
 struct Session {
+    peer: Peer,
     host: Host,
     jobs: Jobs,
     outbox: Outbox,
@@ -109,7 +109,6 @@ impl Session {
         mut incoming: mpsc::Receiver<Incoming>,
         (outgoing, written): (mpsc::Sender<Vec<u8>>, oneshot::Receiver<()>),
         mut ended: mpsc::UnboundedReceiver<jobs::Ended>,
-        peer: Peer,
     ) -> SessionEnd {
         let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -128,7 +127,7 @@ impl Session {
                     }
                 },
                 Some(job) = ended.recv() => {
-                    let finished = self.jobs.end(job);
+                    let finished = self.end(job);
                     self.outbox.push(&Event::Finished(finished));
                 },
                 _ = ticks.tick(), if self.outbox.is_empty() => {
@@ -138,11 +137,11 @@ impl Session {
                 },
             }
         };
-        if peer == Peer::LeavingHost {
+        if self.peer == Peer::LeavingHost {
             while self.jobs.running() > 0
                 && let Some(job) = ended.recv().await
             {
-                self.jobs.end(job);
+                self.end(job);
             }
             return end;
         }
@@ -153,7 +152,7 @@ impl Session {
             while self.jobs.running() > 0
                 && let Some(job) = ended.recv().await
             {
-                let finished = self.jobs.end(job);
+                let finished = self.end(job);
                 self.outbox.push(&Event::Finished(finished));
             }
             while let Some(frame) = self.outbox.pop() {
@@ -254,6 +253,35 @@ impl Session {
             .ok()
     }
 
+    /// A job has ended. Where no browser is there to be told, the next one is.
+    fn end(&mut self, job: jobs::Ended) -> Finished {
+        let finished = self.jobs.end(job);
+        if self.peer == Peer::LeavingHost {
+            self.leave_word();
+        }
+        finished
+    }
+
+    fn leave_word(&self) {
+        if let (Some(journal), Some(status)) = (&self.host.journal, self.jobs.last_ended())
+            && let Err(error) = journal.leave_word(status)
+        {
+            tracing::warn!("no browser will be told: {error}");
+        }
+    }
+
+    /// What ended while no browser was there is a job of this one.
+    fn take_words(&mut self) {
+        let words = self.host.journal.as_ref().map(Journal::take_words);
+        match words.transpose() {
+            Ok(words) => words
+                .into_iter()
+                .flatten()
+                .for_each(|status| self.jobs.adopt(status)),
+            Err(error) => tracing::warn!("what ended without a browser is not known: {error}"),
+        }
+    }
+
     /// `frame` is the request as it came.
     fn answer(&mut self, request: Request, frame: Vec<u8>) -> Result<Event, RequestError> {
         match request {
@@ -276,10 +304,13 @@ impl Session {
                 self.jobs.finish(&job)?;
                 Ok(Event::Done { re: id })
             }
-            Request::Jobs { id } => Ok(Event::Jobs {
-                re: id,
-                jobs: self.jobs.list(),
-            }),
+            Request::Jobs { id } => {
+                self.take_words();
+                Ok(Event::Jobs {
+                    re: id,
+                    jobs: self.jobs.list(),
+                })
+            }
             Request::Reveal { id, job } => {
                 reveal(Path::new(self.jobs.output(&job)?))?;
                 Ok(Event::Done { re: id })

@@ -92,6 +92,11 @@ impl Held {
         wait_until("no process is left", || self.processes() == 0);
     }
 
+    /// That is the browser's.
+    fn wait_for_one_process(&self) {
+        wait_until("the other process ends", || self.processes() == 1);
+    }
+
     /// The file has the bytes that it has where the browser stays.
     fn check_film(&self) {
         assert_eq!(self.home.files(&self.home.downloads()).unwrap(), ["film.mp4"]);
@@ -148,6 +153,20 @@ fn the_host_finishes_alone_when_it_is_told_to() {
     assert!(asked.has_cookie("sid", "s3cr3t-cookie"));
     assert_eq!(asked.header("authorization"), Some("Bearer s3cr3t-header"));
     held.check_no_secret();
+
+    // The next browser is told, and it alone.
+    let expected = json!(held.home.downloads().join("film.mp4"));
+    for is_told in [true, false] {
+        let mut next = browser(&held.home);
+        let listed = next.ask(&json!({"type": "jobs", "id": 1})).unwrap()["jobs"].clone();
+        assert_eq!(listed.as_array().unwrap().len(), usize::from(is_told), "{listed}");
+        if is_told {
+            assert_eq!(listed[0]["title"], "film");
+            assert_eq!(listed[0]["progress"]["state"], "finished");
+            assert_eq!(listed[0]["finished"]["verdict"], "complete");
+            assert_eq!(listed[0]["finished"]["output"], expected);
+        }
+    }
     held.check_film();
 }
 
@@ -167,6 +186,17 @@ fn it_finishes_all_of_them() {
     let whole = jobs(&held.home);
     let whole = whole.iter().filter(|job| job["state"] == "complete");
     assert_eq!(whole.count(), CAPTURES as usize);
+    let mut next = browser(&held.home);
+    let listed = next.ask(&json!({"type": "jobs", "id": 1})).unwrap();
+    let mut told: Vec<&str> = listed["jobs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| job["title"].as_str().unwrap())
+        .collect();
+    told.sort_unstable();
+    let expected: Vec<&str> = films.iter().map(|film| film.trim_end_matches(".mp4")).collect();
+    assert_eq!(told, expected);
 }
 
 /// A browser that is back, and asks for the same, watches what is under way.
@@ -187,6 +217,13 @@ fn a_browser_that_is_back_watches() {
     assert_eq!(finished["verdict"], "complete", "{finished}");
     let notes = finished["warnings"].to_string();
     assert!(notes.contains("was under way in another process"), "{notes}");
+    held.wait_for_one_process();
+    let listed = held.host.ask(&json!({"type": "jobs", "id": 3})).unwrap();
+    assert_eq!(
+        listed["jobs"].as_array().unwrap().len(),
+        1,
+        "one capture: {listed}"
+    );
     held.close_browser();
     held.wait_for_the_last_process();
     held.check_film();
