@@ -9,6 +9,7 @@ import type {
   JobState,
   RefreshFailure,
   SegmentCounts,
+  Settings,
   Verdict,
 } from './generated/protocol';
 import type {
@@ -197,7 +198,7 @@ export type Command =
   | { type: 'reveal'; job: string }
   | { type: 'clear' }
   | { type: 'connect' }
-  | { type: 'settings'; change?: { outputFolder?: string; concurrency?: number } };
+  | { type: 'settings'; change?: Partial<Settings> };
 
 /** The background's answer to a command. */
 export type Answer<T = unknown> = { ok: true; value: T } | { ok: false; failure: Failure };

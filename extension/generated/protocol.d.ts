@@ -334,14 +334,18 @@ export type Settings = {
 /** The absolute path of the folder that files go to. */
 outputFolder: string,
 /** Segments in flight at a time. */
-concurrency: number, };
+concurrency: number,
+/** What becomes of captures. */
+whenBrowserCloses: WhenBrowserCloses, };
 
 /** A change of the host's settings; what is absent stays. */
 export type SettingsChange = {
 /** The absolute path of the folder that files go to. */
 outputFolder: string | null,
 /** Segments in flight at a time, 1 to 64. */
-concurrency: number | null, };
+concurrency: number | null,
+/** What becomes of captures. */
+whenBrowserCloses: WhenBrowserCloses | null, };
 
 /** What a track carries. The main track of a muxed stream is `video` though it holds audio too. */
 export type TrackKind = "video" | "audio" | "subtitle";
@@ -359,3 +363,6 @@ language: string | null, };
 
 /** How a job ended. */
 export type Verdict = "complete" | "incomplete" | "failed" | "cancelled";
+
+/** What becomes of captures under way when the browser closes the port. A recording ends in either case. */
+export type WhenBrowserCloses = "pause" | "finish";

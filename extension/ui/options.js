@@ -13,6 +13,7 @@ import { failureWords, hostWords, localise, words } from './words.js';
 
 /** @type {HTMLInputElement} */ const folder = byId('folder');
 /** @type {HTMLInputElement} */ const concurrency = byId('concurrency');
+/** @type {HTMLSelectElement} */ const whenBrowserCloses = byId('when-browser-closes');
 /** @type {HTMLFieldSetElement} */ const fields = byId('fields');
 
 /** This page looks at no tab, only at the connection. */
@@ -52,10 +53,11 @@ async function save() {
   }
 }
 
-/** What differs from the host's settings. */
+/** What differs from the host's settings. @returns {Partial<Settings>} */
 function readChange() {
   const outputFolder = folder.value.trim();
   const number = concurrency.valueAsNumber;
+  const chosen = /** @type {Settings['whenBrowserCloses']} */ (whenBrowserCloses.value);
   if (!Number.isInteger(number) || number < 1 || number > 64) {
     concurrency.focus();
     throw new Failed('bad-settings', words('concurrency_range'));
@@ -63,6 +65,7 @@ function readChange() {
   return {
     ...(outputFolder === current?.outputFolder ? {} : { outputFolder }),
     ...(number === current?.concurrency ? {} : { concurrency: number }),
+    ...(chosen === (current?.whenBrowserCloses ?? 'pause') ? {} : { whenBrowserCloses: chosen }),
   };
 }
 
@@ -71,6 +74,8 @@ function fill(settings) {
   current = settings;
   folder.value = settings.outputFolder;
   concurrency.value = String(settings.concurrency);
+  // A host from before there was a choice pauses.
+  whenBrowserCloses.value = settings.whenBrowserCloses ?? 'pause';
   fields.disabled = false;
 }
 

@@ -1,4 +1,4 @@
-//! What the user set: the output folder, and how many segments at a time. One small TOML file in the
+//! What the user set: the output folder, how many segments at a time, what becomes of captures without the browser. One small TOML file in the
 //! user's configuration folder, written whole or not at all.
 
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use directories::{ProjectDirs, UserDirs};
 use toml::{Table, Value};
-use weir_core::protocol::{ErrorCode, SettingsChange};
+use weir_core::protocol::{ErrorCode, SettingsChange, WhenBrowserCloses};
 
 use crate::error::Coded;
 
@@ -19,6 +19,7 @@ const DEFAULT_CONCURRENCY: u8 = 32;
 
 const OUTPUT_FOLDER: &str = "output_folder";
 const CONCURRENCY: &str = "concurrency";
+const WHEN_BROWSER_CLOSES: &str = "when_browser_closes";
 
 /// How many segments are in flight at a time, at most: 1 to [`MAX_CONCURRENCY`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Settings {
     pub output_folder: PathBuf,
     /// Segments in flight at a time, at most.
     pub concurrency: Concurrency,
+    /// What becomes of captures under way.
+    pub when_browser_closes: WhenBrowserCloses,
 }
 
 /// Settings as they were read, and what was passed over.
@@ -153,6 +156,7 @@ impl Settings {
         weir_core::protocol::Settings {
             output_folder: self.output_folder.to_string_lossy().into_owned(),
             concurrency: u32::from(self.concurrency.0),
+            when_browser_closes: self.when_browser_closes,
         }
     }
 }
@@ -186,7 +190,7 @@ impl SettingsFile {
     /// [`SettingsError`] naming the line or the key.
     pub fn load(&self) -> Result<Loaded, SettingsError> {
         let table = self.read()?;
-        let known = |key: &str| matches!(key, OUTPUT_FOLDER | CONCURRENCY);
+        let known = |key: &str| matches!(key, OUTPUT_FOLDER | CONCURRENCY | WHEN_BROWSER_CLOSES);
         let warnings = table
             .keys()
             .filter(|key| !known(key))
@@ -209,6 +213,9 @@ impl SettingsFile {
         }
         if let Some(concurrency) = change.concurrency {
             table.insert(CONCURRENCY.to_owned(), Value::Integer(i64::from(concurrency)));
+        }
+        if let Some(Ok(chosen)) = change.when_browser_closes.map(Value::try_from) {
+            table.insert(WHEN_BROWSER_CLOSES.to_owned(), chosen);
         }
         let settings = from_table(&table)?;
         self.write(&table.to_string())
@@ -292,6 +299,17 @@ fn from_table(table: &Table) -> Result<Settings, SettingsError> {
     Ok(Settings {
         output_folder,
         concurrency,
+        when_browser_closes: when_browser_closes(table)?,
+    })
+}
+
+fn when_browser_closes(table: &Table) -> Result<WhenBrowserCloses, SettingsError> {
+    let Some(written) = table.get(WHEN_BROWSER_CLOSES) else {
+        return Ok(WhenBrowserCloses::default());
+    };
+    written.clone().try_into().map_err(|_| SettingsError::Type {
+        key: WHEN_BROWSER_CLOSES,
+        expected: "\"pause\" or \"finish\"",
     })
 }
 
@@ -400,6 +418,28 @@ mod tests {
     }
 
     #[test]
+    fn what_becomes_of_captures_is_one_of_two() {
+        let here = format!("output_folder = {:?}\n", std::env::temp_dir());
+        for value in ["\"stop\"", "true", "\"\""] {
+            let text = format!("{here}when_browser_closes = {value}");
+            check_refused(
+                &text,
+                ErrorCode::BadSettings,
+                "when_browser_closes: expected \"pause\" or",
+            );
+        }
+        for value in [WhenBrowserCloses::Finish, WhenBrowserCloses::Pause] {
+            let (_folder, file) = file_with(&here);
+            let change = SettingsChange {
+                when_browser_closes: Some(value),
+                ..SettingsChange::default()
+            };
+            assert_eq!(file.change(&change).unwrap().when_browser_closes, value);
+            assert_eq!(file.load().unwrap().settings.when_browser_closes, value);
+        }
+    }
+
+    #[test]
     fn unknown_key_is_a_warning() {
         let (_folder, file) = file_with(&format!("output_folder = {:?}\ncolour = 1", std::env::temp_dir()));
         let loaded = file.load().unwrap();
@@ -415,11 +455,13 @@ mod tests {
         let change = SettingsChange {
             output_folder: Some(chosen.clone()),
             concurrency: Some(3),
+            when_browser_closes: None,
         };
         file.change(&change).unwrap();
         let refused = SettingsChange {
             output_folder: None,
             concurrency: Some(65),
+            when_browser_closes: None,
         };
         file.change(&refused).unwrap_err();
         let loaded = file.load().unwrap();

@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     /// Only this step (and the build, where it needs one)
     #[arg(long, value_name = "STEP")]
     only: Option<Step>,
-    /// Only the table of faults (tests/faults.tsv), and how each row came out
+    /// Only the tables of faults and of bad inputs, and how each row came out
     #[arg(long, conflicts_with = "only")]
     faults: bool,
 }
@@ -71,7 +71,7 @@ struct Ran {
 pub(crate) fn run(workspace: &Workspace, arguments: Arguments) -> Result<ExitCode> {
     let toolchain = setup::run(workspace)?;
     if arguments.faults {
-        build::host(workspace, Profile::Dev)?;
+        Step::Build.run(workspace, &toolchain)?;
         return faults::run(workspace);
     }
     let steps: Vec<Step> = match arguments.only {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code::ErrorCode;
 use super::ids::{JobId, MediaSequence, RequestId, TrackKind};
+use super::request::WhenBrowserCloses;
 use crate::url::AbsoluteUrl;
 
 /// One frame from the host.
@@ -237,4 +238,6 @@ pub struct Settings {
     pub output_folder: String,
     /// Segments in flight at a time.
     pub concurrency: u32,
+    /// What becomes of captures.
+    pub when_browser_closes: WhenBrowserCloses,
 }

@@ -79,7 +79,7 @@ impl JobId {
         let text = text.into();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if text.is_empty() || text.len() > Self::MAX_BYTES || !text.bytes().all(allowed) {
-            return Err("a job id is 1 to 64 letters, digits, '-' or '_'");
+            return Err("invalid job id: it is 1 to 64 letters, digits, '-' or '_'");
         }
         Ok(Self(text))
     }

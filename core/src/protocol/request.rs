@@ -155,4 +155,19 @@ pub struct SettingsChange {
     /// Segments in flight at a time, 1 to 64.
     #[serde(default)]
     pub concurrency: Option<u32>,
+    /// What becomes of captures.
+    #[serde(default)]
+    pub when_browser_closes: Option<WhenBrowserCloses>,
+}
+
+/// What becomes of captures under way when the browser closes the port. A recording ends in either case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum WhenBrowserCloses {
+    /// They stay as they are, and go on when they are asked for again.
+    #[default]
+    Pause,
+    /// The host finishes them in a process of its own.
+    Finish,
 }

@@ -53,6 +53,9 @@ pub(super) enum Command {
     Uninstall(Registration),
     /// Looks for what keeps the extension from reaching Weir.
     Doctor,
+    /// Finishes what a host of a browser that has gone writes to its standard input: for that host alone.
+    #[command(hide = true, name = crate::session::FINISH_CAPTURES)]
+    FinishCaptures,
 }
 
 #[derive(Debug, Args)]

@@ -21,7 +21,7 @@ use crate::install::{self, Finding};
 use crate::job;
 use crate::journal::Journal;
 use crate::report::line;
-use crate::session::{self, Host, SessionEnd};
+use crate::session::{self, Host, Peer, SessionEnd};
 use crate::settings::SettingsFile;
 use args::{Arguments, Command, Registration};
 
@@ -96,7 +96,7 @@ pub fn main() -> ExitCode {
         .collect();
     crate::log::start();
     match caller::identify(&arguments) {
-        Caller::Extension => serve(),
+        Caller::Extension => serve(stdout(), Peer::Browser).into(),
         Caller::Stranger => {
             tracing::warn!("unauthorised caller: {:?}", arguments.first());
             let _ = session::write_once(&mut stdout(), &session::unauthorised());
@@ -115,10 +115,10 @@ fn unauthorised() -> ExitCode {
     Exit::Usage.into()
 }
 
-fn serve() -> ExitCode {
+fn serve(output: impl std::io::Write + Send + 'static, peer: Peer) -> Exit {
     let settings = match SettingsFile::of_the_user() {
         Ok(settings) => settings,
-        Err(error) => return fail(&error.failure()).into(),
+        Err(error) => return fail(&error.failure()),
     };
     let journal = Journal::of_the_user().ok();
     let host = Host {
@@ -126,11 +126,11 @@ fn serve() -> ExitCode {
         journal,
         refresh_patience: job::PATIENCE,
     };
-    let end = on_a_runtime(async { session::run(stdin(), stdout(), host).await });
+    let end = on_a_runtime(session::run(stdin(), output, peer, host));
     match end {
-        Ok(SessionEnd::Closed) => Exit::Complete.into(),
-        Ok(SessionEnd::Broken | SessionEnd::Incompatible) => Exit::Failed.into(),
-        Err(exit) => exit.into(),
+        Ok(SessionEnd::Closed) => Exit::Complete,
+        Ok(SessionEnd::Broken | SessionEnd::Incompatible) => Exit::Failed,
+        Err(exit) => exit,
     }
 }
 
@@ -166,6 +166,10 @@ fn command() -> ExitCode {
         Some(Command::Install(registration)) => install(registration),
         Some(Command::Uninstall(registration)) => uninstall(registration),
         Some(Command::Doctor) => doctor(),
+        Some(Command::FinishCaptures) => {
+            session::detach(&mut stdout());
+            serve(std::io::sink(), Peer::LeavingHost)
+        }
     };
     exit.into()
 }

@@ -13,9 +13,11 @@ use weir_core::url::AbsoluteUrl;
 use super::address::{AddressPolicy, FilteredDns};
 use super::attempt;
 use super::body::{Lane, Route};
+use super::budget::Budgets;
 use super::cookies::Cookies;
 use super::headers::Headers;
 use super::load::{Flight, Loads};
+use super::retry::Prospect;
 use super::throttle::Throttle;
 use super::token::Token;
 use super::{ClientOptions, FetchError, Fetched, Meter, Resource, Tuning};
@@ -36,6 +38,7 @@ pub(super) struct Inner {
     pub(super) headers: Headers,
     pub(super) cookies: Cookies,
     pub(super) pauses: Arc<Pauses>,
+    budgets: Arc<Budgets>,
     pub(super) loads: Arc<Loads>,
     pub(super) throttle: Option<Arc<Throttle>>,
     pub(super) token: Token,
@@ -69,6 +72,7 @@ impl Client {
                 headers,
                 cookies,
                 pauses: Arc::default(),
+                budgets: Arc::new(Budgets::new(tuning.retries.pace)),
                 loads: Arc::default(),
                 throttle: options.limit_rate.map(Throttle::new).map(Arc::new),
                 token: Token::new(&options.source),
@@ -93,6 +97,7 @@ impl Client {
         Ok(Self {
             inner: Arc::new(Inner {
                 pauses: Arc::clone(&self.inner.pauses),
+                budgets: Arc::clone(&self.inner.budgets),
                 loads: Arc::clone(&self.inner.loads),
                 throttle: self.inner.throttle.clone(),
                 ..fresh
@@ -143,6 +148,10 @@ impl Client {
     pub(super) async fn get_in(&self, resource: &Resource, lane: Lane<'_>) -> Result<Fetched, FetchError> {
         let retries = &self.inner.tuning.retries;
         let mut tried: u32 = 0;
+        // A second request for the same is one more in any case.
+        if lane.route == Route::Shared {
+            self.inner.budgets.asked(&resource.url);
+        }
         loop {
             let failure = match attempt::run(&self.inner, resource, lane).await {
                 Ok(fetched) => {
@@ -163,7 +172,8 @@ impl Client {
             if let Some(pause) = failure.retry_after {
                 self.inner.pauses.pause(&resource.url, pause);
             }
-            if tried >= retries.tries_for(&failure.error) {
+            let prospect = Prospect::after(&failure.error);
+            if tried >= retries.tries_for(prospect) {
                 return Err(if tried == 1 {
                     failure.error
                 } else {
@@ -176,6 +186,9 @@ impl Client {
                 meter.add_retry();
             }
             tokio::time::sleep(delay).await;
+            if prospect == Prospect::Good {
+                self.inner.budgets.wait_for_another(&resource.url).await;
+            }
         }
     }
 }

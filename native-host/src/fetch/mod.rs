@@ -1,13 +1,14 @@
 //! GETs of playlists, keys, maps and segments: bounded, retried, checked at every hop.
 //!
 //! [`Client::get`] fetches one resource, [`ordered`] many of them in order. Inside, from the outside in:
-//! `client` (tries) -> `attempt` (one try, its redirects) -> `body` (deadlines, limits) -> `check` (is
+//! `client` (tries, which `budget` paces) -> `attempt` (one try, its redirects) -> `body` (deadlines, limits) -> `check` (is
 //! this what was asked for?), with the rules of who may be asked for what in `address`, `headers` and
 //! `cookies`.
 
 mod address;
 mod attempt;
 mod body;
+mod budget;
 mod buffer;
 mod check;
 mod client;

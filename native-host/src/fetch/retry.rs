@@ -17,6 +17,22 @@ pub struct Retries {
     pub max_delay: Duration,
     /// Longest `Retry-After` that is honoured; longer ones count as this.
     pub max_retry_after: Duration,
+    /// How often a host that keeps failing is tried again: once in this time, beyond a few tries at the beginning and
+    /// one for every five first requests.
+    pub pace: Duration,
+}
+
+/// What another try is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Prospect {
+    /// It cannot help.
+    Hopeless,
+    /// What failed sometimes passes: it is a matter of this one resource.
+    Fair,
+    /// A name that did not resolve.
+    Name,
+    /// What failed usually passes: the host, or the way to it, has trouble.
+    Good,
 }
 
 impl Default for Retries {
@@ -27,18 +43,19 @@ impl Default for Retries {
             base_delay: Duration::from_millis(500),
             max_delay: Duration::from_secs(15),
             max_retry_after: Duration::from_secs(120),
+            pace: Duration::from_secs(1),
         }
     }
 }
 
-impl Retries {
-    /// Tries in all for this failure; 1 when another try cannot help.
-    pub(super) fn tries_for(&self, error: &FetchError) -> u32 {
+impl Prospect {
+    /// That of another try after this failure.
+    pub(super) fn after(error: &FetchError) -> Self {
         match error {
             FetchError::Status { status, .. } => match status {
-                408 | 425 | 429 | 500 | 502..=504 | 507..=599 => self.tries,
-                404 | 410 | 421 => self.few_tries,
-                _ => 1,
+                408 | 425 | 429 | 500 | 502..=504 | 507..=599 => Self::Good,
+                404 | 410 | 421 => Self::Fair,
+                _ => Self::Hopeless,
             },
             FetchError::Network { fault, .. } => match fault {
                 NetworkFault::Connect(_)
@@ -46,13 +63,13 @@ impl Retries {
                 | NetworkFault::HeadersTimeout(_)
                 | NetworkFault::Broken(_)
                 | NetworkFault::Stalled(_)
-                | NetworkFault::TooSlow { .. } => self.tries,
+                | NetworkFault::TooSlow { .. } => Self::Good,
             },
             FetchError::Response { fault, .. } => match fault {
-                ResponseFault::Length { .. } => self.tries,
+                ResponseFault::Length { .. } => Self::Good,
                 ResponseFault::TooLarge { .. }
                 | ResponseFault::RangeIgnored(_)
-                | ResponseFault::NotSatisfiable(_) => 1,
+                | ResponseFault::NotSatisfiable(_) => Self::Hopeless,
                 ResponseFault::Empty(_)
                 | ResponseFault::WrongRange { .. }
                 | ResponseFault::UnaskedRange(_)
@@ -60,10 +77,22 @@ impl Retries {
                 | ResponseFault::WebPage(_)
                 | ResponseFault::Json(_)
                 | ResponseFault::Encoding(_)
-                | ResponseFault::NotHttp(_) => self.few_tries,
+                | ResponseFault::NotHttp(_) => Self::Fair,
             },
-            FetchError::Dns { .. } => self.few_tries.saturating_add(1),
-            _ => 1,
+            FetchError::Dns { .. } => Self::Name,
+            _ => Self::Hopeless,
+        }
+    }
+}
+
+impl Retries {
+    /// Tries in all, the first one included.
+    pub(super) fn tries_for(&self, prospect: Prospect) -> u32 {
+        match prospect {
+            Prospect::Hopeless => 1,
+            Prospect::Fair => self.few_tries,
+            Prospect::Name => self.few_tries.saturating_add(1),
+            Prospect::Good => self.tries,
         }
     }
 

@@ -210,6 +210,8 @@ pub async fn run(mut job: Job, progress: watch::Sender<Progress>, mut stop: Stop
             break captured;
         };
         match attend::attend(journal, *number, &meter, &mut stop).await {
+            // Its browser is gone, not this job's.
+            Ok(Attended::Ended(finished)) if is_browser_gone(&finished) => {}
             Ok(Attended::Ended(finished)) => {
                 meter.state(JobState::Finished);
                 let mut finished = *finished;
@@ -242,6 +244,11 @@ pub async fn run(mut job: Job, progress: watch::Sender<Progress>, mut stop: Stop
         tracing::warn!("{error}");
     }
     finished
+}
+
+fn is_browser_gone(finished: &Finished) -> bool {
+    let error = finished.error.as_ref();
+    error.is_some_and(|error| error.code == ErrorCode::BrowserGone)
 }
 
 /// What outlives the capture, however it ends.

@@ -11,6 +11,7 @@ mod identity;
 mod lock;
 mod point;
 mod schema;
+mod untold;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

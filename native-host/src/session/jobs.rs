@@ -8,6 +8,7 @@ use weir_core::protocol::limits::MAX_JOBS;
 use weir_core::protocol::{Event, Finished, JobId, JobStatus, Progress};
 
 use super::RequestError;
+use super::handover::StartFrame;
 use crate::error::Coded as _;
 use crate::job::{self, Ask, Expired, Job, JobError, Offer, Stop, StopHandle, StopReason};
 
@@ -39,6 +40,8 @@ struct Running {
     stop: StopHandle,
     /// Where other links go that it has asked for.
     offers: Option<mpsc::Sender<Offer>>,
+    /// How it was asked for.
+    request: StartFrame,
 }
 
 impl Jobs {
@@ -66,7 +69,7 @@ impl Jobs {
     }
 
     /// Starts an admitted job, or lets it wait for its turn. A live stream does not wait.
-    pub(super) fn start(&mut self, job: Job) {
+    pub(super) fn start(&mut self, job: Job, frame: Vec<u8>) {
         let Some(id) = job.id.clone() else { return };
         let (sender, progress) = watch::channel(job.queued());
         let (handle, stop) = StopHandle::new();
@@ -78,6 +81,7 @@ impl Jobs {
             progress,
             stop: handle,
             offers: None,
+            request: StartFrame::new(frame),
         };
         self.running.insert(id.clone(), running);
         let (turns, ended) = (Arc::clone(&self.turns), self.ended.clone());
@@ -148,6 +152,13 @@ impl Jobs {
         }
     }
 
+    /// How those jobs were asked for that another process can go on with, in the order in which they came.
+    pub(super) fn requests(&self) -> Vec<StartFrame> {
+        let mut running: Vec<_> = self.running.values().filter(|job| !job.records).collect();
+        running.sort_by_key(|job| job.number);
+        running.into_iter().map(|job| job.request.clone()).collect()
+    }
+
     pub(super) fn running(&self) -> usize {
         self.running.len()
     }
@@ -166,6 +177,23 @@ impl Jobs {
             self.finished.truncate(MAX_JOBS);
         }
         finished
+    }
+
+    /// Files a job that has ended in another process, unless it was watched from here.
+    pub(super) fn adopt(&mut self, status: JobStatus) {
+        let output = |status: &JobStatus| status.finished.as_ref().and_then(|end| end.output.clone());
+        let is_known = |known: &JobStatus| {
+            known.job == status.job || (output(known).is_some() && output(known) == output(&status))
+        };
+        if !self.running.contains_key(&status.job) && !self.finished.iter().any(is_known) {
+            self.finished.push_front(status);
+            self.finished.truncate(MAX_JOBS);
+        }
+    }
+
+    /// The job that ended last.
+    pub(super) fn last_ended(&self) -> Option<&JobStatus> {
+        self.finished.front()
     }
 
     /// The progress of jobs that went on since the last call.

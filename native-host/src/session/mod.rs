@@ -4,6 +4,7 @@
 //! waits for a slow browser is bounded: answers and ends of jobs are kept in order and stop the reading of
 //! new requests when there are many, progress is sent only when nothing else waits, the latest alone.
 
+mod handover;
 mod jobs;
 mod outbox;
 mod wire;
@@ -16,8 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use weir_core::protocol::limits::{MAX_FRAME_TO_HOST_BYTES, MAX_JOBS};
 use weir_core::protocol::{
-    CapturePlan, ErrorCode, Event, Failure, JobId, JobOptions, Request, RequestContext, RequestId,
-    SettingsChange, VERSION,
+    CapturePlan, ErrorCode, Event, Failure, Finished, JobId, JobOptions, Request, RequestContext, RequestId,
+    SettingsChange, VERSION, WhenBrowserCloses,
 };
 
 use crate::error::Coded;
@@ -28,6 +29,8 @@ use crate::keys::GivenKeys;
 use crate::output_path::Target;
 use crate::port::{self, FrameError, PortError};
 use crate::settings::{Concurrency, SettingsError, SettingsFile};
+use handover::HandOver;
+pub(crate) use handover::{FINISH_CAPTURES, detach};
 use jobs::Jobs;
 use outbox::Outbox;
 use wire::Incoming;
@@ -53,6 +56,16 @@ pub enum SessionEnd {
     Incompatible,
 }
 
+/// Who is at the other end of the port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// A browser. When it closes the port, jobs stop where they can go on.
+    Browser,
+    /// A host whose browser has gone, and which hands its jobs over. When it closes the port, that was all of them, and
+    /// they are finished.
+    LeavingHost,
+}
+
 /// What a session needs of the machine.
 #[derive(Debug)]
 pub struct Host {
@@ -64,16 +77,18 @@ pub struct Host {
     pub refresh_patience: Duration,
 }
 
-/// Serves one browser until it closes the port.
+/// Serves one browser until it closes the port, or what one has left until it is finished.
 pub async fn run(
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
+    peer: Peer,
     host: Host,
 ) -> SessionEnd {
     let (ended_sender, ended) = mpsc::unbounded_channel();
     let (refresher, asked) = Refresher::new(host.refresh_patience);
     let (taken_sender, taken) = mpsc::unbounded_channel();
     let mut session = Session {
+        peer,
         host,
         jobs: Jobs::new(ended_sender),
         outbox: Outbox::default(),
@@ -88,6 +103,7 @@ pub async fn run(
 }
 
 struct Session {
+    peer: Peer,
     host: Host,
     jobs: Jobs,
     outbox: Outbox,
@@ -144,7 +160,7 @@ impl Session {
                     }
                 },
                 Some(job) = ended.recv() => {
-                    let finished = self.jobs.end(job);
+                    let finished = self.end(job);
                     self.outbox.push(&Event::Finished(finished));
                 },
                 Some(ask) = asked.recv() => {
@@ -163,12 +179,22 @@ impl Session {
                 },
             }
         };
+        if self.peer == Peer::LeavingHost {
+            while self.jobs.running() > 0
+                && let Some(job) = ended.recv().await
+            {
+                self.end(job);
+            }
+            return end;
+        }
+        // Before they are stopped: whoever takes them over waits for each until it is free.
+        let handed_over = self.hand_over();
         self.jobs.stop_all(StopReason::BrowserGone);
         let last_words = async {
             while self.jobs.running() > 0
                 && let Some(job) = ended.recv().await
             {
-                let finished = self.jobs.end(job);
+                let finished = self.end(job);
                 self.outbox.push(&Event::Finished(finished));
             }
             while let Some(frame) = self.outbox.pop() {
@@ -178,6 +204,9 @@ impl Session {
             }
             drop(outgoing);
             let _ = written.await;
+            if let Some(handed_over) = handed_over {
+                handed_over.done().await;
+            }
         };
         let _ = tokio::time::timeout(LAST_WORDS_TIME, last_words).await;
         end
@@ -185,11 +214,11 @@ impl Session {
 
     /// One frame. The end of the session, if it is one.
     fn frame(&mut self, frame: Result<Vec<u8>, FrameError>) -> Option<SessionEnd> {
-        let request = match frame
+        let (request, frame) = match frame
             .map_err(|error| (None, error))
-            .and_then(|frame| port::parse(&frame))
+            .and_then(|frame| Ok((port::parse(&frame)?, frame)))
         {
-            Ok(request) => request,
+            Ok(read) => read,
             Err((re, error)) => {
                 tracing::warn!("frame refused: {error}");
                 self.outbox.push(&Event::Error {
@@ -215,7 +244,7 @@ impl Session {
         }
         let re = id_of(&request);
         let answer = if self.greeted.is_some() {
-            self.answer(request)
+            self.answer(request, frame)
         } else {
             Err(RequestError::HelloFirst)
         };
@@ -263,8 +292,51 @@ impl Session {
         None
     }
 
-    /// Carries out a request. None when its answer comes later.
-    fn answer(&mut self, request: Request) -> Result<Option<Event>, RequestError> {
+    /// If the user wants it so, another process begins to take over what is under way. Without a journal it could not go on
+    /// where this one was.
+    fn hand_over(&self) -> Option<HandOver> {
+        self.host.journal.as_ref()?;
+        let requests = self.jobs.requests();
+        let chosen = self.host.settings.load().ok()?.settings.when_browser_closes;
+        if requests.is_empty() || chosen == WhenBrowserCloses::Pause {
+            return None;
+        }
+        HandOver::begin(requests)
+            .inspect_err(|error| tracing::warn!("captures are not finished without the browser: {error}"))
+            .ok()
+    }
+
+    /// A job has ended. Where no browser is there to be told, the next one is.
+    fn end(&mut self, job: jobs::Ended) -> Finished {
+        let finished = self.jobs.end(job);
+        if self.peer == Peer::LeavingHost {
+            self.leave_word();
+        }
+        finished
+    }
+
+    fn leave_word(&self) {
+        if let (Some(journal), Some(status)) = (&self.host.journal, self.jobs.last_ended())
+            && let Err(error) = journal.leave_word(status)
+        {
+            tracing::warn!("no browser will be told: {error}");
+        }
+    }
+
+    /// What ended while no browser was there is a job of this one.
+    fn take_words(&mut self) {
+        let words = self.host.journal.as_ref().map(Journal::take_words);
+        match words.transpose() {
+            Ok(words) => words
+                .into_iter()
+                .flatten()
+                .for_each(|status| self.jobs.adopt(status)),
+            Err(error) => tracing::warn!("what ended without a browser is not known: {error}"),
+        }
+    }
+
+    /// Carries out a request; `frame` is how it came. None when its answer comes later.
+    fn answer(&mut self, request: Request, frame: Vec<u8>) -> Result<Option<Event>, RequestError> {
         let event = match request {
             Request::Hello { .. } => return Err(RequestError::HelloOnce),
             Request::Start {
@@ -274,7 +346,7 @@ impl Session {
                 context,
                 options,
             } => {
-                self.start(job, plan, context, &options)?;
+                self.start(job, plan, context, &options, frame)?;
                 Event::Done { re: id }
             }
             Request::Cancel { id, job } => {
@@ -298,10 +370,13 @@ impl Session {
                 self.jobs.offer(&job, Offer::Nothing(reason))?;
                 Event::Done { re: id }
             }
-            Request::Jobs { id } => Event::Jobs {
-                re: id,
-                jobs: self.jobs.list(),
-            },
+            Request::Jobs { id } => {
+                self.take_words();
+                Event::Jobs {
+                    re: id,
+                    jobs: self.jobs.list(),
+                }
+            }
             Request::Reveal { id, job } => {
                 reveal(Path::new(self.jobs.output(&job)?))?;
                 Event::Done { re: id }
@@ -353,6 +428,7 @@ impl Session {
         plan: CapturePlan,
         context: RequestContext,
         options: &JobOptions,
+        frame: Vec<u8>,
     ) -> Result<(), RequestError> {
         self.jobs.admit(&id)?;
         let loaded = self.host.settings.load()?;
@@ -392,7 +468,7 @@ impl Session {
             notes: Vec::new(),
         };
         job.check()?;
-        self.jobs.start(job);
+        self.jobs.start(job, frame);
         Ok(())
     }
 }

@@ -6,7 +6,11 @@ use weir_tests::browser::Kind;
 use weir_tests::browser::process::{self, Process};
 use weir_tests::site::Page;
 
-use crate::harness::{Harness, Host, files_below};
+use crate::harness::{Harness, Host, files_below, in_both};
+
+in_both! {
+    a_browser_that_closes_leaves_a_capture_that_is_finished,
+}
 
 /// Starts a capture whose third segment never comes, and waits until the host has merged the first ones.
 async fn stuck_capture(harness: &Harness) {
@@ -46,6 +50,42 @@ fn with_extension(home: &Path, extension: &str) -> Vec<PathBuf> {
         .into_iter()
         .filter(is_it)
         .collect()
+}
+
+/// The browser closes in order, in the middle of a capture. With the setting, which is made where a person makes it, the
+/// file is finished all the same, by a process that ends with it.
+async fn a_browser_that_closes_leaves_a_capture_that_is_finished(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    browser.open(&browser.page("ui/options.html")).await.unwrap();
+    let choice = "#fields:not(:disabled) [data-testid=when-browser-closes] option[value=finish]";
+    browser.wait_for(choice).await.unwrap().click().await.unwrap();
+    browser.click("save").await.unwrap();
+    browser.wait_for("#saved:not(:empty)").await.unwrap();
+
+    stuck_capture(&harness).await;
+    let home = browser.home().to_owned();
+    browser.driver().clone().quit().await.unwrap();
+    let alone = browser.until(|| async {
+        let hosts = browser.hosts();
+        let is_alone = |host: &Process| host.arguments.iter().any(|word| word == "finish-captures");
+        Ok((hosts.len() == 1 && hosts.iter().all(is_alone)).then_some(()))
+    });
+    assert!(alone.await.unwrap().is_some(), "{:?}", browser.hosts());
+    let is_left = browser.processes().iter().any(Process::is_browser);
+    assert!(!is_left, "{:?}", browser.processes());
+
+    harness.site.release();
+    let done = browser.until(|| async { Ok(browser.hosts().is_empty().then_some(())) });
+    assert!(done.await.unwrap().is_some(), "{:?}", browser.hosts());
+    assert_eq!(parts(&home), [] as [PathBuf; 0]);
+    let files = complete(&home);
+    assert_eq!(files.len(), 1, "{files:?}");
+    weir_tests::demo::compare(&files[0], &harness.site).unwrap();
+    drop(harness);
+    assert_eq!(process::of_home(&home), []);
 }
 
 #[tokio::test]

@@ -326,10 +326,23 @@ fn install_registers_and_doctor_finds_what_is_wrong() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(&chromium, fs::Permissions::from_mode(0o666)).unwrap();
-        let (code, text) = doctor();
-        assert!(code == 1 && text.contains("unsafe permissions"), "{text}");
+        // The file, and then the folder in which others could put another one.
+        for (path, open) in [(chromium.as_path(), 0o666), (chromium.parent().unwrap(), 0o777)] {
+            let safe = fs::metadata(path).unwrap().permissions();
+            fs::set_permissions(path, fs::Permissions::from_mode(open)).unwrap();
+            let (code, text) = doctor();
+            let words = format!("unsafe permissions: other users can change {}", path.display());
+            assert!(code == 1 && text.contains(&words), "{text}");
+            fs::set_permissions(path, safe).unwrap();
+        }
     }
+    fs::create_dir_all(home.settings().parent().unwrap()).unwrap();
+    fs::write(home.settings(), "colour = 1\n").unwrap();
+    let (code, text) = doctor();
+    assert!(
+        code == 0 && text.contains("unknown key \"colour\" is ignored"),
+        "{text}"
+    );
     check_exit(&home.run(["uninstall", "--browser", "chromium"]).unwrap(), 0);
     assert!(!chromium.exists() && firefox.exists());
     check_exit(&home.run(["uninstall"]).unwrap(), 0);

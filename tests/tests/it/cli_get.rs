@@ -1,6 +1,7 @@
 //! `weir get` at a loopback origin: its options, its outputs and the `--json` contract. What it makes of streams is
 //! compared with ffmpeg in `captures`.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::{Value, json};
@@ -249,4 +250,22 @@ fn a_token_is_carried_on_where_the_server_wants_it() {
     check_exit(&output, 1);
     assert_eq!(last_event(&output).unwrap()["error"]["code"], "http-status");
     assert!(other.requests().iter().all(|request| request.query().is_none()));
+}
+
+/// bad-inputs 9 and 10: how long it plays is in the media.
+#[test]
+fn durations_that_are_none_are_taken_from_the_media() {
+    let (origin, home) = (origin(), Home::new().unwrap());
+    let mut list = "#EXTM3U\n".to_owned();
+    for (index, duration) in ["NaN", "-1", "1e308", "2"].into_iter().enumerate() {
+        writeln!(list, "#EXTINF:{duration},\nhigh/seg00{index}.ts").unwrap();
+    }
+    list.push_str("#EXT-X-ENDLIST\n");
+    origin.reply("/flawed.m3u8", Reply::ok(list));
+    let output = get(&home, &origin.url("/flawed.m3u8"), &["-o", "x.mp4"]);
+    check_exit(&output, 0);
+    let finished = last_event(&output).unwrap();
+    assert_eq!(finished["segments"]["fetched"], 4);
+    let seconds = finished["durationSeconds"].as_f64().unwrap();
+    assert!((7.9..8.2).contains(&seconds), "{finished}");
 }

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use weir::fetch::{
     Client, ClientOptions, FetchError, Limits, Meter, Permission, ResponseFault, Retries, Tuning,
 };
@@ -57,6 +58,43 @@ async fn row_1_what_usually_passes_is_tried_again() {
         assert_eq!((error.status(), asked), (Some(status), 4));
         assert_eq!(error.code().as_str(), "http-status");
         assert!(error.to_string().ends_with("(tried 4 times)"), "{error}");
+    }
+}
+
+/// A host that fails is asked a fifth more often than one that does not, a few times at the beginning and slowly apart:
+/// tries beyond that wait their turn, and none is lost.
+#[tokio::test]
+async fn row_1_tries_at_a_host_that_keeps_failing_are_paced() {
+    const SEGMENTS: u32 = 50;
+    const AT_ONCE: u32 = 10 + SEGMENTS / 5;
+    let pace = Duration::from_millis(10);
+    let retries = Retries {
+        pace,
+        ..tuning().retries
+    };
+    // Of each segment all four tries fail, or the first two.
+    for (fails, passes) in [(4, false), (2, true)] {
+        let origin = Origin::start().unwrap();
+        for number in 0..SEGMENTS {
+            let refused = (0..fails).map(|_| Reply::status(503));
+            let replies = refused.chain(passes.then(|| Reply::ok(BODY)));
+            origin.sequence(&format!("/{number}"), replies);
+        }
+        let client = Client::with_tuning(&options(&origin), Tuning { retries, ..tuning() }).unwrap();
+        let segments: Vec<_> = (0..SEGMENTS)
+            .map(|number| segment(&origin.url(&format!("/{number}"))))
+            .collect();
+        let started = Instant::now();
+        let outcomes = join_all(segments.iter().map(|segment| client.get(segment))).await;
+        let took = started.elapsed();
+        assert!(outcomes.iter().all(|outcome| outcome.is_ok() == passes));
+        let again = u32::try_from(origin.requests().len()).unwrap() - SEGMENTS;
+        assert_eq!(
+            again,
+            SEGMENTS * if passes { 2 } else { 3 },
+            "each has all its tries"
+        );
+        assert!(took >= pace * (again - AT_ONCE), "{again} more in {took:?}");
     }
 }
 

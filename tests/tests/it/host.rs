@@ -303,7 +303,8 @@ fn settings_are_shown_changed_and_checked() {
         home.downloads().to_str().unwrap()
     );
     let videos = home.path().join("Videos");
-    let change = json!({"outputFolder": videos, "concurrency": 3});
+    assert_eq!(shown["settings"]["whenBrowserCloses"], "pause");
+    let change = json!({"outputFolder": videos, "concurrency": 3, "whenBrowserCloses": "finish"});
     let refused = host
         .ask(&json!({"type": "settings", "id": 2, "change": change}))
         .unwrap();
@@ -312,14 +313,15 @@ fn settings_are_shown_changed_and_checked() {
     let changed = host
         .ask(&json!({"type": "settings", "id": 3, "change": change}))
         .unwrap();
-    assert_eq!(
-        changed["settings"],
-        json!({"outputFolder": videos, "concurrency": 3})
-    );
+    assert_eq!(changed["settings"], change);
     let refused = host
         .ask(&json!({"type": "settings", "id": 4, "change": {"concurrency": 0}}))
         .unwrap();
     check_error(&refused, "bad-settings", "1 to 64");
+    let refused = host
+        .ask(&json!({"type": "settings", "id": 4, "change": {"whenBrowserCloses": "stop"}}))
+        .unwrap();
+    check_error(&refused, "bad-field", "change.whenBrowserCloses: ");
     let (_origin, plan) = origin_and_plan("there");
     host.ask(&start(5, "t", &plan)).unwrap();
     assert_eq!(

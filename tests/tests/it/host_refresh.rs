@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use weir::session::{self, SessionEnd};
+use weir::session::{self, Peer, SessionEnd};
 use weir::settings::SettingsFile;
 use weir_tests::binary::{Home, Host};
 use weir_tests::origin::{Origin, Reply, Tokens};
@@ -433,7 +433,7 @@ async fn an_answer_is_not_waited_for_without_end() {
         journal: None,
         refresh_patience: Duration::from_millis(300),
     };
-    let session = tokio::spawn(session::run(input, output, host));
+    let session = tokio::spawn(session::run(input, output, Peer::Browser, host));
     let plan = stream.plan();
     let finished = tokio::task::spawn_blocking(move || {
         for request in [hello(), one_by_one(1, "film", &plan)] {

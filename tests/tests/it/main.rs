@@ -20,6 +20,7 @@ mod growing;
 mod host;
 mod host_frames;
 mod host_many;
+mod host_names;
 mod host_refresh;
 mod live;
 mod merge;

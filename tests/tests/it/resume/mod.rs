@@ -7,6 +7,8 @@
     reason = "a test that cannot go on should say so at once"
 )]
 
+#[cfg(target_os = "linux")]
+mod alone;
 mod expired;
 mod kills;
 mod refused;

@@ -1,0 +1,184 @@
+// The whole extension but its pages, with the module that ships, in a browser that is played: who may tell it what.
+// `cargo xtask build` makes the module. The worker is one for all tests, as it is in a browser; each has a tab of its own.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+
+const ID = 'weir';
+const ROOT = `chrome-extension://${ID}/`;
+const PLAYLIST = '#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\na.ts\n#EXT-X-ENDLIST\n';
+const HELLO = { type: 'hello', protocol: 1, hostVersion: '9.9', platform: 'linux', maxFrameBytes: 1, maxJobs: 1 };
+
+/** An event of the browser, which the test lets happen. */
+function happening() {
+  /** @type {((...values: any[]) => any)[]} */ const ears = [];
+  return {
+    addListener: (/** @type {any} */ ear) => void ears.push(ear),
+    happen: (/** @type {any[]} */ ...values) => ears.map((ear) => ear(...values)),
+  };
+}
+
+/** What the worker has asked of the network: the addresses. @type {string[]} */
+const asked = [];
+/** What the network answers. @type {Map<string, string>} */
+const served = new Map();
+/** What the worker has told the native host. @type {any[]} */
+const told = [];
+const [onMessage, onConnect, onSendHeaders, onResponseStarted] = [1, 2, 3, 4].map(happening);
+const module = await readFile(new URL('../generated/weir_wasm_bg.wasm', import.meta.url));
+
+/** A native host that answers everything with `done`. */
+function connectNative() {
+  const [onMessage, onDisconnect] = [happening(), happening()];
+  const answer = (/** @type {any} */ { type, id }) =>
+    type === 'hello' ? { ...HELLO, re: id } : type === 'jobs' ? { type, re: id, jobs: [] } : { type: 'done', re: id };
+  const postMessage = (/** @type {any} */ frame) => {
+    told.push(frame);
+    setImmediate(() => onMessage.happen(answer(frame)));
+  };
+  return { postMessage, disconnect() {}, onMessage, onDisconnect };
+}
+
+const nothing = async () => {};
+Object.assign(globalThis, {
+  addEventListener: () => {},
+  navigator: { userAgent: 'UA' },
+  fetch: async (/** @type {string | Request} */ request) => {
+    const url = typeof request === 'string' ? request : request.url;
+    if (url.startsWith(ROOT)) return new Response(module, { headers: { 'content-type': 'application/wasm' } });
+    asked.push(url);
+    const text = served.get(url);
+    const response = new Response(text ?? 'gone', { status: text === undefined ? 404 : 200 });
+    Object.defineProperty(response, 'url', { value: url });
+    return response;
+  },
+  chrome: {
+    runtime: {
+      id: ID,
+      onMessage,
+      onConnect,
+      connectNative,
+      onInstalled: happening(),
+      getManifest: () => ({ version: '0.1.0', content_scripts: [] }),
+      getURL: (/** @type {string} */ path) => ROOT + path,
+    },
+    webRequest: {
+      onSendHeaders,
+      onResponseStarted,
+      onCompleted: happening(),
+      onErrorOccurred: happening(),
+    },
+    webNavigation: { onCommitted: happening() },
+    tabs: {
+      onRemoved: happening(),
+      onUpdated: happening(),
+      query: async () => [],
+      get: async () => ({ title: 'A title', url: 'https://page.example/' }),
+    },
+    storage: { session: { get: async () => ({}), set: nothing, remove: nothing } },
+    declarativeNetRequest: { updateSessionRules: nothing, getSessionRules: async () => [] },
+    cookies: { getAll: async () => [], getAllCookieStores: async () => [] },
+    action: { setBadgeText: nothing, setBadgeBackgroundColor: nothing },
+  },
+});
+await import('../background.js');
+
+/** A content script of a page. @param {number} tab @param {string} [origin] */
+const script = (tab, origin = 'https://page.example') => ({ id: ID, url: `${origin}/`, origin, tab: { id: tab } });
+const popup = { id: ID, url: `${ROOT}ui/popup.html` };
+
+/** Says something to the worker; its answer, undefined when it leaves the message alone. @param {any} sender @param {any} message */
+const say = (sender, message) =>
+  new Promise((resolve) => {
+    const [later] = onMessage?.happen(message, sender, resolve) ?? [];
+    if (later !== true) resolve(undefined);
+  });
+
+/** @param {string} url @param {string} text */
+const report = (url, text) => ({ type: 'report', time: 1, report: { url, status: 200, contentType: null, text } });
+
+/** The addresses of the streams that the popup shows for a tab. @param {number} tab @returns {Promise<string[]>} */
+async function listed(tab) {
+  const view = await new Promise((resolve) => {
+    const port = { name: `view:${tab}`, sender: popup, postMessage: resolve, onDisconnect: happening() };
+    onConnect?.happen(port);
+  });
+  return view.streams.map((/** @type {{url: string}} */ stream) => stream.url);
+}
+
+/** Until `condition` holds. @param {() => boolean | Promise<boolean>} condition */
+async function until(condition) {
+  const deadline = Date.now() + 20_000;
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadline, 'it does not come to that');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+test('what no tab and no page of this extension says is not heard (bad inputs 79, 80)', async () => {
+  const url = (/** @type {string} */ name) => `https://page.example/${name}.m3u8`;
+  const { tab, ...tabless } = script(1);
+  const [withoutTab, foreign] = [
+    { ...tabless, tab: { id: -1 } },
+    { ...tabless, tab, id: 'other' },
+  ];
+  await say(tabless, report(url('tabless'), PLAYLIST));
+  await say(withoutTab, report(url('without-tab'), PLAYLIST));
+  await say(foreign, report(url('foreign'), PLAYLIST));
+  const capture = { type: 'capture', tab: 1, stream: url('own'), quality: 'best' };
+  for (const sender of [tabless, foreign, { ...popup, id: 'other' }, { id: ID, url: 'chrome-extension://weir.evil/' }])
+    assert.equal(await say(sender, capture), undefined);
+  // Reports of a tab are read in order: what was taken of those before is here with this one.
+  await say(script(1), report(url('own'), PLAYLIST));
+  await until(async () => (await listed(1)).includes(url('own')));
+  assert.deepEqual(await listed(1), [url('own')]);
+  assert.deepEqual(await listed(-1), []);
+});
+
+test('what a page says of an address elsewhere is asked for, and only the answer counts (bad input 81)', async () => {
+  const [honest, invented] = ['https://cdn.example/81.m3u8', 'https://cdn.example/invented.m3u8'];
+  served.set(honest, PLAYLIST.replace('a.ts', 'true.ts'));
+  await say(script(2), report(honest, PLAYLIST.replace('a.ts', 'https://evil.example/a.ts')));
+  await say(script(2), report(invented, PLAYLIST));
+  await until(() => asked.includes(invented));
+  await until(async () => (await listed(2)).length > 0);
+  assert.deepEqual(await listed(2), [honest]);
+  assert.equal(asked.filter((url) => url === honest).length, 1);
+
+  const capture = { type: 'capture', tab: 2, stream: honest, quality: 'best' };
+  assert.equal((await say(popup, capture)).ok, true);
+  await until(() => told.some(({ type }) => type === 'start'));
+  const [start] = told.filter(({ type }) => type === 'start');
+  assert.equal(start.plan.tracks[0].segments[0].url, 'https://cdn.example/true.ts');
+});
+
+test('no page starts, ends or changes anything (bad input 83)', async () => {
+  const url = 'https://page.example/83.m3u8';
+  await say(script(3), report(url, PLAYLIST));
+  await until(async () => (await listed(3)).length === 1);
+  const before = told.length;
+  for (const message of [
+    { type: 'capture', tab: 3, stream: url, quality: 'best' },
+    { type: 'download', tab: 3, stream: url },
+    { type: 'cancel', job: 'a' },
+    { type: 'settings', change: { outputFolder: '/etc' } },
+    { type: 'start', id: 1, job: 'a', plan: {} },
+  ])
+    assert.equal(await say(script(3), message), undefined, message.type);
+  // Of the extension's own pages, what is no command is refused.
+  const answer = await say(popup, { type: 'download', stream: url });
+  assert.equal(answer.failure.code, 'unknown-command');
+  assert.equal(told.length, before);
+});
+
+test('10,000 reports of one tab cost it its oldest, and no other tab anything (bad input 87)', async () => {
+  // Texts that the page made: of these the browser's word is not waited for.
+  const made = (/** @type {number} */ number) => report('', PLAYLIST.replace('a.ts', `${number}.ts`));
+  const names = async () => (await listed(4)).map((url) => url.match(/\d+(?=\.ts)/)?.[0]);
+  for (let number = 0; number < 10_000; number += 1) void say(script(4), made(number));
+  await say(script(5), report('https://page.example/87.m3u8', PLAYLIST));
+  await until(async () => (await listed(5)).length === 1);
+  await until(async () => (await names()).includes('9999'));
+  const kept = await names();
+  assert.ok(!kept.includes('5000') && kept.length <= 65, `${kept.length} streams`);
+});
