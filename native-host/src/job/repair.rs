@@ -71,7 +71,7 @@ pub(super) async fn run(
 
     let resources = missing.iter().map(|(_, segment, _)| segments::resource(segment));
     let window = Window::new(NonZeroUsize::new(job.concurrency.get()).unwrap_or(NonZeroUsize::MIN));
-    let mut fetches = ordered(&client, resources.collect::<Vec<_>>(), window, meter.received());
+    let mut downloads = ordered(&client, resources.collect::<Vec<_>>(), window, meter.received());
     let declaration = segments::declaration(&job.plan);
     let mut preparer = Preparer::new(client, Arc::clone(meter), declaration, job.keys.clone());
 
@@ -95,7 +95,7 @@ pub(super) async fn run(
             // What stays missing in one hole is nothing to the next.
             still_missing.close(at.track);
         }
-        let fetched = pump::counting(meter, fetches.next()).await;
+        let fetched = pump::counting(meter, downloads.next()).await;
         let fetched = fetched.ok_or_else(|| JobError::internal("a segment was not fetched"))?;
         let ready = match fetched {
             Ok(fetched) => preparer.prepare_measured(segment, fetched).await,

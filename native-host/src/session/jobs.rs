@@ -152,7 +152,8 @@ impl Jobs {
         }
     }
 
-    /// How those jobs were asked for that another process can go on with, in the order in which they came.
+    /// How those jobs were asked for that another process can go on with, in the order in which they came. Recordings are not
+    /// of them: without a browser nobody could end them.
     pub(super) fn requests(&self) -> Vec<StartFrame> {
         let mut running: Vec<_> = self.running.values().filter(|job| !job.records).collect();
         running.sort_by_key(|job| job.number);
