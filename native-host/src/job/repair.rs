@@ -6,7 +6,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use weir_core::protocol::{Finished, Gap, JobState, PlannedSegment};
+use weir_core::protocol::{Finished, Gap, JobState, PlannedSegment, TrackKind};
 
 use super::gaps::Gaps;
 use super::meter::Meter;
@@ -180,7 +180,9 @@ fn missing<'a>(
             .position(|hole| hole.holds(entry.track, segment.sequence.0));
         let at_end = ended.get(entry.track).copied().unwrap_or(false);
         let place = hole.map(Place::Hole).or(at_end.then_some(Place::End));
-        if let (Some(place), false) = (place, segment.gap) {
+        // Subtitles fill their holes with samples of their own.
+        let is_fillable = !segment.gap && !is_subtitle(job, entry.track);
+        if let (Some(place), true) = (place, is_fillable) {
             found.push((*entry, segment, place));
         }
     }
@@ -191,6 +193,11 @@ fn missing<'a>(
         Place::End => usize::MAX,
     });
     found
+}
+
+fn is_subtitle(job: &Job, track: usize) -> bool {
+    let track = job.plan.tracks.get(track);
+    track.is_some_and(|track| track.kind == TrackKind::Subtitle)
 }
 
 fn is_same(a: &Gap, b: &Gap) -> bool {

@@ -114,7 +114,8 @@ fn unknown_and_later_options_are_usage_errors() {
         &["resume"],
         &["resume", "film"],
         &["forget"],
-        &["repair", "1"],
+        &["repair"],
+        &["repair", "film"],
         &["frobnicate"],
     ] {
         let output = home.run(arguments.iter().copied()).unwrap();

@@ -333,3 +333,34 @@ fn arguments_that_are_not_kept_are_given_again() {
     assert_eq!(last_event(&output).unwrap()["verdict"], "complete");
     assert_eq!(media::decode_errors(&site.path("film.mp4")).unwrap(), "");
 }
+
+/// Holes of subtitles are full of samples that show nothing: they stay, and are told.
+#[test]
+fn subtitles_stay_missing_and_are_told() {
+    if media::skip_without_ffmpeg("repair: subtitles") {
+        return;
+    }
+    let site = Site::transport_stream();
+    let write = |name: &str, text: &str| fs::write(site.stream.path().join(name), text).unwrap();
+    write(
+        "master.m3u8",
+        "#EXTM3U\n#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",NAME=\"en\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,\
+         URI=\"subs.m3u8\"\n#EXT-X-STREAM-INF:BANDWIDTH=100000,SUBTITLES=\"s\"\nindex.m3u8\n",
+    );
+    write(
+        "subs.m3u8",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nt0.vtt\n#EXTINF:4,\nt1.vtt\n#EXT-X-ENDLIST\n",
+    );
+    write("t0.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\none\n");
+    write("t1.vtt", "WEBVTT\n\n00:05.000 --> 00:06.000\ntwo\n");
+    site.withhold(&["s2.ts", "t1.vtt"]);
+    let finished = site.capture("/master.m3u8", "film.mp4", 3);
+    assert_eq!(finished["gaps"].as_array().unwrap().len(), 2, "{finished}");
+    site.withhold(&[]);
+    let output = site.repair(&["1"]);
+    check_exit(&output, 3);
+    let finished = last_event(&output).unwrap();
+    assert_eq!(finished["gaps"].as_array().unwrap().len(), 1, "{finished}");
+    assert_eq!(finished["gaps"][0]["track"], 1, "{finished}");
+    check_exit(&site.repair(&["1"]), 1);
+}

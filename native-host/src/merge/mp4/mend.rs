@@ -166,8 +166,9 @@ impl Mp4Merger {
 }
 
 impl Patch {
-    /// Lists the samples where they belong.
-    pub(super) fn apply(self, tables: &mut Vec<SampleTables>, tracks: &mut Vec<Track>) {
+    /// Lists the samples where they belong. Whether any does.
+    pub(super) fn apply(self, tables: &mut Vec<SampleTables>, tracks: &mut Vec<Track>) -> bool {
+        let mut fits = false;
         for Patched {
             track: of_patch,
             rows,
@@ -190,6 +191,7 @@ impl Patch {
             if rows.is_empty() {
                 continue;
             }
+            fits = true;
             let mut all: Vec<Row> = rows
                 .into_iter()
                 .map(|row| Row {
@@ -206,6 +208,7 @@ impl Patch {
             let bytes = all.iter().map(|row| u64::from(row.entry.size)).sum();
             track.mended(&of_patch, all.first().map(|row| row.dts), all.len() as u64, bytes);
         }
+        fits
     }
 }
 

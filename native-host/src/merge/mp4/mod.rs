@@ -120,8 +120,9 @@ impl Mp4Merger {
         writer
             .write_rest(&mut tracks, &expectations)
             .map_err(MergeError::Write)?;
+        let mut unplaced = 0;
         for patch in patches {
-            patch.apply(writer.tables(), &mut tracks);
+            unplaced += usize::from(!patch.apply(writer.tables(), &mut tracks));
         }
         let taken = tracks.iter().map(Track::taken);
         let (samples, sample_bytes) = taken.fold((0, 0), |sum, taken| (sum.0 + taken.0, sum.1 + taken.1));
@@ -131,7 +132,12 @@ impl Mp4Merger {
         let (file, bytes) = writer.finish(&tracks).map_err(MergeError::Write)?;
         check::check(&file, bytes, samples, sample_bytes)?;
         let subtitle_files = inputs.subtitle_files(&tracks);
-        let Words { warnings, losses } = inputs.words(&tracks);
+        let Words { warnings, mut losses } = inputs.words(&tracks);
+        if unplaced > 0 {
+            losses.push(format!(
+                "what came for {unplaced} of the holes has no place there: the times in it are others"
+            ));
+        }
         Ok(Merged {
             bytes,
             duration_seconds: moov::duration_seconds(&tracks),
