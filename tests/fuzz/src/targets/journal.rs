@@ -19,8 +19,11 @@ pub(crate) fn run(data: &[u8]) {
     for id in numbers.into_iter().take(3) {
         let _ = journal.record_of(id);
         let _ = journal.command_of(id);
+        let _ = journal.mend(id, &Identity::of_its_own());
         let _ = journal.forget(id);
     }
+    let _ = journal.has_unfinished(&Identity::of_its_own());
+    let _ = journal.take_words();
     let beginning = Beginning {
         identity: Identity::of_its_own(),
         title: None,
@@ -28,6 +31,7 @@ pub(crate) fn run(data: &[u8]) {
         container: Container::Mp4,
         command: None,
         segments: 1,
+        patience: None,
     };
     match journal.claim(&beginning, None) {
         // Nobody has begun this one.

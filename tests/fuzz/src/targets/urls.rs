@@ -37,14 +37,15 @@ fn check(url: &AbsoluteUrl) {
         "{}",
         url.as_str()
     );
-    let (authority, shown) = (url.as_url().authority(), url.to_string());
-    assert!(!authority.contains('@'), "credentials in {}", url.as_str());
+    let shown = url.to_string();
     assert!(!url.as_str().contains('#'), "a fragment in {}", url.as_str());
     if url.is_data() {
         assert_eq!(shown, "data:...");
         return;
     }
     assert!(url.as_str().len() <= MAX_URL_BYTES);
+    let authority = url.as_str().split(['/', '?']).nth(2).unwrap_or_default();
+    assert!(!authority.contains('@'), "credentials in {}", url.as_str());
     assert!(
         url.host().is_some_and(|host| !host.is_empty()),
         "{}",
