@@ -51,9 +51,8 @@ pub(super) fn begin(job: &Job, entry: &mut Option<Arc<Entry>>) -> Result<Begin, 
             "this capture cannot be resumed if it is interrupted: {error}"
         )),
     }
-    let (slot, mut merger) = create_output(job)?;
-    if let Some(entry) = entry {
-        entry.writes_to(&slot)?;
+    let (slot, mut merger) = create_output(job, entry.as_deref())?;
+    if entry.is_some() {
         merger.keep_points();
     }
     let tracks = job.plan.tracks.len();
@@ -126,8 +125,9 @@ fn resume(job: &Job, id: Number, slot: Slot, point: SavedPoint) -> Result<Begin,
     })
 }
 
-/// Takes the first free name and starts the file there.
-fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
+/// Takes the first free name and starts the file there. The journal knows of it before there is a file: whenever the
+/// process is killed, what it leaves is known to be its own.
+fn create_output(job: &Job, entry: Option<&Entry>) -> Result<(Slot, Merger), JobError> {
     let hints: Vec<TrackHint> = job
         .plan
         .tracks
@@ -149,6 +149,9 @@ fn create_output(job: &Job) -> Result<(Slot, Merger), JobError> {
     let kinds = job.plan.tracks.iter().map(|track| track.kind);
     let target = job.target.clone().of(content(kinds));
     for slot in target.slots()? {
+        if let Some(entry) = entry {
+            entry.writes_to(&slot)?;
+        }
         match Merger::create(&slot.part(), job.container, &hints) {
             Ok(mut merger) => {
                 merger.describe(About {

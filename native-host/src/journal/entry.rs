@@ -93,21 +93,11 @@ pub(super) fn claim(
         (_, Ok(Some(_))) if number.is_some() => Err(JournalError::Changed(id)),
         (slot, point) => {
             if let (Some(Some(slot)), Ok(None)) = (&slot, &point) {
-                clear_beginning(slot);
+                entry.clear_beginning(slot)?;
             }
             entry.begin_again()?;
             Ok(Claim::New(entry, point.err()))
         }
-    }
-}
-
-/// Makes room for a capture that was interrupted before its first point: its name is its own. What may be worth something
-/// to a person stays.
-fn clear_beginning(slot: &Slot) {
-    const WORTH_NOTHING_BYTES: u64 = 4 << 20;
-    let found = std::fs::symlink_metadata(slot.part());
-    if found.is_ok_and(|found| found.is_file() && found.len() < WORTH_NOTHING_BYTES) {
-        slot.discard();
     }
 }
 
@@ -168,6 +158,12 @@ fn unfinished(
         .optional()
 }
 
+/// Where a job writes, as jobs are told apart by it.
+fn path_of(slot: &Slot) -> String {
+    let part = std::path::absolute(slot.part()).unwrap_or_else(|_| slot.part());
+    part.to_string_lossy().into_owned()
+}
+
 fn insert(connection: &Connection, beginning: &Beginning) -> rusqlite::Result<Number> {
     let command = beginning
         .command
@@ -196,17 +192,31 @@ impl Entry {
         self.id
     }
 
-    /// Its output has this name now.
+    /// Its output will have this name, unless another job takes it first.
     ///
     /// # Errors
     /// [`JournalError`].
     pub fn writes_to(&self, slot: &Slot) -> Result<(), JournalError> {
-        let part = std::path::absolute(slot.part()).unwrap_or_else(|_| slot.part());
-        let slot = serde_json::to_string(slot).ok();
         self.execute(
             "UPDATE job SET slot = ?2, part = ?3, changed = ?4 WHERE id = ?1",
-            params![self.id, slot, part.to_string_lossy(), now()],
+            params![self.id, serde_json::to_string(slot).ok(), path_of(slot), now()],
         )
+    }
+
+    /// Makes room for a capture that was interrupted before its first point: its name is its own, unless another job took
+    /// it first. What may be worth something to a person stays.
+    fn clear_beginning(&self, slot: &Slot) -> Result<(), JournalError> {
+        const WORTH_NOTHING_BYTES: u64 = 4 << 20;
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_of_another: bool = connection.query_row(
+            "SELECT EXISTS (SELECT 1 FROM job WHERE part = ?2 AND state = 'unfinished' AND id <> ?1)",
+            params![self.id, path_of(slot)],
+            |row| row.get(0),
+        )?;
+        if !is_of_another && slot.written() < WORTH_NOTHING_BYTES {
+            slot.discard();
+        }
+        Ok(())
     }
 
     /// Saves a point that outlives this process.
@@ -319,5 +329,41 @@ impl Entry {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         connection.execute(sql, parameters)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use weir_core::protocol::Container;
+
+    use super::*;
+    use crate::output_path::Target;
+
+    fn claimed(journal: &Journal, beginning: &Beginning) -> Entry {
+        match journal.claim(beginning, None).unwrap() {
+            Claim::New(entry, None) => entry,
+            claim => panic!("nothing came of it: {claim:?}"),
+        }
+    }
+
+    /// Both say where they will write before one of them has the name.
+    #[test]
+    fn of_two_that_wanted_one_name_only_its_owner_clears_it_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::at(folder.path().join("journal"));
+        let wanted = Target::named(&folder.path().join("film.mp4"), Container::Mp4).unwrap();
+        let slot = wanted.slots().unwrap().next().unwrap();
+        let (owner, other) = (Beginning::example(), Beginning::example());
+        let running = claimed(&journal, &owner);
+        running.writes_to(&slot).unwrap();
+        fs::write(slot.part(), "header").unwrap();
+        claimed(&journal, &other).writes_to(&slot).unwrap();
+        claimed(&journal, &other);
+        assert!(slot.part().exists(), "it is the running job's");
+        drop(running);
+        claimed(&journal, &owner);
+        assert!(!slot.part().exists(), "it is its own, and nothing is in it");
     }
 }

@@ -57,6 +57,22 @@ pub struct Beginning {
     pub patience: Option<Duration>,
 }
 
+#[cfg(test)]
+impl Beginning {
+    /// Of a capture that is like no other.
+    fn example() -> Self {
+        Self {
+            identity: Identity::of_its_own(),
+            title: None,
+            source: "https://a.example/a.m3u8".to_owned(),
+            container: Container::Mp4,
+            command: None,
+            segments: 100,
+            patience: None,
+        }
+    }
+}
+
 /// A command line without anything secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Command {

@@ -156,22 +156,11 @@ fn boot_id() -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use weir_core::protocol::Container;
-
-    use crate::journal::{Beginning, Claim, Identity, Journal};
+    use crate::journal::{Beginning, Claim, Journal};
     use crate::merge::Point;
 
     fn beginning(journal: &Journal) -> crate::journal::Entry {
-        let beginning = Beginning {
-            identity: Identity::of_its_own(),
-            title: None,
-            source: "https://a.example/a.m3u8".to_owned(),
-            container: Container::Mp4,
-            command: None,
-            segments: 100,
-            patience: None,
-        };
-        match journal.claim(&beginning, None).unwrap() {
+        match journal.claim(&Beginning::example(), None).unwrap() {
             Claim::New(entry, None) => entry,
             claim => panic!("nobody has begun it: {claim:?}"),
         }

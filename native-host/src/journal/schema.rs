@@ -48,7 +48,11 @@ const TABLES: &str = "
         added_digest BLOB NOT NULL,
         PRIMARY KEY (job, number)
     ) STRICT, WITHOUT ROWID;
-    CREATE TABLE hole (
+";
+
+/// Made in a journal of before there were any, too: what knew none looks for none.
+const HOLES: &str = "
+    CREATE TABLE IF NOT EXISTS hole (
         job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
         track INTEGER NOT NULL,
         first INTEGER NOT NULL,
@@ -78,7 +82,10 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
         transaction.commit()?;
     }
     match version(&connection)? {
-        VERSION => Ok(connection),
+        VERSION => {
+            connection.execute_batch(HOLES)?;
+            Ok(connection)
+        }
         found => Err(JournalError::Newer {
             found,
             known: VERSION,
@@ -105,4 +112,36 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 
 fn version(connection: &Connection) -> Result<i64, JournalError> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has_holes(connection: &Connection) -> bool {
+        connection.table_exists(None, "hole").unwrap()
+    }
+
+    #[test]
+    fn a_journal_of_before_there_were_holes_gets_their_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.sqlite");
+        let old = open(&path).unwrap();
+        old.execute_batch("DROP TABLE hole").unwrap();
+        drop(old);
+        assert!(has_holes(&open(&path).unwrap()));
+    }
+
+    #[test]
+    fn looking_waits_for_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.sqlite");
+        let mut writer = open(&path).unwrap();
+        let transaction = writer
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .unwrap();
+        // Waiting would fail after [`PATIENCE`].
+        assert!(has_holes(&open(&path).unwrap()));
+        drop(transaction);
+    }
 }

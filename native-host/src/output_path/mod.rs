@@ -339,6 +339,12 @@ impl Slot {
         Err(self.target.no_free_name())
     }
 
+    /// How many bytes were written; [`u64::MAX`] where that cannot be known, and of anything but files.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        bytes_of(&self.part())
+    }
+
     /// Removes what was written.
     pub fn discard(&self) {
         let part = self.part();
@@ -412,6 +418,22 @@ fn sync_tree(path: &Path) -> io::Result<()> {
         sync_tree(&entry?.path())?;
     }
     sync_folder(path)
+}
+
+/// The size of a file, or of all files of a folder. What cannot be looked at is too large for anything.
+fn bytes_of(path: &Path) -> u64 {
+    let size = || -> io::Result<u64> {
+        let found = fs::symlink_metadata(path)?;
+        if !found.is_dir() {
+            return Ok(if found.is_file() { found.len() } else { u64::MAX });
+        }
+        let mut sum = 0_u64;
+        for entry in fs::read_dir(path)? {
+            sum = sum.saturating_add(bytes_of(&entry?.path()));
+        }
+        Ok(sum)
+    };
+    size().unwrap_or(u64::MAX)
 }
 
 /// Brings a folder's names to the disk; Windows does so by itself and cannot open folders as files.

@@ -378,15 +378,30 @@ fn a_name_is_not_lost_before_the_first_point() {
     let held = gate.clone();
     origin.route("/high/seg000.ts", move |_| Reply::ok(first.clone()).after(&held));
     let url = origin.url("/high/index.m3u8");
-    let mut child = start(&home, &url, "film.mp4", &[]);
-    let part = home.path().join("film.mp4.part");
-    wait_until("its file is begun", || part.exists());
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(part.exists());
+    let outputs = [
+        ("film.mkv", "mkv"),
+        ("film.mp4", "mp4"),
+        ("film.ts", "ts"),
+        ("folder", "segments"),
+    ];
+    for (output, container) in outputs {
+        let mut child = start(&home, &url, output, &["--container", container]);
+        let part = home.path().join(format!("{output}.part"));
+        wait_until("its file is begun", || part.exists());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(part.exists());
+    }
     gate.open();
-    check_exit(&get(&home, &url, &["-o", "film.mp4"]), 0);
-    let mut films = home.files(home.path()).unwrap();
-    films.retain(|name| name.contains("film"));
-    assert_eq!(films, ["film.mp4"]);
+    for (output, container) in outputs {
+        check_exit(&get(&home, &url, &["-o", output, "--container", container]), 0);
+        assert!(home.path().join(output).exists());
+    }
+    let mut made: Vec<String> = fs::read_dir(home.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    made.sort();
+    assert_eq!(made, outputs.map(|(output, _)| output));
 }

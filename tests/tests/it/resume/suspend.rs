@@ -21,8 +21,8 @@ fn row_41_a_capture_that_slept_goes_on() {
     let stream = encrypted_stream(4);
     let origin = paced(stream.path(), Duration::ZERO);
     let last = fs::read(stream.path().join("index3.ts")).unwrap();
-    // While it sleeps the server gives up.
-    let broken = faults::reset_after(last.clone(), last.len() / 2).with_delay(Duration::from_secs(1));
+    let gives_up = Gate::new();
+    let broken = faults::reset_after(last.clone(), last.len() / 2).after(&gives_up);
     origin.sequence("/index3.ts", [broken, Reply::ok(last)]);
     let home = Home::new().unwrap();
     let child = start(&home, &origin.url("/index.m3u8"), "film.mp4", &[]);
@@ -30,6 +30,8 @@ fn row_41_a_capture_that_slept_goes_on() {
         asked(&origin).get("/index3.ts") == Some(&1)
     });
     signal(&child, "-STOP");
+    // While it sleeps the server gives up.
+    gives_up.open();
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(asked(&origin)["/index3.ts"], 1, "it sleeps");
     signal(&child, "-CONT");
