@@ -14,6 +14,7 @@ pub mod cli;
 pub mod decrypt;
 pub mod demux;
 pub mod error;
+pub mod failpoint;
 pub mod fetch;
 pub mod install;
 pub mod job;

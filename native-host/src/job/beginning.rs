@@ -4,9 +4,18 @@ use std::sync::Arc;
 
 use super::points::{Fetching, Merging, State};
 use super::{Job, JobError, content, error, order};
-use crate::journal::{Beginning, Claim, Entry, JournalError, Number, SavedPoint, Unfinished};
+use crate::failpoint::Failpoint;
+use crate::journal::{Beginning, Claim, Ending, Entry, JournalError, Number, SavedPoint, Unfinished};
 use crate::merge::{About, Merger, TrackHint};
 use crate::output_path::Slot;
+
+/// How a job begins.
+pub(super) enum Start {
+    /// With something to do.
+    At(Box<Begin>),
+    /// With an end that an earlier process has come to.
+    Over(Box<Ending>),
+}
 
 /// Where a job begins.
 #[derive(Debug)]
@@ -24,7 +33,7 @@ pub(super) struct Begin {
 
 /// Takes the job up, where an earlier process left it if there was one. `entry` becomes its place in the journal, where
 /// that can be used.
-pub(super) fn begin(job: &Job, entry: &mut Option<Arc<Entry>>) -> Result<Begin, JobError> {
+pub(super) fn begin(job: &Job, entry: &mut Option<Arc<Entry>>) -> Result<Start, JobError> {
     let mut notes = Vec::new();
     match claim(job)? {
         Ok(Some(Claim::Unfinished(unfinished))) => {
@@ -39,24 +48,30 @@ pub(super) fn begin(job: &Job, entry: &mut Option<Arc<Entry>>) -> Result<Begin, 
                     own.begin_again()?;
                     notes.push(begun_anew(&error));
                 }
-                resumed => return resumed,
+                resumed => return Ok(Start::At(Box::new(resumed?))),
             }
         }
         Ok(Some(Claim::New(new, reason))) => {
             *entry = Some(Arc::new(new));
             notes.extend(reason.as_ref().map(begun_anew));
         }
+        Ok(Some(Claim::Over(over))) => {
+            *entry = Some(Arc::new(over.entry));
+            return Ok(Start::Over(Box::new(over.ending)));
+        }
         Ok(None) => {}
         Err(error) => notes.push(format!(
             "this capture cannot be resumed if it is interrupted: {error}"
         )),
     }
+    Failpoint::Claimed.pass();
     let (slot, mut merger) = create_output(job, entry.as_deref())?;
+    Failpoint::Created.pass();
     if entry.is_some() {
         merger.keep_points();
     }
     let tracks = job.plan.tracks.len();
-    Ok(Begin {
+    Ok(Start::At(Box::new(Begin {
         slot,
         merger,
         fetching: Fetching::begin(tracks),
@@ -64,7 +79,7 @@ pub(super) fn begin(job: &Job, entry: &mut Option<Arc<Entry>>) -> Result<Begin, 
         merged: 0,
         retried: 0,
         notes,
-    })
+    })))
 }
 
 fn begun_anew(error: &impl std::fmt::Display) -> String {
@@ -152,6 +167,7 @@ fn create_output(job: &Job, entry: Option<&Entry>) -> Result<(Slot, Merger), Job
         if let Some(entry) = entry {
             entry.writes_to(&slot)?;
         }
+        Failpoint::Named.pass();
         match Merger::create(&slot.part(), job.container, &hints) {
             Ok(mut merger) => {
                 merger.describe(About {

@@ -9,6 +9,7 @@ use weir_core::protocol::{ErrorCode, Gap};
 
 use super::points::{self, Fetching, Merging, Points, State};
 use super::{JobError, meter::Meter};
+use crate::failpoint::Failpoint;
 use crate::journal::SavedHole;
 use crate::merge::{Merged, Merger, SegmentInput};
 
@@ -131,6 +132,7 @@ impl Work {
                     self.push(place, *segment)?;
                     self.fetching = fetching;
                     self.saved = false;
+                    Failpoint::Merged.pass();
                     self.save(Points::pass);
                 }
                 Command::Hole(hole) => {
@@ -141,6 +143,7 @@ impl Work {
                     }
                 }
                 Command::Finish(has_gaps) => {
+                    Failpoint::Last.pass();
                     if has_gaps {
                         self.save(Points::keep_mendable);
                     }

@@ -14,6 +14,7 @@
 mod attend;
 mod beginning;
 mod check;
+mod ending;
 mod error;
 mod gaps;
 mod live;
@@ -28,7 +29,6 @@ mod segments;
 mod shortfall;
 mod stop;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -45,14 +45,14 @@ pub use stop::{Stop, StopHandle, StopReason};
 
 use crate::error::Coded as _;
 use crate::fetch::{BytesPerSecond, Client, ClientOptions, Permission};
-use crate::journal::{self, Entry, Identity, Journal, JournalError, Manner};
+use crate::journal::{self, Ending, Entry, Identity, Journal, JournalError, Manner};
 use crate::keys::GivenKeys;
-use crate::merge::{Merged, SubtitleFile, SubtitleFormat};
-use crate::output_path::{Beside, Content, OutputError, Slot, Target};
+use crate::merge::SubtitleFormat;
+use crate::output_path::{Content, Slot, Target};
 use crate::settings::Concurrency;
 use attend::Attended;
-use beginning::Begin;
-use gaps::Gaps;
+use beginning::{Begin, Start};
+use ending::{Captured, Made};
 use live::{End, Recorded};
 use merging::{Finish, MergeThread, OnBroken};
 use meter::Meter;
@@ -227,15 +227,20 @@ pub async fn run(mut job: Job, progress: watch::Sender<Progress>, mut stop: Stop
         }
     };
     let segments = meter.segments();
-    meter.state(JobState::Finished);
-    let finished = match captured {
-        Ok(mut captured) => {
+    let concluded = match captured {
+        Ok(Outcome::Captured(mut captured)) => {
             captured.merged.warnings.splice(..0, kept.notes);
-            succeeded(id, captured, segments)
+            ending::conclude(id.clone(), *captured, segments, kept.entry.clone()).await
         }
+        Ok(Outcome::Over(ending)) => blocking(|| Ok(ending::catch_up(*ending)?)).await,
+        Err(error) => Err(error),
+    };
+    meter.state(JobState::Finished);
+    let finished = match concluded {
+        Ok(finished) => Finished { job: id, ..finished },
         Err(error) => {
             tracing::info!(job = id.as_ref().map(JobId::as_str), code = %error.code(), "job ended: {error}");
-            failed(id, &error, kept.slot.as_ref(), segments)
+            ending::failed(id, &error, kept.slot.as_ref(), segments)
         }
     };
     if let Some(entry) = kept.entry
@@ -281,13 +286,12 @@ pub fn refused(id: Option<JobId>, failure: Failure) -> Finished {
     }
 }
 
-/// What a run to the end has left.
-struct Captured {
-    output: PathBuf,
-    merged: Merged,
-    gaps: Gaps,
-    /// Why it is not whole, gaps apart.
-    shortfall: Option<Failure>,
+/// What a job has come to.
+enum Outcome {
+    /// A whole output that has not its name.
+    Captured(Box<Captured>),
+    /// An end that an earlier process has come to.
+    Over(Box<Ending>),
 }
 
 async fn capture(
@@ -295,7 +299,7 @@ async fn capture(
     meter: &Arc<Meter>,
     stop: &mut Stop,
     kept: &mut Kept,
-) -> Result<Captured, JobError> {
+) -> Result<Outcome, JobError> {
     job.check()?;
     job.was_recorded = !job.plan.live && job.live.is_some() && beginning::was_recorded(job);
     let client = job.client()?;
@@ -307,7 +311,10 @@ async fn capture(
         merged,
         retried,
         notes,
-    } = beginning::begin(job, &mut kept.entry)?;
+    } = match beginning::begin(job, &mut kept.entry)? {
+        Start::At(begin) => *begin,
+        Start::Over(ending) => return Ok(Outcome::Over(ending)),
+    };
     kept.notes.extend(notes);
     let free = kept.slot.insert(slot).clone();
     meter.resumed(merged, retried);
@@ -341,27 +348,23 @@ async fn capture(
         finish = thread.finish(gaps.len() > 0 && job.recording().is_none()) => finish,
         reason = broken_off => Err(JobError::Stopped(reason)),
     };
-    let Finish { mut merged, broken } = finish?;
+    let Finish { merged, broken } = finish?;
     for (gap, reason) in broken {
         gaps.add_late(gap, reason);
     }
     for warning in &merged.warnings {
         tracing::warn!("{warning}");
     }
-    let files = std::mem::take(&mut merged.subtitle_files);
     let content = match merged.instead {
         Some(container) => Content::Other(container),
         None => content(merged.tracks.iter().map(|track| track.kind)),
     };
-    let path = tokio::task::spawn_blocking(move || publish(&free, content, &files))
-        .await
-        .map_err(JobError::internal)??;
-    Ok(Captured {
-        output: path,
+    Ok(Outcome::Captured(Box::new(Captured {
+        made: Made::New(free, content),
         merged,
         gaps,
         shortfall: shortfall(job, end),
-    })
+    })))
 }
 
 /// Fetches what the file of another job is missing.
@@ -371,10 +374,10 @@ async fn mend(
     meter: &Arc<Meter>,
     stop: &mut Stop,
     kept: &mut Kept,
-) -> Result<Captured, JobError> {
+) -> Result<Outcome, JobError> {
     let journal = job.journal.as_ref().ok_or(JournalError::NoHome)?;
     tokio::select! {
-        mended = repair::run(job, journal, number, meter, kept) => mended,
+        mended = repair::run(job, journal, number, meter, kept) => mended.map(Outcome::Captured),
         reason = stop.stopped() => Err(JobError::Stopped(reason)),
     }
 }
@@ -449,81 +452,10 @@ fn content(kinds: impl IntoIterator<Item = TrackKind>) -> Content {
     }
 }
 
-/// Gives the output its name, and the files beside it theirs: all of them, or none when one cannot be written.
-fn publish(slot: &Slot, content: Content, files: &[SubtitleFile]) -> Result<PathBuf, OutputError> {
-    let part = slot.part();
-    let beside = |file: &SubtitleFile| {
-        Beside::write(
-            &part.with_extension(""),
-            file.language.as_deref(),
-            file.format.extension(),
-            &file.text,
-        )
-    };
-    let beside: Vec<Beside> = files.iter().map(beside).collect::<Result<_, _>>()?;
-    let output = slot.publish(content)?;
-    for file in beside {
-        file.publish(&output)?;
-    }
-    Ok(output)
-}
-
-fn succeeded(id: Option<JobId>, captured: Captured, segments: SegmentCounts) -> Finished {
-    let Captured {
-        output,
-        merged,
-        gaps,
-        shortfall,
-    } = captured;
-    let missing = gaps.first_reason().map(|first| Failure {
-        code: ErrorCode::Gaps,
-        message: format!(
-            "{} of {} segments are missing or cut short; the first: {first}",
-            gaps.len(),
-            segments.total
-        ),
-    });
-    let lost = (!merged.losses.is_empty()).then(|| Failure {
-        code: ErrorCode::BadMedia,
-        message: merged.losses.join("; "),
-    });
-    let error = shortfall.or(missing).or(lost);
-    Finished {
-        job: id,
-        verdict: if error.is_none() {
-            Verdict::Complete
-        } else {
-            Verdict::Incomplete
-        },
-        output: Some(output.to_string_lossy().into_owned()),
-        bytes: merged.bytes,
-        duration_seconds: merged.duration_seconds,
-        tracks: merged.tracks,
-        warnings: merged.warnings,
-        segments,
-        gaps: gaps.into_list(),
-        error,
-    }
-}
-
-fn failed(id: Option<JobId>, error: &JobError, slot: Option<&Slot>, segments: SegmentCounts) -> Finished {
-    let cancelled = error.code() == ErrorCode::Cancelled;
-    let mut kept = None;
-    if let Some(slot) = slot {
-        let part = slot.part();
-        if cancelled || segments.fetched == 0 {
-            slot.discard();
-        } else if part.exists() {
-            kept = Some(std::path::absolute(&part).unwrap_or(part));
-        }
-    }
-    Finished {
-        bytes: kept
-            .as_ref()
-            .and_then(|part| part.metadata().ok())
-            .map_or(0, |part| part.len()),
-        output: kept.map(|part| part.to_string_lossy().into_owned()),
-        segments,
-        ..refused(id, error.failure())
-    }
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
+) -> Result<T, JobError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(JobError::internal)?
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use weir_core::protocol::{Finished, Gap, JobState, PlannedSegment, TrackKind};
 
+use super::ending::{Captured, Made};
 use super::gaps::Gaps;
 use super::meter::Meter;
 use super::order::{self, Entry};
 use super::segments::{self, Preparer};
-use super::{Captured, Job, JobError, Kept, pump};
+use super::{Job, JobError, Kept, blocking, pump};
 use crate::fetch::{Window, ordered};
 use crate::journal::{Journal, JournalError, Mendable, Number, SavedHole};
 use crate::merge::{Hole, Merger, SegmentInput};
@@ -52,7 +53,7 @@ pub(super) async fn run(
     id: Number,
     meter: &Arc<Meter>,
     kept: &mut Kept,
-) -> Result<Captured, JobError> {
+) -> Result<Box<Captured>, JobError> {
     job.check()?;
     let client = job.client()?;
     let Mendable {
@@ -127,29 +128,25 @@ pub(super) async fn run(
     }
     meter.state(JobState::Finishing);
     let is_whole = came.len() == finished.gaps.len();
-    let (path, merged, point) = blocking(move || {
+    let (copy, merged, point) = blocking(move || {
         mender.close()?;
         let Mender { mut merger, .. } = mender;
         let point = if is_whole { None } else { merger.point()? };
-        let merged = merger.finish()?;
-        Ok((copy.replace()?, merged, point))
+        Ok((copy, merger.finish()?, point))
     })
     .await?;
-    if let Some(point) = point {
-        entry.save_durably(&point, b"null", meter.segments().fetched)?;
-    }
     kept.entry = Some(Arc::new(entry));
     let notes = format!(
         "{} missing segments were fetched and put in their places",
         came.len()
     );
     kept.notes.push(notes);
-    Ok(Captured {
-        output: path,
+    Ok(Box::new(Captured {
+        made: Made::Better(copy, point),
         merged,
         gaps: left(finished.gaps, &came, &still_missing),
         shortfall: None,
-    })
+    }))
 }
 
 /// The segments that are missing as a whole and can be put where they belong, in the order in which they are merged.
@@ -268,12 +265,4 @@ impl Mender {
         }
         Ok(self.merger.close_hole(hole)?)
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
-) -> Result<T, JobError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(JobError::internal)?
 }

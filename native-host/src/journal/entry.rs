@@ -7,10 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use weir_core::protocol::{Finished, Verdict};
 
+use super::ending::{self, Ending};
 use super::hole::{self, SavedHole};
 use super::lock::Lock;
 use super::point::{self, Durability, SavedPoint};
 use super::{Beginning, Identity, Journal, JournalError, Number, now};
+use crate::failpoint::Failpoint;
 use crate::merge::Point;
 use crate::output_path::Slot;
 
@@ -21,6 +23,17 @@ pub enum Claim {
     New(Entry, Option<JournalError>),
     /// It was interrupted.
     Unfinished(Box<Unfinished>),
+    /// It was interrupted when only its end was not written down.
+    Over(Box<Over>),
+}
+
+/// A job that was interrupted behind its end.
+#[derive(Debug)]
+pub struct Over {
+    /// The job.
+    pub entry: Entry,
+    /// How it ended.
+    pub ending: Ending,
 }
 
 /// A job that was interrupted.
@@ -83,6 +96,11 @@ pub(super) fn claim(
         mendable: AtomicBool::new(false),
     };
     let slot = known.map(|(_, slot)| slot.and_then(|slot| serde_json::from_str::<Slot>(&slot).ok()));
+    if let Some(Some(slot)) = &slot
+        && let Some(ending) = entry.ending()?.filter(|ending| ending.has_come(&slot.part()))
+    {
+        return Ok(Claim::Over(Box::new(Over { entry, ending })));
+    }
     match (slot, point) {
         (None, _) => Ok(Claim::New(entry, None)),
         (Some(Some(slot)), Ok(Some(point))) if slot.part().exists() => {
@@ -121,21 +139,33 @@ pub(super) fn mend(journal: &Journal, id: Number, identity: &Identity) -> Result
     if known != identity.as_bytes() {
         return Err(JournalError::Changed(id));
     }
-    let found = std::fs::symlink_metadata(&output);
-    if !found.is_ok_and(|found| found.is_file() && found.len() == finished.bytes) {
-        return Err(JournalError::NotItsFile { id, path: output });
+    let holes = hole::load(&connection, id)?;
+    let entry = Entry {
+        id,
+        connection: Mutex::new(connection),
+        lock,
+        mendable: AtomicBool::new(false),
+    };
+    let length =
+        std::fs::symlink_metadata(&output).map_or(0, |found| if found.is_file() { found.len() } else { 0 });
+    if length != finished.bytes {
+        // A repair that was killed when the file had been replaced. What is left of the holes is not of this file.
+        let Some(ending) = entry.ending()?.filter(|ending| ending.finished.bytes == length) else {
+            return Err(JournalError::NotItsFile { id, path: output });
+        };
+        entry.end(&ending.finished)?;
+        return Err(match ending.finished.verdict {
+            Verdict::Complete => JournalError::Whole(id),
+            _ => JournalError::ForGood(id),
+        });
     }
+    entry.keep_mendable();
     Ok(Mendable {
-        holes: hole::load(&connection, id)?,
-        entry: Entry {
-            id,
-            connection: Mutex::new(connection),
-            lock,
-            mendable: AtomicBool::new(true),
-        },
+        entry,
         finished,
         output,
         point,
+        holes,
     })
 }
 
@@ -184,6 +214,9 @@ fn insert(connection: &Connection, beginning: &Beginning) -> rusqlite::Result<Nu
     )?;
     Ok(connection.last_insert_rowid())
 }
+
+/// Tables of what a job has until it is over.
+const OF_A_JOB: [&str; 3] = ["point", "hole", "ending"];
 
 impl Entry {
     /// Its number.
@@ -238,6 +271,7 @@ impl Entry {
         };
         file.sync_data()
             .map_err(|error| JournalError::file("the output".as_ref(), error))?;
+        Failpoint::Synced.pass();
         self.save_for(point, state, merged, Durability::Machine)
     }
 
@@ -254,7 +288,22 @@ impl Entry {
             "UPDATE job SET merged = ?2, bytes = ?3, changed = ?4 WHERE id = ?1",
             params![self.id, merged, point.length, now()],
         )?;
+        Failpoint::Saved.pass();
         Ok(())
+    }
+
+    /// Keeps the end that comes with the output's name.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn announce(&self, ending: &Ending) -> Result<(), JournalError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        ending::save(&connection, self.id, ending)
+    }
+
+    fn ending(&self) -> Result<Option<Ending>, JournalError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(ending::load(&connection, self.id)?)
     }
 
     /// Keeps where something is missing.
@@ -298,10 +347,9 @@ impl Entry {
         if can_go_on {
             return Ok(());
         }
+        Failpoint::Told.pass();
         let is_mendable = finished.verdict == Verdict::Incomplete && self.mendable.load(Ordering::Relaxed);
-        if !is_mendable {
-            self.forget_points()?;
-        }
+        self.forget(if is_mendable { &["ending"] } else { &OF_A_JOB })?;
         self.lock.remove();
         Ok(())
     }
@@ -311,15 +359,15 @@ impl Entry {
     /// # Errors
     /// [`JournalError`].
     pub fn begin_again(&self) -> Result<(), JournalError> {
-        self.forget_points()?;
+        self.forget(&OF_A_JOB)?;
         self.execute(
             "UPDATE job SET merged = 0, bytes = 0, slot = NULL, part = NULL, changed = ?2 WHERE id = ?1",
             params![self.id, now()],
         )
     }
 
-    fn forget_points(&self) -> Result<(), JournalError> {
-        for table in ["point", "hole"] {
+    fn forget(&self, tables: &[&str]) -> Result<(), JournalError> {
+        for table in tables {
             self.execute(&format!("DELETE FROM {table} WHERE job = ?1"), [self.id])?;
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! system takes back when its process ends, however it ends: an unfinished job that nobody holds was interrupted.
 //! Nothing secret is in it: addresses as they are shown, no header, no cookie, no key (SECURITY.md).
 
+mod ending;
 mod entry;
 mod error;
 mod hole;
@@ -18,9 +19,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::Serialize;
-use weir_core::protocol::{Container, Finished};
+use weir_core::protocol::{Container, Finished, Verdict};
 
-pub use entry::{Claim, Entry, Mendable, Unfinished};
+pub use ending::Ending;
+pub use entry::{Claim, Entry, Mendable, Over, Unfinished};
 pub use error::JournalError;
 pub use hole::SavedHole;
 pub use identity::{Identity, Manner};
@@ -256,9 +258,22 @@ impl Journal {
         let finished: Option<String> = row.get("finished")?;
         let finished: Option<Finished> = finished.and_then(|text| serde_json::from_str(&text).ok());
         let part: Option<String> = row.get("part")?;
+        let state = self.state(id, &row.get::<_, String>("state")?);
+        let come = match (state, &part) {
+            (State::Interrupted, Some(part)) => {
+                let ending = row.get::<_, Option<String>>("ending")?;
+                let ending = ending.and_then(|ending| Ending::read(&ending));
+                ending.filter(|ending| ending.has_come(Path::new(part)))
+            }
+            _ => None,
+        };
+        let finished = come.map(|ending| ending.finished).or(finished);
         Ok(Record {
             id,
-            state: self.state(id, &row.get::<_, String>("state")?),
+            state: match &finished {
+                Some(finished) if state == State::Interrupted => State::of(finished.verdict),
+                _ => state,
+            },
             title: row.get("title")?,
             source: row.get("source")?,
             output: finished.as_ref().map_or(part, |finished| finished.output.clone()),
@@ -286,7 +301,20 @@ impl Journal {
 }
 
 const SELECT: &str =
-    "SELECT id, state, title, source, part, began, changed, segments, merged, bytes, finished FROM job";
+    "SELECT id, state, title, source, part, began, changed, segments, merged, bytes, finished,
+    (SELECT ending FROM ending WHERE ending.job = job.id) AS ending FROM job";
+
+impl State {
+    /// Of a job that has ended like this.
+    fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Complete => Self::Complete,
+            Verdict::Incomplete => Self::Incomplete,
+            Verdict::Failed => Self::Failed,
+            Verdict::Cancelled => Self::Cancelled,
+        }
+    }
+}
 
 /// Makes a folder that is the user's alone.
 fn make_private(folder: &Path) -> std::io::Result<()> {

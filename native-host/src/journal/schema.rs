@@ -14,7 +14,7 @@ const VERSION: i64 = 1;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `state` is `unfinished` or a verdict. A job has points until it is over: `added` of all of them, `merger` and `state` of
-/// those that a resume may begin with. One that is incomplete keeps its last point, and a `hole` for what is missing
+/// those that a resume may begin with. An `ending` is what it comes to once its output has its name. One that is incomplete keeps its last point, and a `hole` for what is missing
 /// between two segments: media sequence numbers, and the merger where it begins. SQLite does not see a bit that flips in a value, so each has a digest.
 const TABLES: &str = "
     CREATE TABLE job (
@@ -50,8 +50,12 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// Made in a journal of before there were any, too: what knew none looks for none.
-const HOLES: &str = "
+/// What an older program made no tables for: it looks for none.
+const LATER_TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS ending (
+        job INTEGER PRIMARY KEY REFERENCES job (id) ON DELETE CASCADE,
+        ending TEXT NOT NULL
+    ) STRICT;
     CREATE TABLE IF NOT EXISTS hole (
         job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
         track INTEGER NOT NULL,
@@ -83,7 +87,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
     }
     match version(&connection)? {
         VERSION => {
-            connection.execute_batch(HOLES)?;
+            connection.execute_batch(LATER_TABLES)?;
             Ok(connection)
         }
         found => Err(JournalError::Newer {

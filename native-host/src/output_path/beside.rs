@@ -1,31 +1,36 @@
 //! Files that belong to an output and lie beside it, under its name.
 
 use std::fs;
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{MAX_COUNTER, MAX_NAME_BYTES, OutputError, PART_SUFFIX, rename_without_replacing, sync_folder};
+use serde::{Deserialize, Serialize};
 
-/// A file beside an output, written whole and without its final name. It goes when it is dropped before it gets one.
-#[derive(Debug)]
+use super::{
+    MAX_COUNTER, MAX_NAME_BYTES, OutputError, PART_SUFFIX, Slot, rename_without_replacing, sync_folder,
+};
+
+/// A file beside an output, written whole and without its final name.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Beside {
     part: PathBuf,
     /// What stands behind the output's stem: `.en`.
     tag: String,
     /// `.vtt`
-    extension: &'static str,
+    extension: String,
 }
 
 impl Beside {
-    /// Writes the file in the output's folder. `tag` tells it from others of its kind; of a language tag, what may be
-    /// in a file's name is used.
+    /// Writes the file where the output is being written. `number` tells it from the others there: what an earlier process
+    /// has left of it is no more. `tag` is what its name tells; of a language tag, what may be in a file's name is used.
     ///
     /// # Errors
     /// [`OutputError`].
     pub fn write(
-        output: &Path,
+        slot: &Slot,
+        number: usize,
         tag: Option<&str>,
-        extension: &'static str,
+        extension: &str,
         content: &str,
     ) -> Result<Self, OutputError> {
         const LONGEST_TAG: usize = 35;
@@ -36,57 +41,55 @@ impl Beside {
             .filter(is_harmless)
             .take(LONGEST_TAG)
             .collect();
-        let tag = format!(".{}", if tag.is_empty() { "und" } else { &tag });
-        let mut last = ErrorKind::AlreadyExists.into();
-        for counter in 1..=MAX_COUNTER {
-            let mut part = name(output, &tag, extension, counter);
-            part.as_mut_os_string().push(PART_SUFFIX);
-            let created = fs::OpenOptions::new().write(true).create_new(true).open(&part);
-            match created {
-                Ok(mut file) => {
-                    let beside = Self {
-                        part: part.clone(),
-                        tag,
-                        extension,
-                    };
-                    file.write_all(content.as_bytes())
-                        .and_then(|()| file.sync_all())
-                        .map_err(|error| OutputError::at(&part, error))?;
-                    return Ok(beside);
-                }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => last = error,
-                Err(error) => return Err(OutputError::at(&part, error)),
+        // The whole name of the output is in it, which is this job's alone.
+        let mut part = name(&slot.part(), &format!(".{number}"), extension, 1);
+        part.as_mut_os_string().push(PART_SUFFIX);
+        let write = || -> io::Result<()> {
+            match fs::remove_file(&part) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
             }
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&part)?;
+            file.write_all(content.as_bytes())?;
+            file.sync_all()
+        };
+        if let Err(error) = write() {
+            let _ = fs::remove_file(&part);
+            return Err(OutputError::at(&part, error));
         }
-        Err(OutputError::at(output, last))
+        Ok(Self {
+            part,
+            tag: format!(".{}", if tag.is_empty() { "und" } else { &tag }),
+            extension: extension.to_owned(),
+        })
     }
 
-    /// Gives it the name of the output, which has its own by now, or the next free one.
+    /// Removes it, when it has not got its name.
+    pub fn discard(&self) {
+        let _ = fs::remove_file(&self.part);
+    }
+
+    /// Gives it the name of the output, which has its own by now, or the next free one. One that has its name has it.
     ///
     /// # Errors
     /// [`OutputError`].
-    pub fn publish(self, output: &Path) -> Result<PathBuf, OutputError> {
+    pub fn publish(self, output: &Path) -> Result<(), OutputError> {
+        if !self.part.exists() {
+            return Ok(());
+        }
         let mut last = ErrorKind::AlreadyExists.into();
         for counter in 1..=MAX_COUNTER {
-            let whole = name(output, &self.tag, self.extension, counter);
+            let whole = name(output, &self.tag, &self.extension, counter);
             match rename_without_replacing(&self.part, &whole) {
                 Ok(()) => {
                     let folder = whole.parent().unwrap_or(Path::new("."));
-                    sync_folder(folder).map_err(|error| OutputError::at(folder, error))?;
-                    return Ok(whole);
+                    return sync_folder(folder).map_err(|error| OutputError::at(folder, error));
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => last = error,
                 Err(error) => return Err(OutputError::at(&whole, error)),
             }
         }
         Err(OutputError::at(output, last))
-    }
-}
-
-impl Drop for Beside {
-    fn drop(&mut self) {
-        // There is none when it has got its name.
-        let _ = fs::remove_file(&self.part);
     }
 }
 
@@ -104,42 +107,63 @@ fn name(output: &Path, tag: &str, extension: &str, counter: u32) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use weir_core::protocol::Container;
+
     use super::*;
+    use crate::output_path::Target;
+
+    fn slot(output: &Path) -> Slot {
+        let target = Target::named(output, Container::Mp4).unwrap();
+        target.slots().unwrap().next().unwrap()
+    }
 
     #[test]
     fn it_takes_the_outputs_name_and_replaces_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("a film.mp4");
+        let slot = slot(&output);
         fs::write(folder.path().join("a film.pt-BR.vtt"), "another").unwrap();
-        let write = |tag| Beside::write(&output, tag, ".vtt", "WEBVTT\n").unwrap();
-        let published = write(Some("pt-BR")).publish(&output).unwrap();
-        assert_eq!(published, folder.path().join("a film.pt-BR (2).vtt"));
-        assert_eq!(fs::read(published).unwrap(), b"WEBVTT\n");
-        let two = [write(Some("../../é")), write(None)];
-        let [first, second] = two.map(|beside| beside.publish(&output).unwrap());
-        assert_eq!(first, folder.path().join("a film.und.vtt"));
-        assert_eq!(second, folder.path().join("a film.und (2).vtt"));
-        drop(write(Some("de")));
-        let mut names: Vec<_> = fs::read_dir(folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        let expected = [
-            "a film.pt-BR (2).vtt",
-            "a film.pt-BR.vtt",
-            "a film.und (2).vtt",
-            "a film.und.vtt",
+        let write = |number, tag, text| Beside::write(&slot, number, tag, ".vtt", text).unwrap();
+        // What a process that was killed has left is written anew.
+        write(1, Some("pt-BR"), "WEB");
+        let written = [
+            write(0, Some("pt-BR"), "WEBVTT 0\n"),
+            write(1, Some("../../é"), "WEBVTT 1\n"),
+            write(2, None, "WEBVTT 2\n"),
         ];
-        assert_eq!(names, expected);
+        write(3, Some("de"), "WEBVTT 3\n").discard();
+        for beside in written {
+            beside.publish(&output).unwrap();
+        }
+        let mut found: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| {
+                let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+                (name, fs::read_to_string(path).unwrap())
+            })
+            .collect();
+        found.sort();
+        let expected = [
+            ("a film.pt-BR (2).vtt", "WEBVTT 0\n"),
+            ("a film.pt-BR.vtt", "another"),
+            ("a film.und (2).vtt", "WEBVTT 2\n"),
+            ("a film.und.vtt", "WEBVTT 1\n"),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
+        );
     }
 
     #[test]
     fn long_names_are_cut() {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join(format!("{}.mp4", "é".repeat(120)));
-        let beside = Beside::write(&output, Some("en"), ".srt", "").unwrap();
-        let name = beside.publish(&output).unwrap();
-        assert!(name.to_string_lossy().ends_with("é.en.srt"), "{}", name.display());
+        let beside = Beside::write(&slot(&output), 0, Some("en"), ".srt", "").unwrap();
+        beside.publish(&output).unwrap();
+        let found = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
+        let name = found.file_name().into_string().unwrap();
+        assert!(name.ends_with("é.en.srt"), "{name}");
     }
 }

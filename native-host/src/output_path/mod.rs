@@ -311,11 +311,12 @@ impl Slot {
     }
 
     /// Gives the whole file its name: data to the disk first, then the name, then the folder. The next
-    /// free name is taken when another file got this one in the meantime, or when the content asks for another.
+    /// free name is taken when another file got this one in the meantime, or when the content asks for another. Each name
+    /// is announced before it is tried.
     ///
     /// # Errors
     /// [`OutputError`]; the file keeps its `.part` name then.
-    pub fn publish(&self, content: Content) -> Result<PathBuf, OutputError> {
+    pub fn publish(&self, content: Content, mut announce: impl FnMut(&Path)) -> Result<PathBuf, OutputError> {
         let part = self.part();
         sync_tree(&part).map_err(|error| OutputError::at(&part, error))?;
         let target = self.target.clone().of(content);
@@ -326,11 +327,12 @@ impl Slot {
                 counter,
             }
             .whole();
+            announce(&whole);
             match rename_without_replacing(&part, &whole) {
                 Ok(()) => {
                     sync_folder(&self.target.folder)
                         .map_err(|error| OutputError::at(&self.target.folder, error))?;
-                    return Ok(std::path::absolute(&whole).unwrap_or(whole));
+                    return Ok(whole);
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(OutputError::at(&whole, error)),
@@ -394,9 +396,19 @@ fn refuse_symlink(path: &Path) -> Result<(), OutputError> {
     }
 }
 
-/// A hard link fails when the name is taken, which `rename` does not. Where there are none (FAT, folders)
-/// the name is taken by an empty file or folder first, which the rename then replaces.
+/// One step where the system has it. Else a hard link, which fails when the name is taken, which `rename` does not. Where
+/// there are none (FAT, folders) the name is taken by an empty file or folder first, which the rename then replaces.
 fn rename_without_replacing(part: &Path, whole: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, part, CWD, whole, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(()),
+            Err(error) if error == rustix::io::Errno::EXIST => return Err(error.into()),
+            // Not every file system can.
+            Err(_) => {}
+        }
+    }
     if part.is_dir() {
         fs::create_dir(whole)?;
     } else {
@@ -418,6 +430,25 @@ fn sync_tree(path: &Path) -> io::Result<()> {
         sync_tree(&entry?.path())?;
     }
     sync_folder(path)
+}
+
+/// Whether two names are of one file.
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let place = |path| {
+            fs::symlink_metadata(path)
+                .map(|found| (found.dev(), found.ino()))
+                .ok()
+        };
+        place(one).is_some_and(|found| Some(found) == place(other))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (one, other);
+        false
+    }
 }
 
 /// The size of a file, or of all files of a folder. What cannot be looked at is too large for anything.
@@ -485,7 +516,7 @@ mod tests {
         let slot = target.slots().unwrap().next().unwrap();
         fs::write(slot.part(), "new").unwrap();
         fs::write(folder.path().join("film.mp4"), "came in between").unwrap();
-        let published = slot.publish(Content::Picture).unwrap();
+        let published = slot.publish(Content::Picture, |_| {}).unwrap();
         assert_eq!(published, folder.path().join("film (2).mp4"));
         assert_eq!(fs::read(published).unwrap(), b"new");
         assert_eq!(
@@ -502,7 +533,7 @@ mod tests {
         let publish = |target: Target| {
             let slot = target.slots().unwrap().next().unwrap();
             fs::write(slot.part(), "new").unwrap();
-            slot.publish(Content::Sound).unwrap()
+            slot.publish(Content::Sound, |_| {}).unwrap()
         };
         let titled = || Target::titled(folder.path(), Some("song"), Container::Mp4);
         assert_eq!(publish(titled()), folder.path().join("song (2).m4a"));
@@ -520,7 +551,7 @@ mod tests {
         fs::create_dir(slot.part()).unwrap();
         fs::write(slot.part().join("0.ts"), "x").unwrap();
         fs::create_dir(folder.path().join("film")).unwrap();
-        let published = slot.publish(Content::Sound).unwrap();
+        let published = slot.publish(Content::Sound, |_| {}).unwrap();
         assert_eq!(published, folder.path().join("film (2)"));
         assert_eq!(fs::read(folder.path().join("film (2)/0.ts")).unwrap(), b"x");
     }

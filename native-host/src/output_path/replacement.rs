@@ -41,6 +41,12 @@ impl Replacement {
         copy().map_err(|error| OutputError::at(&part, error))
     }
 
+    /// What it is to replace.
+    #[must_use]
+    pub fn output(&self) -> &Path {
+        &self.output
+    }
+
     /// Where to write.
     #[must_use]
     pub fn part(&self) -> &Path {
@@ -51,14 +57,13 @@ impl Replacement {
     ///
     /// # Errors
     /// [`OutputError`]; the file is as it was then.
-    pub fn replace(self) -> Result<PathBuf, OutputError> {
+    pub fn replace(self) -> Result<(), OutputError> {
         let replace = || -> io::Result<()> {
             OpenOptions::new().write(true).open(&self.part)?.sync_all()?;
             fs::rename(&self.part, &self.output)?;
             self.output.parent().map_or(Ok(()), sync_folder)
         };
-        replace().map_err(|error| OutputError::at(&self.output, error))?;
-        Ok(self.output.clone())
+        replace().map_err(|error| OutputError::at(&self.output, error))
     }
 }
 
@@ -92,7 +97,7 @@ mod tests {
         std::mem::forget(Replacement::begin(&output, 7, 6).unwrap());
         let replacement = Replacement::begin(&output, 7, 2).unwrap();
         fs::write(replacement.part(), "after").unwrap();
-        assert_eq!(replacement.replace().unwrap(), output);
+        replacement.replace().unwrap();
         assert_eq!(
             (fs::read_to_string(&output).unwrap().as_str(), names()),
             ("after", 1)

@@ -15,6 +15,7 @@ use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use weir::failpoint::Failpoint;
 use weir_tests::binary::{Home, last_event, stderr};
 use weir_tests::media;
 use weir_tests::origin::{Gate, Origin, Reply};
@@ -276,6 +277,40 @@ fn a_repair_that_is_killed_costs_nothing() {
     check_exit(&site.repair(&["1"]), 0);
     site.capture("/index.m3u8", "whole.mp4", 0);
     media::compare(&site.path("film.mp4"), &site.path("whole.mp4")).unwrap();
+    assert_eq!(site.leftovers(), Vec::<String>::new());
+}
+
+/// The file is replaced at one moment, and the journal knows at another.
+#[cfg(unix)]
+#[test]
+fn a_repair_that_is_killed_when_it_is_over() {
+    if media::skip_without_ffmpeg("repair: killed when it is over") {
+        return;
+    }
+    let site = Site::transport_stream();
+    site.withhold(&["s2.ts", "s5.ts"]);
+    site.capture("/index.m3u8", "film.mp4", 3);
+    site.withhold(&[]);
+    let before = fs::read(site.path("film.mp4")).unwrap();
+    let killed_at = |point: Failpoint| {
+        let mut weir = site.home.weir();
+        let output = weir
+            .args(["repair", "1"])
+            .env("WEIR_FAILPOINT", point.name())
+            .output();
+        let signal = std::os::unix::process::ExitStatusExt::signal(&output.unwrap().status);
+        assert_eq!(signal, Some(9), "{point:?} is not passed");
+    };
+    killed_at(Failpoint::Announced);
+    assert!(fs::read(site.path("film.mp4")).unwrap() == before);
+    killed_at(Failpoint::Published);
+    site.capture("/index.m3u8", "whole.mp4", 0);
+    media::compare(&site.path("film.mp4"), &site.path("whole.mp4")).unwrap();
+    let over = site.repair(&["1"]);
+    check_exit(&over, 2);
+    let finished = last_event(&over).unwrap();
+    let message = finished["error"]["message"].as_str().unwrap();
+    assert!(message.contains("there is nothing to repair"), "{message}");
     assert_eq!(site.leftovers(), Vec::<String>::new());
 }
 

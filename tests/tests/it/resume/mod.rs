@@ -10,6 +10,8 @@
 #[cfg(target_os = "linux")]
 mod alone;
 mod expired;
+#[cfg(unix)]
+mod failpoints;
 mod kills;
 mod refused;
 mod secrets;
