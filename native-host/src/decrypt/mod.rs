@@ -3,11 +3,13 @@
 //! Two families: a method of whole segments gives back what was a segment before ([`segment`]); a method of samples
 //! leaves the segment as it is, and its samples are decrypted where they are cut out of it ([`SampleCipher`]).
 
+mod ring;
 mod sample;
 mod segment;
 
 use weir_core::protocol::{ErrorCode, KeyMethod};
 
+pub use ring::{CipherOf, CipherRing, saving};
 pub use sample::{Declaration, SampleCipher};
 pub(crate) use sample::{Pattern, SHORT_NAL_BYTES, Scheme, Subsample};
 pub use segment::{is_clear_map, looks_like_media, segment};

@@ -10,29 +10,17 @@ use std::sync::Arc;
 
 use aes::Aes128;
 use aes::cipher::{Block, BlockModeDecrypt as _, InnerIvInit as _, KeyInit as _, StreamCipher as _};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use weir_core::protocol::{Iv, KeyMethod};
 
-use super::{BLOCK_BYTES, DecryptError};
+use super::{BLOCK_BYTES, CipherOf, DecryptError};
 use crate::keys::{Key, KeyId};
 
 /// What decrypts the samples of one segment. Cheap to clone; `Debug` hides the keys.
 #[derive(Clone)]
-pub struct SampleCipher(Arc<Keys>);
-
-/// A key is never written anywhere: what holds one cannot be saved.
-const NOT_SAVED: &str = "a key is not saved";
-
-impl Serialize for SampleCipher {
-    fn serialize<S: Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
-        Err(serde::ser::Error::custom(NOT_SAVED))
-    }
-}
-
-impl<'de> Deserialize<'de> for SampleCipher {
-    fn deserialize<D: Deserializer<'de>>(_deserializer: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom(NOT_SAVED))
-    }
+pub struct SampleCipher {
+    keys: Arc<Keys>,
+    segment: Option<CipherOf>,
 }
 
 struct Keys {
@@ -76,7 +64,7 @@ impl SampleCipher {
                 length: key.len(),
             }),
         };
-        Ok(Self(Arc::new(Keys {
+        let keys = Keys {
             method,
             iv,
             declaration,
@@ -85,38 +73,57 @@ impl SampleCipher {
                 .iter()
                 .map(|(id, key)| Ok((*id, ready(key)?)))
                 .collect::<Result<_, _>>()?,
-        })))
+        };
+        Ok(Self {
+            keys: Arc::new(keys),
+            segment: None,
+        })
+    }
+
+    /// The same, of this segment: it can be saved then.
+    #[must_use]
+    pub fn of(self, segment: CipherOf) -> Self {
+        Self {
+            segment: Some(segment),
+            ..self
+        }
+    }
+
+    /// The segment that it is of, where that was said.
+    #[must_use]
+    pub fn segment(&self) -> Option<CipherOf> {
+        self.segment
     }
 
     /// METHOD.
     pub(crate) fn method(&self) -> KeyMethod {
-        self.0.method
+        self.keys.method
     }
 
     pub(crate) fn declaration(&self) -> Declaration {
-        self.0.declaration
+        self.keys.declaration
     }
 
     /// The IV for media that carry none.
     pub(crate) fn iv(&self) -> [u8; BLOCK_BYTES] {
-        self.0.iv.0
+        self.keys.iv.0
     }
 
     /// The key for what names none.
     pub(crate) fn any(&self) -> Option<&SampleKey> {
-        self.0.any.as_ref()
+        self.keys.any.as_ref()
     }
 
     /// The key for what names `id`.
     pub(crate) fn for_id(&self, id: KeyId) -> Option<&SampleKey> {
-        let named = self.0.by_id.iter().find(|(known, _)| *known == id);
+        let named = self.keys.by_id.iter().find(|(known, _)| *known == id);
         named.map(|(_, key)| key).or(self.any())
     }
 }
 
 impl fmt::Debug for SampleCipher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SampleCipher({}, <keys>)", self.0.method)
+        write!(f, "SampleCipher({}, <keys>)", self.keys.method)
     }
 }
 

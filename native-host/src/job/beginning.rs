@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use super::meter::Meter;
 use super::points::{Fetching, Merging, State};
-use super::{Job, JobError, content, error, order};
+use super::segments::Preparer;
+use super::{Job, JobError, Kept, Stop, content, error, order};
+use crate::decrypt::CipherRing;
 use crate::failpoint::Failpoint;
-use crate::journal::{Beginning, Claim, Ending, Entry, JournalError, Number, SavedPoint, Unfinished};
-use crate::merge::{About, Merger, TrackHint};
+use crate::fetch::Client;
+use crate::journal::{Beginning, Claim, Ending, Entry, JournalError, SavedPoint, Unfinished};
+use crate::merge::{About, MergeError, Merger, TrackHint};
 use crate::output_path::Slot;
 
 /// How a job begins.
@@ -31,9 +35,15 @@ pub(super) struct Begin {
     pub(super) notes: Vec<String>,
 }
 
-/// Takes the job up, where an earlier process left it if there was one. `entry` becomes its place in the journal, where
-/// that can be used.
-pub(super) fn begin(job: &Job, entry: &mut Option<Arc<Entry>>) -> Result<Start, JobError> {
+/// Takes the job up, where an earlier process left it if there was one. `kept.entry` becomes its place in the journal,
+/// where that can be used.
+pub(super) async fn begin(
+    job: &Job,
+    client: &Client,
+    meter: &Arc<Meter>,
+    stop: &mut Stop,
+    kept: &mut Kept,
+) -> Result<Start, JobError> {
     let mut notes = Vec::new();
     match claim(job)? {
         Ok(Some(Claim::Unfinished(unfinished))) => {
@@ -42,9 +52,9 @@ pub(super) fn begin(job: &Job, entry: &mut Option<Arc<Entry>>) -> Result<Start, 
                 slot,
                 point,
             } = *unfinished;
-            let own = entry.insert(Arc::new(own));
-            match resume(job, own.id(), slot, point) {
-                Err(error) if job.resume.is_none() => {
+            let own = Arc::clone(kept.entry.insert(Arc::new(own)));
+            match resume(job, client, meter, stop, kept, slot, point).await {
+                Err(error @ JobError::Journal(_)) if job.resume.is_none() => {
                     own.begin_again()?;
                     notes.push(begun_anew(&error));
                 }
@@ -52,11 +62,11 @@ pub(super) fn begin(job: &Job, entry: &mut Option<Arc<Entry>>) -> Result<Start, 
             }
         }
         Ok(Some(Claim::New(new, reason))) => {
-            *entry = Some(Arc::new(new));
+            kept.entry = Some(Arc::new(new));
             notes.extend(reason.as_ref().map(begun_anew));
         }
         Ok(Some(Claim::Over(over))) => {
-            *entry = Some(Arc::new(over.entry));
+            kept.entry = Some(Arc::new(over.entry));
             return Ok(Start::Over(Box::new(over.ending)));
         }
         Ok(None) => {}
@@ -65,9 +75,9 @@ pub(super) fn begin(job: &Job, entry: &mut Option<Arc<Entry>>) -> Result<Start, 
         )),
     }
     Failpoint::Claimed.pass();
-    let (slot, mut merger) = create_output(job, entry.as_deref())?;
+    let (slot, mut merger) = create_output(job, kept.entry.as_deref())?;
     Failpoint::Created.pass();
-    if entry.is_some() {
+    if kept.entry.is_some() {
         merger.keep_points();
     }
     let tracks = job.plan.tracks.len();
@@ -116,11 +126,35 @@ pub(super) fn was_recorded(job: &Job) -> bool {
     journal.is_some_and(|journal| journal.has_unfinished(&identity).unwrap_or(false))
 }
 
-fn resume(job: &Job, id: Number, slot: Slot, point: SavedPoint) -> Result<Begin, JobError> {
+/// Goes on in an output. What waits there to be decrypted has its key asked for again.
+async fn resume(
+    job: &Job,
+    client: &Client,
+    meter: &Arc<Meter>,
+    stop: &mut Stop,
+    kept: &mut Kept,
+    slot: Slot,
+    point: SavedPoint,
+) -> Result<Begin, JobError> {
+    let id = kept.entry.as_ref().map_or(0, |entry| entry.id());
     let damaged = |reason: String| JournalError::Damaged { id, reason };
     let state = State::read(&point.state).map_err(|error| damaged(error.to_string()))?;
-    let merger = Merger::restore(&slot.part(), &point.merger, point.length, point.added)
-        .map_err(|error| damaged(error.to_string()))?;
+    let mut ciphers = CipherRing::default();
+    let merger = loop {
+        let of = match Merger::restore(&slot.part(), &point.merger, point.length, &point.added, &ciphers) {
+            Ok(merger) => break merger,
+            Err(MergeError::NeedsCipher(of)) => of,
+            Err(error) => return Err(damaged(error.to_string()).into()),
+        };
+        // A key that is out of reach now may come tomorrow: what there is stays.
+        kept.slot = Some(slot.clone());
+        meter.resumed(state.merged, state.retried);
+        let preparer = Preparer::new(job, client.clone(), meter);
+        ciphers.add(tokio::select! {
+            cipher = preparer.cipher(&job.plan, of) => cipher?,
+            reason = stop.stopped() => return Err(JobError::Stopped(reason)),
+        });
+    };
     let total = match job.recording() {
         Some(_) => state.fetching.listed(),
         None => job.queued().segments.total,

@@ -311,7 +311,7 @@ async fn capture(
         merged,
         retried,
         notes,
-    } = match beginning::begin(job, &mut kept.entry)? {
+    } = match beginning::begin(job, &client, meter, stop, kept).await? {
         Start::At(begin) => *begin,
         Start::Over(ending) => return Ok(Outcome::Over(ending)),
     };

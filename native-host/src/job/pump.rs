@@ -114,8 +114,7 @@ impl<'a> Pump<'a> {
         if job.refresher.is_some() {
             fetches.hold_when_refused();
         }
-        let declaration = segments::declaration(&job.plan);
-        let preparer = Preparer::new(client.clone(), Arc::clone(meter), declaration, job.keys.clone());
+        let preparer = Preparer::new(job, client.clone(), meter);
         Self {
             job,
             client,

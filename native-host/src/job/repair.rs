@@ -14,6 +14,7 @@ use super::meter::Meter;
 use super::order::{self, Entry};
 use super::segments::{self, Preparer};
 use super::{Job, JobError, Kept, blocking, pump};
+use crate::decrypt::CipherRing;
 use crate::fetch::{Window, ordered};
 use crate::journal::{Journal, JournalError, Mendable, Number, SavedHole};
 use crate::merge::{Hole, Merger, SegmentInput};
@@ -73,12 +74,12 @@ pub(super) async fn run(
     let resources = missing.iter().map(|(_, segment, _)| segments::resource(segment));
     let window = Window::new(NonZeroUsize::new(job.concurrency.get()).unwrap_or(NonZeroUsize::MIN));
     let mut downloads = ordered(&client, resources.collect::<Vec<_>>(), window, meter.received());
-    let declaration = segments::declaration(&job.plan);
-    let mut preparer = Preparer::new(client, Arc::clone(meter), declaration, job.keys.clone());
+    let mut preparer = Preparer::new(job, client, meter);
 
     let (copy, beginning) = blocking(move || {
         let copy = Replacement::begin(&output, id, point.length)?;
-        let merger = Merger::restore(copy.part(), &point.merger, point.length, point.added)?;
+        let ciphers = CipherRing::default();
+        let merger = Merger::restore(copy.part(), &point.merger, point.length, &point.added, &ciphers)?;
         Ok((copy, merger))
     })
     .await?;

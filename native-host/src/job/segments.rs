@@ -10,8 +10,8 @@ use weir_core::protocol::{
 use super::gaps::OpenGap;
 use super::meter::Meter;
 use super::shortfall::Measured;
-use super::{JobError, Outlook};
-use crate::decrypt::{self, Declaration, SampleCipher};
+use super::{Job, JobError, Outlook};
+use crate::decrypt::{self, CipherOf, Declaration, SampleCipher};
 use crate::demux::{begins_as_with_wrong_iv, extent, lead};
 use crate::fetch::{Client, FetchError, Fetched, Resource, ResourceKind};
 use crate::keys::{GivenKeys, Key, KeyCache, KeySize};
@@ -89,6 +89,10 @@ impl Prepared {
         segment: &PlannedSegment,
         gap: Option<OpenGap>,
     ) -> SegmentInput {
+        let of = CipherOf {
+            track,
+            sequence: segment.sequence.0,
+        };
         SegmentInput {
             track,
             sequence: segment.sequence.0,
@@ -97,23 +101,23 @@ impl Prepared {
             duration_seconds: segment.duration_seconds,
             map: self.map,
             data: self.data,
-            cipher: self.cipher,
+            cipher: self.cipher.map(|cipher| cipher.of(of)),
             flaw: self.flaw,
         }
     }
 }
 
 impl Preparer {
-    pub(super) fn new(client: Client, meter: Arc<Meter>, declaration: Declaration, given: GivenKeys) -> Self {
+    pub(super) fn new(job: &Job, client: Client, meter: &Arc<Meter>) -> Self {
         Self {
             keys: KeyCache::new(client.clone()),
             client,
-            given,
-            declaration,
+            given: job.keys.clone(),
+            declaration: declaration(&job.plan),
             maps: Vec::new(),
             was_let_in: false,
             confirmed: 0,
-            meter,
+            meter: Arc::clone(meter),
         }
     }
 
@@ -202,6 +206,24 @@ impl Preparer {
         }
         self.confirmed += 1;
         Ok((first, measured))
+    }
+
+    /// What decrypts the samples of a segment that was ready before.
+    pub(super) async fn cipher(&self, plan: &CapturePlan, of: CipherOf) -> Result<SampleCipher, JobError> {
+        let unknown = || JobError::internal("what was saved is of a segment that the playlist does not list");
+        let track = plan.tracks.get(of.track).ok_or_else(unknown)?;
+        let mut segments = track.segments.iter();
+        let segment = segments
+            .find(|segment| segment.sequence.0 == of.sequence)
+            .ok_or_else(unknown)?;
+        let implicit_iv = Iv::from_sequence(segment.sequence);
+        let protection = self
+            .protection(segment.sequence, segment.key.as_ref(), implicit_iv, true)
+            .await?;
+        match protection {
+            Protection::Samples(cipher) => Ok(cipher.of(of)),
+            Protection::Clear | Protection::Whole(..) => Err(unknown()),
+        }
     }
 
     /// Keys that could not be had are asked for again.
@@ -342,7 +364,7 @@ impl Preparer {
 }
 
 /// Whether playlists tell of encryption anywhere.
-pub(super) fn declaration(plan: &CapturePlan) -> Declaration {
+fn declaration(plan: &CapturePlan) -> Declaration {
     let mut segments = plan.tracks.iter().flat_map(|track| &track.segments);
     if segments.any(|segment| keys(segment).next().is_some()) {
         Declaration::Playlist

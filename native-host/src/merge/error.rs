@@ -4,6 +4,7 @@ use std::io;
 
 use weir_core::protocol::ErrorCode;
 
+use crate::decrypt::CipherOf;
 use crate::demux::DemuxError;
 
 /// Why merging cannot go on.
@@ -32,6 +33,9 @@ pub enum MergeError {
     /// A segment of a track that was not announced.
     #[error("there is no track {0}")]
     NoSuchTrack(usize),
+    /// What was saved holds samples of this segment, which wait to be decrypted.
+    #[error("the key of segment {} of track {} is not at hand", .0.sequence, .0.track)]
+    NeedsCipher(CipherOf),
     /// Where the merger was cannot be saved, or what was saved makes no sense.
     #[error("the state of the capture: {0}")]
     Point(#[source] postcard::Error),
@@ -69,7 +73,9 @@ impl MergeError {
                 ..
             } => ErrorCode::BadKey,
             Self::Segment { .. } | Self::NoSamples => ErrorCode::BadMedia,
-            Self::NoSuchTrack(_) | Self::Point(_) | Self::Check(_) => ErrorCode::Internal,
+            Self::NoSuchTrack(_) | Self::NeedsCipher(_) | Self::Point(_) | Self::Check(_) => {
+                ErrorCode::Internal
+            }
         }
     }
 }

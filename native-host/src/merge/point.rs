@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
+use crate::decrypt::{self, CipherRing};
+
 use super::{MergeError, Merger, Output, OutputFile};
 
 /// A merger between two segments. With the points before it, it makes a merger that goes on as if nothing had been.
@@ -52,9 +54,9 @@ impl Merger {
             Some(file) => Some(file.handle().map_err(MergeError::Write)?),
             None => None,
         };
-        let merger = match postcard::to_stdvec(&*self) {
+        let merger = match decrypt::saving(|| postcard::to_stdvec(&*self)) {
             Ok(merger) => merger,
-            // It holds encrypted samples, and with them a key.
+            // It holds encrypted samples of nobody knows which segment.
             Err(postcard::Error::SerdeSerCustom) => return Ok(None),
             Err(error) => return Err(MergeError::Point(error)),
         };
@@ -73,17 +75,22 @@ impl Merger {
     /// The merger at a point, with what all points until then have `added`; it goes on in the output at `path`.
     ///
     /// # Errors
-    /// [`MergeError::Point`] when what was saved makes no sense, [`MergeError::Write`] when the output is not what it was.
+    /// [`MergeError::NeedsCipher`] when a cipher is not in `ciphers`, [`MergeError::Point`] when what was saved makes no sense, [`MergeError::Write`] when the output is not what it was.
     pub fn restore(
         path: &Path,
         merger: &[u8],
         length: u64,
-        added: impl IntoIterator<Item = Vec<u8>>,
+        added: &[Vec<u8>],
+        ciphers: &CipherRing,
     ) -> Result<Self, MergeError> {
-        let mut merger: Self = postcard::from_bytes(merger).map_err(MergeError::Point)?;
+        let (read, missing) = ciphers.reading(|| postcard::from_bytes::<Self>(merger));
+        let mut merger = match missing {
+            Some(missing) => return Err(MergeError::NeedsCipher(missing)),
+            None => read.map_err(MergeError::Point)?,
+        };
         if let Output::Mp4(mp4) = &mut merger.output {
             for added in added {
-                mp4.restore(&added).map_err(MergeError::Point)?;
+                mp4.restore(added).map_err(MergeError::Point)?;
             }
         }
         merger.keep_points();

@@ -24,7 +24,7 @@ use super::gaps::Gaps;
 use super::merging::MergeThread;
 use super::meter::Meter;
 use super::points::Fetching;
-use super::segments::{self, Preparer};
+use super::segments::Preparer;
 use super::{Job, JobError, Stop, check};
 use crate::fetch::Client;
 use follow::{Follow, Following};
@@ -99,7 +99,7 @@ pub(super) async fn run(
     stop: &mut Stop,
     from: Fetching,
 ) -> Result<Recorded, JobError> {
-    let declaration = segments::declaration(&job.plan);
+    let preparer = Preparer::new(job, client.clone(), meter);
     let mut segments = Vec::new();
     for track in &mut job.plan.tracks {
         segments.push(std::mem::take(&mut track.segments));
@@ -129,14 +129,7 @@ pub(super) async fn run(
         .into_iter()
         .map(|follow| AbortOnDropHandle::new(tokio::spawn(follow.run())))
         .collect();
-    let mut recorder = Recorder::new(
-        job,
-        options,
-        merging,
-        Arc::clone(&inbox),
-        Preparer::new(client, Arc::clone(meter), declaration, job.keys.clone()),
-        from,
-    );
+    let mut recorder = Recorder::new(job, options, merging, Arc::clone(&inbox), preparer, from);
     let end = tokio::select! {
         ran = recorder.run() => {
             ran?;

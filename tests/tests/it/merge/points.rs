@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
+use weir::decrypt::CipherRing;
 use weir::journal::FORMAT;
 use weir_core::plan::Chapter;
 use weir_core::protocol::MediaSequence;
@@ -21,7 +22,14 @@ fn merge_interrupted(container: Container, playlists: &[Playlist], output: &Path
         merger.push(segment.clone()).unwrap();
         if let Some(point) = point.take() {
             drop(merger);
-            merger = Merger::restore(output, &point.merger, point.length, added.clone()).unwrap();
+            merger = Merger::restore(
+                output,
+                &point.merger,
+                point.length,
+                &added,
+                &CipherRing::default(),
+            )
+            .unwrap();
             merger.push(segment).unwrap();
             interruptions += 1;
         }
@@ -31,7 +39,14 @@ fn merge_interrupted(container: Container, playlists: &[Playlist], output: &Path
     // And once more, when all has come.
     if let Some(point) = point {
         drop(merger);
-        merger = Merger::restore(output, &point.merger, point.length, added).unwrap();
+        merger = Merger::restore(
+            output,
+            &point.merger,
+            point.length,
+            &added,
+            &CipherRing::default(),
+        )
+        .unwrap();
     }
     (merger.finish().unwrap(), interruptions)
 }
@@ -129,7 +144,14 @@ fn chapters_go_on_where_they_were() {
         }
         let point = merger.point().unwrap().unwrap();
         drop(merger);
-        let mut merger = Merger::restore(&broken, &point.merger, point.length, [point.added]).unwrap();
+        let mut merger = Merger::restore(
+            &broken,
+            &point.merger,
+            point.length,
+            &[point.added],
+            &CipherRing::default(),
+        )
+        .unwrap();
         for segment in &playlist.segments[2..] {
             merger.push(segment.clone()).unwrap();
         }
@@ -163,7 +185,14 @@ fn an_output_that_is_not_what_it_was_is_refused() {
     let point = merger.point().unwrap().unwrap();
     drop(merger);
     let restore = |path: &Path, state: &[u8]| {
-        Merger::restore(path, state, point.length, [point.added.clone()]).map(drop)
+        Merger::restore(
+            path,
+            state,
+            point.length,
+            std::slice::from_ref(&point.added),
+            &CipherRing::default(),
+        )
+        .map(drop)
     };
     for cut in (0..point.merger.len()).step_by(7) {
         let error = restore(&output, &point.merger[..cut]).unwrap_err();

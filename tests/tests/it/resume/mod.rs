@@ -14,6 +14,7 @@ mod expired;
 mod failpoints;
 mod kills;
 mod refused;
+mod sample_keys;
 mod secrets;
 mod suspend;
 mod together;

@@ -26,25 +26,7 @@ fn no_secret_is_on_the_disk() {
         "--concurrency",
         "1",
     ];
-    let nothing_secret = |when: &str| {
-        let mut folders = vec![home.path().to_owned()];
-        let mut seen = 0;
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                seen += 1;
-                let bytes = fs::read(&path).unwrap();
-                let has = |secret: &[u8]| bytes.windows(secret.len()).any(|window| window == secret);
-                assert!(!has(b"s3cr3t"), "{when}: {}", path.display());
-                assert!(!has(&KEY), "{when}: the key is in {}", path.display());
-            }
-        }
-        assert!(seen >= 3, "{when}: {seen} files");
-    };
+    let nothing_secret = |when: &str| check_nothing_secret(&home, when, &[b"s3cr3t", &KEY]);
     let link = "/index.m3u8?token=s3cr3t-token";
     interrupted(&home, &origin, link, "film.mp4", 3, &secrets);
     nothing_secret("interrupted");
@@ -66,4 +48,28 @@ fn no_secret_is_on_the_disk() {
         "it went on where it was"
     );
     nothing_secret("finished");
+}
+
+/// No file below the home has one of these in it.
+#[track_caller]
+pub(super) fn check_nothing_secret(home: &Home, when: &str, secrets: &[&[u8]]) {
+    let mut folders = vec![home.path().to_owned()];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            seen += 1;
+            let bytes = fs::read(&path).unwrap();
+            for secret in secrets {
+                let has = bytes.windows(secret.len()).any(|window| window == *secret);
+                let text = String::from_utf8_lossy(secret);
+                assert!(!has, "{when}: {text:?} is in {}", path.display());
+            }
+        }
+    }
+    assert!(seen >= 3, "{when}: {seen} files");
 }
