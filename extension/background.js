@@ -11,7 +11,9 @@ import { Engine } from './detect/engine.js';
 import { bounded, isStream, placeOf, signature, streams } from './detect/group.js';
 import * as frames from './native/frames.js';
 import { Host } from './native/host.js';
+import { mayBePlaylist, overhear } from './observe/bodies.js';
 import {
+  cleanUrl,
   frameOf,
   readEarlier,
   readReport,
@@ -35,6 +37,7 @@ import { blankPlaylist, navigated, withPlaylist, withSharedWorker } from './stat
 
 /** @import { Answer, CapturePlan, Command, Header, Job, Playlist, Report, SeenRequest, Stream, View } from './types' */
 /** @import { RefreshFailure } from './generated/protocol' */
+/** @import { Passing } from './observe/bodies.js' */
 
 const HOST_NAME = 'io.github.weir_hls.weir';
 
@@ -81,6 +84,7 @@ platform.onResponse((details) => {
   const seen = requests.answered(details);
   if (seen) void observe(seen);
 });
+platform.onBody(mayBePlaylist, (details, body) => void readPassing(details, body));
 platform.onRequestOver((id) => requests.over(id));
 platform.onNavigation((tab, url, time) => void navigate(tab, url, time));
 platform.onTabClosed((tab) => void closeTab(tab));
@@ -114,6 +118,23 @@ async function observe(seen) {
     // What the page read by script comes with the hook's report, and nothing is asked twice. A request with a body
     // cannot be made again.
     if (method === 'GET') setTimeout(() => void readUnread(tab, url), HOOK_GRACE);
+  }
+}
+
+/**
+ * A body that may be a playlist's passes by: the browser's own word, whoever asked for it.
+ * @param {chrome.webRequest.OnHeadersReceivedDetails} details @param {Passing} body
+ */
+async function readPassing(details, body) {
+  const text = await overhear(body);
+  const url = cleanUrl(details.url);
+  if (text === null || url === null) return;
+  await store.ready;
+  const seen = await requests.find(details.tabId, url);
+  if (!seen) return;
+  for (const tab of tabsOf(seen)) {
+    store.changeTab(tab, (state) => withPlaylist(state, sighting(seen)));
+    await read(tab, url, text);
   }
 }
 

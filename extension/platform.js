@@ -88,6 +88,23 @@ export function onRequestSent(handler) {
 export const onResponse = (handler) =>
   chrome.webRequest.onResponseStarted.addListener(handler, PLAYLIST_REQUESTS, ['responseHeaders']);
 
+/**
+ * The bodies of answers that are wanted, on their way to the page. Firefox alone hands them out.
+ * @param {(details: chrome.webRequest.OnHeadersReceivedDetails) => boolean} wanted
+ * @param {(details: chrome.webRequest.OnHeadersReceivedDetails, body: import('./observe/bodies.js').Passing) => void} handler
+ */
+export function onBody(wanted, handler) {
+  const { webRequest } = /** @type {any} */ (chrome);
+  if (!webRequest.filterResponseData) return;
+  webRequest.onHeadersReceived.addListener(
+    (/** @type {chrome.webRequest.OnHeadersReceivedDetails} */ details) => {
+      if (wanted(details)) handler(details, webRequest.filterResponseData(details.requestId));
+    },
+    PLAYLIST_REQUESTS,
+    ['blocking', 'responseHeaders'],
+  );
+}
+
 /** A request is over, one way or the other. @param {(requestId: string) => void} handler */
 export function onRequestOver(handler) {
   chrome.webRequest.onCompleted.addListener((details) => handler(details.requestId), PLAYLIST_REQUESTS);

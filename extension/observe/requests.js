@@ -114,7 +114,7 @@ const frameOf = ({ documentUrl, initiator }) =>
  * Of a tab, or of a worker that belongs to a web site and to no tab.
  * @param {{tabId: number, initiator?: string, documentUrl?: string}} details
  */
-const isOfPage = (details) => details.tabId >= 0 || (frameOf(details)?.startsWith('http') ?? false);
+export const isOfPage = (details) => details.tabId >= 0 || (frameOf(details)?.startsWith('http') ?? false);
 
 /** @template K, V @param {Map<K, V>} map @param {number} limit */
 function dropOldest(map, limit) {

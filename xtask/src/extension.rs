@@ -72,15 +72,21 @@ fn copy_folder(from: &Path, to: &Path, except: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// `base.json`, changed by `BROWSER.json`, with the workspace's version.
+/// `base.json`, changed by `BROWSER.json`, with the workspace's version. Permissions of the latter come on top of the
+/// common ones.
 fn manifest(folder: &Path, browser: &str) -> Result<Value> {
     let mut manifest = read_json(&folder.join("base.json"))?;
-    merge(&mut manifest, read_json(&folder.join(format!("{browser}.json")))?);
-    merge(
-        &mut manifest,
-        serde_json::json!({ "version": env!("CARGO_PKG_VERSION") }),
-    );
+    let overlay = read_json(&folder.join(format!("{browser}.json")))?;
+    let all = [permissions(&manifest), permissions(&overlay)].concat();
+    merge(&mut manifest, overlay);
+    let rest = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "permissions": all });
+    merge(&mut manifest, rest);
     Ok(manifest)
+}
+
+fn permissions(manifest: &Value) -> Vec<Value> {
+    let list = manifest.get("permissions").and_then(Value::as_array);
+    list.cloned().unwrap_or_default()
 }
 
 fn read_json(path: &Path) -> Result<Value> {
@@ -111,8 +117,28 @@ fn merge(target: &mut Value, patch: Value) {
 
 #[cfg(test)]
 mod tests {
-    use super::merge;
-    use serde_json::json;
+    use std::path::Path;
+
+    use super::{manifest, merge, permissions, read_json};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_browser_has_the_common_permissions_and_its_own() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../extension/manifests");
+        let common = permissions(&read_json(&folder.join("base.json")).unwrap_or_default());
+        assert!(common.contains(&Value::from("webRequest")), "{common:?}");
+        let own = |names: &[&str]| names.iter().map(|&name| Value::from(name)).collect::<Vec<_>>();
+        for (browser, own) in [
+            (
+                "firefox",
+                own(&["webRequestBlocking", "webRequestFilterResponse"]),
+            ),
+            ("chromium", own(&[])),
+        ] {
+            let all = permissions(&manifest(&folder, browser).unwrap_or_default());
+            assert_eq!(all, [common.clone(), own].concat(), "{browser}");
+        }
+    }
 
     #[test]
     fn merge_patch_replaces_removes_and_descends() {

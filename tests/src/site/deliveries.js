@@ -102,6 +102,7 @@ const deliveries = {
     message(new Worker(blobUrl(`const text = await ${asks}; postMessage(text);`), { type: "module" })),
   // These have addresses of their own, and relative ones in them.
   "worker-file": () => message(new Worker("/delivery/worker.js")),
+  "worker-one-use": () => message(new Worker("/delivery/worker.js?one-use")),
   "worker-module": () => message(new Worker("/delivery/worker.js", { type: "module" })),
   "worker-shared": () => {
     const { port } = new SharedWorker("/delivery/worker.js");

@@ -63,6 +63,13 @@ pub const DELIVERIES: &[Delivery] = &[
     one("service-worker", Listed::Own),
 ];
 
+/// A worker with an address of its own asks, and is answered once: nothing but the browser itself has seen the text. Firefox
+/// hands it out.
+pub const ONE_USE_OF_A_WORKER: &Delivery = &one("worker-one-use", Listed::Own);
+
+/// What it asks for.
+const ONE_USE_PATH: &str = "/delivery/one-use/index.m3u8";
+
 const fn one(name: &'static str, listed: Listed) -> Delivery {
     Delivery {
         name,
@@ -94,12 +101,20 @@ impl Site {
             self.pages
                 .reply(path, Reply::ok(script).with_type("text/javascript"));
         }
-        for delivery in DELIVERIES {
+        for delivery in DELIVERIES.iter().chain([ONE_USE_OF_A_WORKER]) {
             self.serve_delivery(delivery.name)?;
         }
         let relative = self.playlist("relative")?;
         serve(&self.pages, "/delivery/relative/index.m3u8", relative.into());
+        let once = Reply::ok(self.playlist("worker-one-use")?).with_type(mime_type(ONE_USE_PATH));
+        self.pages.sequence(ONE_USE_PATH, [once, Reply::status(410)]);
         Ok(())
+    }
+
+    /// How often the playlist of [`ONE_USE_OF_A_WORKER`] was asked for.
+    #[must_use]
+    pub fn one_use_readings(&self) -> usize {
+        self.pages.requests_for(ONE_USE_PATH).len()
     }
 
     fn serve_delivery(&self, name: &str) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use weir_tests::browser::{Browser, Kind};
 use weir_tests::demo;
 use weir_tests::site::Site;
-use weir_tests::site::deliveries::{DELIVERIES, Delivery, Listed};
+use weir_tests::site::deliveries::{DELIVERIES, Delivery, Listed, ONE_USE_OF_A_WORKER};
 
 use crate::harness::{Harness, Host, in_both};
 
@@ -55,6 +55,26 @@ async fn each_delivery_is_listed_once_and_still_played(kind: Kind) {
     let job = browser.finished_job().await.unwrap();
     assert_eq!(job.verdict, "complete", "{job:?}");
     demo::compare(job.output.as_ref(), site).unwrap();
+    harness.close().await;
+}
+
+/// No hook is in that worker, and the playlist is to be had once: the browser hands out what the page got.
+#[tokio::test]
+async fn a_text_that_only_a_worker_gets_is_read_as_it_passes() {
+    let Some(harness) = Harness::start(Kind::Firefox, Host::Registered).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    let page = site.delivery_url(ONE_USE_OF_A_WORKER);
+    browser.open(&page).await.unwrap();
+    browser.wait_for("[data-player=ready]").await.unwrap();
+    browser.open_popup(&page).await.unwrap();
+    assert_eq!(judge(browser, site, ONE_USE_OF_A_WORKER).await, None);
+    browser.click("capture").await.unwrap();
+    let job = browser.finished_job().await.unwrap();
+    assert_eq!(job.verdict, "complete", "{job:?}");
+    demo::compare(job.output.as_ref(), site).unwrap();
+    assert_eq!(site.one_use_readings(), 1, "by the worker alone");
     harness.close().await;
 }
 

@@ -302,22 +302,27 @@ fn another_stream_and_what_leads_astray_are_not_taken() {
     check_error(&unknown, "unknown-job", "other");
 }
 
+/// Gives the job other links as often as it asks. How it ends, and how often that was.
+fn answered(host: &mut Host, plan: impl Fn() -> Value) -> (Value, u32) {
+    let mut asked = 0;
+    loop {
+        let frame = host
+            .expect(|frame| is_refresh(frame) || frame["type"] == "finished")
+            .unwrap();
+        if frame["type"] == "finished" {
+            return (frame, asked);
+        }
+        asked += 1;
+        host.ask(&refreshed(asked + 1, "film", &plan())).unwrap();
+    }
+}
+
 #[test]
 fn links_that_are_refused_too_are_not_asked_for_without_end() {
     let stream = expired_for_good();
     let (_home, mut host) = refreshing();
     host.ask(&one_by_one(1, "film", &stream.plan())).unwrap();
-    let mut asked = 0;
-    let finished = loop {
-        let frame = host
-            .expect(|frame| is_refresh(frame) || frame["type"] == "finished")
-            .unwrap();
-        if frame["type"] == "finished" {
-            break frame;
-        }
-        asked += 1;
-        host.ask(&refreshed(asked + 1, "film", &stream.plan())).unwrap();
-    };
+    let (finished, asked) = answered(&mut host, || stream.plan());
     assert_eq!(asked, 3);
     check_expired(&finished, "those that the page gave in its place too");
 }
@@ -334,19 +339,11 @@ fn a_key_whose_link_expires_while_its_segment_comes_is_asked_for_again() {
     let stale = plan.to_string().replace("signature=", "signature=0");
     host.ask(&one_by_one(1, "film", &serde_json::from_str(&stale).unwrap()))
         .unwrap();
-    let mut asked = 0;
-    let finished = loop {
-        let frame = host
-            .expect(|frame| is_refresh(frame) || frame["type"] == "finished")
-            .unwrap();
-        if frame["type"] == "finished" {
-            break frame;
-        }
-        asked += 1;
+    let (finished, asked) = answered(&mut host, || {
         let mut plan = stream.plan();
         cut(&mut plan);
-        host.ask(&refreshed(asked + 1, "film", &plan)).unwrap();
-    };
+        plan
+    });
     assert_eq!(finished["verdict"], "complete", "{finished}");
     assert!(asked >= 2, "{asked}");
     let taken = stream.segments_taken();

@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use weir_tests::binary::{EXTENSION_ORIGIN, Host};
 use weir_tests::browser::process;
 
+use super::secrets::check_nothing_secret;
 use super::*;
 
 /// Captures whose last segment is not given before the gate opens, and the browser of them.
@@ -107,35 +108,25 @@ impl Held {
         assert!(file(&self.home) == file(&other), "the file has other bytes");
     }
 
+    /// The capture of `film` goes on in another process.
+    fn hand_over(&mut self) {
+        self.start(1, "film");
+        self.wait_for_three();
+        self.close_browser();
+        wait_until("another process is at it", || {
+            jobs(&self.home)[0]["state"] == "running"
+        });
+    }
+
     fn check_no_secret(&self) {
-        let mut folders = vec![self.home.path().to_owned()];
-        let mut seen = 0;
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    seen += 1;
-                    let bytes = fs::read(&path).unwrap();
-                    let has_secret = bytes.windows(6).any(|window| window == b"s3cr3t");
-                    assert!(!has_secret, "{}", path.display());
-                }
-            }
-        }
-        assert!(seen >= 3, "{seen} files");
+        check_nothing_secret(&self.home, "handed over", &[b"s3cr3t"]);
     }
 }
 
 #[test]
 fn the_host_finishes_alone_when_it_is_told_to() {
     let mut held = held(Some("finish"));
-    held.start(1, "film");
-    held.wait_for_three();
-    held.close_browser();
-    wait_until("another process is at it", || {
-        jobs(&held.home)[0]["state"] == "running"
-    });
+    held.hand_over();
     assert_eq!(held.processes(), 1);
     held.check_no_secret();
     held.gate.open();
@@ -203,12 +194,7 @@ fn it_finishes_all_of_them() {
 #[test]
 fn a_browser_that_is_back_watches() {
     let mut held = held(Some("finish"));
-    held.start(1, "film");
-    held.wait_for_three();
-    held.close_browser();
-    wait_until("another process is at it", || {
-        jobs(&held.home)[0]["state"] == "running"
-    });
+    held.hand_over();
     held.host = browser(&held.home);
     held.start(2, "film");
     held.wait_for_three();
