@@ -72,15 +72,21 @@ fn copy_folder(from: &Path, to: &Path, except: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// `base.json`, changed by `BROWSER.json`, with the workspace's version.
+/// `base.json`, changed by `BROWSER.json`, with the workspace's version. Permissions of the latter come on top of the
+/// common ones.
 fn manifest(folder: &Path, browser: &str) -> Result<Value> {
     let mut manifest = read_json(&folder.join("base.json"))?;
-    merge(&mut manifest, read_json(&folder.join(format!("{browser}.json")))?);
-    merge(
-        &mut manifest,
-        serde_json::json!({ "version": env!("CARGO_PKG_VERSION") }),
-    );
+    let overlay = read_json(&folder.join(format!("{browser}.json")))?;
+    let all = [permissions(&manifest), permissions(&overlay)].concat();
+    merge(&mut manifest, overlay);
+    let rest = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "permissions": all });
+    merge(&mut manifest, rest);
     Ok(manifest)
+}
+
+fn permissions(manifest: &Value) -> Vec<Value> {
+    let list = manifest.get("permissions").and_then(Value::as_array);
+    list.cloned().unwrap_or_default()
 }
 
 fn read_json(path: &Path) -> Result<Value> {
@@ -111,8 +117,20 @@ fn merge(target: &mut Value, patch: Value) {
 
 #[cfg(test)]
 mod tests {
-    use super::merge;
-    use serde_json::json;
+    use std::path::Path;
+
+    use super::{manifest, merge, permissions};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_browser_has_the_common_permissions_and_its_own() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../extension/manifests");
+        let of = |browser: &str| permissions(&manifest(&folder, browser).unwrap_or_default());
+        let firefox = of("firefox");
+        assert!(firefox.contains(&Value::from("webRequest")), "{firefox:?}");
+        let own = [Value::from("alarms"), Value::from("debugger")];
+        assert_eq!(of("chromium"), [firefox, own.to_vec()].concat());
+    }
 
     #[test]
     fn merge_patch_replaces_removes_and_descends() {
