@@ -13,8 +13,10 @@ import * as frames from './native/frames.js';
 import { Host } from './native/host.js';
 import { mayBePlaylist, overhear } from './observe/bodies.js';
 import {
+  asksWhetherTraced,
   cleanUrl,
   frameOf,
+  readCall,
   readEarlier,
   readReport,
   readSharedWorker,
@@ -34,8 +36,10 @@ import * as jobs from './report/jobs.js';
 import { Views } from './report/views.js';
 import { Store } from './state/store.js';
 import { blankPlaylist, navigated, withPlaylist, withSharedWorker } from './state/tabs.js';
+import { readTraced } from './trace/read.js';
+import { Traces } from './trace/traces.js';
 
-/** @import { Answer, CapturePlan, Command, Header, Job, Playlist, Report, SeenRequest, Stream, View } from './types' */
+/** @import { Answer, CapturePlan, Command, Header, Job, Playlist, Report, SeenRequest, Stream, TraceView, View } from './types' */
 /** @import { RefreshFailure } from './generated/protocol' */
 /** @import { Passing } from './observe/bodies.js' */
 
@@ -59,7 +63,23 @@ const ownRequests = new OwnRequests(
   { change: platform.changeRequestRules, list: platform.requestRules },
   platform.host,
 );
-const views = new Views(viewOf, () => void letGo());
+const views = new Views('view', viewOf, () => void letGo());
+const traceViews = new Views('trace', traceViewOf, (tab) => void leaveTrace(tab));
+const traces = new Traces({
+  own: platform.address(''),
+  debugging: platform.debugging,
+  watchPages: platform.watchPages,
+  wakeMe: platform.wakeMe,
+  reload: platform.reloadTab,
+  addressOf: async (tab) => ((await platform.isOpen(tab)) ? (await platform.describeTab(tab)).url : null),
+  read: (text, url) => readTraced(engine, text, url),
+  load: (tab) => store.trace(tab),
+  tabs: () => store.traced,
+  save: (tab, trace) => {
+    store.changeTrace(tab, trace);
+    traceViews.changed(tab);
+  },
+});
 const host = new Host({
   connect: () => platform.connectNative(HOST_NAME),
   portError: (port) => platform.portError(/** @type {chrome.runtime.Port} */ (port)),
@@ -82,7 +102,9 @@ const reports = new Map();
 platform.onRequestSent((details) => requests.sent(details));
 platform.onResponse((details) => {
   const seen = requests.answered(details);
-  if (seen) void observe(seen);
+  if (!seen) return;
+  traces.seen(seen);
+  void observe(seen);
 });
 platform.onBody(mayBePlaylist, (details, body) => void readPassing(details, body));
 platform.onRequestOver((id) => requests.over(id));
@@ -91,14 +113,19 @@ platform.onTabClosed((tab) => void closeTab(tab));
 platform.onTitle((tab) => views.changed(tab));
 platform.onMessage((message, sender) => {
   const kind = senderKind(sender, SELF);
-  if (kind === 'content') hear(message, sender.tab?.id ?? -1, frameOf(sender));
+  if (kind === 'content') return hear(message, sender.tab?.id ?? -1, frameOf(sender));
   return kind === 'page' ? answer(message) : undefined;
 });
 // What is to be done then is done by `resume`.
 platform.onInstalled(() => {});
 platform.onPort((port) => {
-  if (port.sender && senderKind(port.sender, SELF) === 'page') views.add(port, (tab) => void look(tab));
+  if (!port.sender || senderKind(port.sender, SELF) !== 'page') return;
+  views.add(port, (tab) => void look(tab));
+  traceViews.add(port, () => {});
 });
+platform.onDebuggerEvent((tab, session, method, params) => traces.event(tab, session, method, params));
+platform.onDebuggerDetached((tab, reason) => traces.detached(tab, reason));
+platform.onWake(() => void traces.woken());
 addEventListener('error', (event) => engine.uncaught(event.error) && event.preventDefault());
 addEventListener('unhandledrejection', (event) => engine.uncaught(event.reason) && event.preventDefault());
 
@@ -152,16 +179,24 @@ async function readUnread(tab, url) {
   if (playlist && !playlist.summary) await fetchAndRead(tab, playlist);
 }
 
-/** A content script of a tab has something to say. @param {unknown} message @param {number} tab @param {string | null} frame */
+/**
+ * A content script of a tab has something to say.
+ * @param {unknown} message @param {number} tab @param {string | null} frame
+ * @returns {Promise<boolean> | undefined} the answer, when it wants one
+ */
 function hear(message, tab, frame) {
+  if (asksWhetherTraced(message)) return Promise.resolve(traces.isWatched(tab));
+  const call = readCall(message);
+  if (call) traces.called(tab, call, frame);
   for (const url of readEarlier(message)) void recall(tab, url, frame);
   const since = readSharedWorker(message);
   if (since !== null && frame !== null) void share(tab, new URL(frame).origin, since);
   const report = readReport(message, frame);
-  if (!report) return;
+  if (!report) return undefined;
   const queue = reports.get(tab) ?? new ReportQueue((one) => verify(tab, one));
   reports.set(tab, queue);
   queue.push(report);
+  return undefined;
 }
 
 /**
@@ -229,6 +264,7 @@ async function read(tab, url, text) {
   };
   store.changeTab(tab, (state) => withPlaylist(state, news));
   store.keepText(tab, url, text);
+  traces.heard(tab, url, text);
 }
 
 /**
@@ -436,6 +472,7 @@ async function offer({ job, tab }, source) {
 /** A worker has started: jobs that were under way are asked after, plans that were half made are lost. */
 async function resume() {
   await store.ready;
+  await traces.resume();
   if (store.isNew) void platform.enterOpenPages();
   const lost = { code: /** @type {const} */ ('browser-gone'), message: 'the extension was restarted' };
   for (const { job, state } of store.jobs) {
@@ -447,7 +484,7 @@ async function resume() {
 /** Nobody looks any more: a host that has had nothing to do is let go, one that has jobs to tell of stays. */
 async function letGo() {
   await store.ready;
-  if (store.jobs.length === 0) host.close();
+  if (views.count(null) === 0 && store.jobs.length === 0) host.close();
 }
 
 /** After a connection was made or lost: what does the host know of the jobs? */
@@ -472,6 +509,10 @@ const COMMANDS = {
   finish: ({ job }) => host.request(frames.finish(String(job))),
   reveal: ({ job }) => host.request(frames.reveal(String(job))),
   clear: () => store.changeJobs(jobs.cleared),
+  trace: ({ tab }) => traces.start(Number(tab)),
+  // That it comes keeps the worker.
+  'trace-goes-on': () => null,
+  'stop-trace': ({ tab }) => traces.stop(Number(tab)),
   connect: async () => {
     await host.connect();
     return host.state;
@@ -501,6 +542,21 @@ async function viewOf(tab) {
   return { tab, title, streams: streams(store.tab(tab).playlists), jobs: store.jobs, host: host.state };
 }
 
+/** @param {number} tab @returns {Promise<TraceView>} */
+async function traceViewOf(tab) {
+  await store.ready;
+  const { title } = await platform.describeTab(tab);
+  return { tab, title, trace: store.trace(tab) };
+}
+
+/** A page that showed a trace has closed: nobody waits for it any more. @param {number} tab */
+async function leaveTrace(tab) {
+  await store.ready;
+  if (traceViews.count(tab) > 0) return;
+  await traces.stop(tab);
+  store.changeTrace(tab, null);
+}
+
 /** @param {number} tab */
 async function showBadge(tab) {
   const count = streams(store.tab(tab).playlists).length;
@@ -510,6 +566,7 @@ async function showBadge(tab) {
 /** @param {number} tab @param {string} url @param {number} time */
 async function navigate(tab, url, time) {
   await store.ready;
+  traces.navigated(tab, url);
   store.changeTab(tab, (state) => navigated(state, url, time));
 }
 
@@ -518,5 +575,6 @@ async function closeTab(tab) {
   await store.ready;
   reports.delete(tab);
   requests.forget(tab);
+  await traces.stop(tab, 'tab-gone');
   store.removeTab(tab);
 }

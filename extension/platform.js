@@ -190,6 +190,16 @@ export async function setBadge(tab, text) {
   }
 }
 
+/** Is there a tab of that number? The address of some is hidden. @param {number} tab */
+export const isOpen = (tab) =>
+  chrome.tabs.get(tab).then(
+    () => true,
+    () => false,
+  );
+
+/** @param {number} tab */
+export const reloadTab = (tab) => chrome.tabs.reload(tab);
+
 /** Opens the options page. */
 export const openOptions = () => chrome.runtime.openOptionsPage();
 
@@ -206,4 +216,91 @@ export const cookies = (domain, store) =>
 export async function cookieStore(tab) {
   const stores = await chrome.cookies.getAllCookieStores();
   return stores.find((store) => store.tabIds.includes(tab))?.id;
+}
+
+// --- tracing ----------------------------------------------------------------------------------
+
+/**
+ * The debugger of tabs, by tab and child session (empty for the tab itself); null where there is none: Firefox.
+ * @type {import('./trace/session.js').Debugging | null}
+ */
+export const debugging = chrome.debugger
+  ? {
+      attach: (tab) => chrome.debugger.attach({ tabId: tab }, '1.3'),
+      detach: (tab) => chrome.debugger.detach({ tabId: tab }),
+      send: (tab, session, method, params = {}) =>
+        chrome.debugger.sendCommand(
+          session === '' ? { tabId: tab } : { tabId: tab, sessionId: session },
+          method,
+          /** @type {{[key: string]: unknown}} */ (params),
+        ),
+    }
+  : null;
+
+/**
+ * What the debugger tells of the tabs that it is attached to; listening starts a worker that was killed.
+ * @param {(tab: number, session: string, method: string, params: unknown) => void} handler
+ */
+export const onDebuggerEvent = (handler) =>
+  chrome.debugger?.onEvent.addListener(({ tabId, sessionId }, method, params) => {
+    if (tabId !== undefined) handler(tabId, sessionId ?? '', method, params);
+  });
+
+/** The debugger has let go of a tab. @param {(tab: number, reason: string) => void} handler */
+export const onDebuggerDetached = (handler) =>
+  chrome.debugger?.onDetach.addListener(({ tabId }, reason) => {
+    if (tabId !== undefined) handler(tabId, reason);
+  });
+
+/** The name of the alarm, and of the script, that there are while a tab is traced. */
+const TRACE = 'trace';
+
+/** As often as alarms may ring, in minutes. */
+const WAKE_PERIOD = 0.5;
+
+/** Has the worker started again should it be killed: what it has attached stays attached. @param {boolean} on */
+export async function wakeMe(on) {
+  if (on) await chrome.alarms?.create(TRACE, { periodInMinutes: WAKE_PERIOD });
+  else await chrome.alarms?.clear(TRACE);
+}
+
+/** The alarm rings. That it is told starts the worker. @param {() => void} handler */
+export const onWake = (handler) => chrome.alarms?.onAlarm.addListener(() => handler());
+
+/**
+ * Has each page that is loaded from now on say at once who asks for what, until it is told that its tab is not traced.
+ * @param {boolean} on
+ */
+export async function watchPages(on) {
+  const there = await chrome.scripting.getRegisteredContentScripts({ ids: [TRACE] });
+  if (on === there.length > 0) return;
+  if (!on) {
+    await chrome.scripting.unregisterContentScripts({ ids: [TRACE] });
+    return;
+  }
+  await chrome.scripting.registerContentScripts([
+    {
+      id: TRACE,
+      js: ['observe/traced.js'],
+      matches: ['<all_urls>'],
+      runAt: 'document_start',
+      allFrames: true,
+      matchOriginAsFallback: true,
+      persistAcrossSessions: false,
+    },
+  ]);
+}
+
+/** The size of the trace's window, in pixels. */
+const TRACE_WINDOW = { width: 620, height: 780 };
+
+/**
+ * Shows the trace of a tab beside it: players of a tab that nobody sees may wait. Where there are no windows (phones), in a
+ * tab.
+ * @param {number} tab
+ */
+export async function openTrace(tab) {
+  const url = address(`ui/trace.html?tab=${tab}#start`);
+  if (chrome.windows) await chrome.windows.create({ url, type: 'popup', ...TRACE_WINDOW });
+  else await chrome.tabs.create({ url });
 }

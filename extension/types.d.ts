@@ -190,6 +190,93 @@ export interface View {
   host: HostState;
 }
 
+/** One function of a call stack; line and column count from 1. */
+export interface StackFrame {
+  /** As the browser names it, empty for one without a name. */
+  name: string;
+  url: string;
+  line: number;
+  column: number;
+}
+
+/** Calls, innermost first. */
+export interface StackPart {
+  /** What has led from the next part to this one, such as `await` or `setTimeout`; null for the call itself. */
+  cause: string | null;
+  frames: StackFrame[];
+}
+
+/** Who made a request, innermost first; the browser may know none. */
+export type CallStack = StackPart[];
+
+/** Where a script runs. */
+export interface Place {
+  kind: 'page' | 'frame' | 'worker';
+  url: string;
+}
+
+/** A request that was seen while a tab was traced. */
+export interface TracedRequest {
+  /** Names it within its trace. */
+  id: string;
+  url: string;
+  method: string;
+  place: Place;
+  stack: CallStack;
+  /** What its answer holds; null for what is no playlist, or was not read yet. */
+  reading: TracedReading | null;
+}
+
+/** What a traced playlist names: addresses as group.js compares them. */
+export type TracedReading =
+  | { kind: 'multivariant'; children: Set<string> }
+  | { kind: 'media'; segments: Set<string> };
+
+/** One link of the chain from a page to its first segment. */
+export interface ChainStep {
+  role: 'page' | 'frame' | 'worker' | 'script' | 'first' | 'second' | 'only' | 'segment';
+  url: string;
+  /** Empty for what was not asked for by a script. */
+  method: string;
+  stack: CallStack;
+}
+
+/** Why a trace is over; its words are `trace_end_CODE`. */
+export type TraceEnd =
+  | 'found'
+  | 'stopped'
+  | 'time'
+  | 'bar-closed'
+  | 'tab-gone'
+  | 'navigated'
+  | 'other-debugger'
+  | 'restricted'
+  | 'stuck'
+  | 'interrupted'
+  | 'failed';
+
+/** What a trace of a tab has found. */
+export interface Trace {
+  /** The page that is traced. */
+  page: string;
+  state: 'running' | 'ended';
+  end: TraceEnd | null;
+  /** Details in English, for people who report a bug. */
+  message: string;
+  /** How many requests were looked at. */
+  requests: number;
+  /** One for each stream, those that are whole first. */
+  chains: ChainStep[][];
+}
+
+/** What the trace page draws. */
+export interface TraceView {
+  tab: number;
+  title: string;
+  /** Null while the tab was not traced. */
+  trace: Trace | null;
+}
+
 /** What an extension page may ask of the background. */
 export type Command =
   | { type: 'capture'; tab: number; stream: string; quality: string }
@@ -197,6 +284,9 @@ export type Command =
   | { type: 'finish'; job: string }
   | { type: 'reveal'; job: string }
   | { type: 'clear' }
+  | { type: 'trace'; tab: number }
+  | { type: 'trace-goes-on' }
+  | { type: 'stop-trace'; tab: number }
   | { type: 'connect' }
   | { type: 'settings'; change?: Partial<Settings> };
 
@@ -216,6 +306,16 @@ export interface Report {
   time: number;
 }
 
+/** A request that a page or its worker makes while its tab is traced, by the hook's word. A hint, too. */
+export interface TracedCall {
+  url: string;
+  method: string;
+  /** The address of the worker that asks, empty for the frame. */
+  worker: string;
+  /** `Error.stack` as Firefox writes it. */
+  stack: string;
+}
+
 /** A request that was answered, as `webRequest` saw it. */
 export interface SeenRequest {
   /** -1 for one of a shared or service worker. */
@@ -226,7 +326,10 @@ export interface SeenRequest {
   contentType: string | null;
   headers: Header[];
   frame: string | null;
+  /** It loads the page itself. */
   mainFrame: boolean;
+  /** It comes from the page itself, or from a worker of it. */
+  ofMainFrame: boolean;
   time: number;
 }
 

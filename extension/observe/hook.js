@@ -13,11 +13,13 @@
 
   /**
    * Wraps what pages and workers read with. It stands alone: its own text goes into workers.
-   * @param {(report: {url: string, status: number | null, contentType: string | null, text: string}) => void} send
+   * @param {(report: {url: string, status: number | null, contentType: string | null, text: string} | {call: object}) => void} send
    * an empty `url` is a text that came from no address of its own, an empty `text` the start of a shared worker
    * @param {() => string} line the name of the channel on which workers report
+   * @param {boolean} begin whether to report calls from the start
+   * @returns {(on: boolean) => void} begins or ends reporting who asks for what
    */
-  const watch = function watch(send, line) {
+  const watch = function watch(send, line, begin) {
     const MAX_PLAYLIST_CHARACTERS = 16 * 1024 * 1024;
     // Longest text that is searched for playlists inside, and most values that are looked at in it.
     const MAX_SEARCHED_CHARACTERS = 4 * 1024 * 1024;
@@ -28,8 +30,9 @@
     const BASE64 = 'I0VYVE0z';
     const BASE64_BOM = '77u/I0VYVE0z';
 
-    const { apply, construct, defineProperty, getOwnPropertyDescriptor } = Reflect;
-    const { Proxy, TextDecoder, Uint8Array, URL, Blob, atob, setTimeout, decodeURIComponent } = globalThis;
+    const { apply, construct, defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
+    const { Proxy, TextDecoder, Uint8Array, URL, Blob, atob, setTimeout, decodeURIComponent, Error, Request } =
+      globalThis;
     const { parse } = JSON;
     const { keys } = Object;
     const { get: mapGet, set: mapSet, delete: mapDelete } = WeakMap.prototype;
@@ -230,7 +233,7 @@
       const native = descriptor[kind];
       if (typeof native !== 'function') return;
       const proxy = new Proxy(native, { apply: (target, self, args) => wrapped(target, self, args) });
-      apply(mapSet, natives, [proxy, native]);
+      apply(mapSet, natives, [proxy, apply(mapGet, natives, [native]) ?? native]);
       defineProperty(owner, name, { ...descriptor, [kind]: proxy });
     };
 
@@ -366,9 +369,9 @@
         const name = `"${line()}"`;
         prelude =
           `(()=>{try{const c=new BroadcastChannel(${name}),p=c.postMessage.bind(c);` +
-          `(${code})(p,()=>${name})}catch{}})();`;
+          `(${code})(p,()=>${name},`;
       }
-      return prelude;
+      return `${prelude}${traced})}catch{}})();`;
     };
 
     /**
@@ -421,6 +424,73 @@
     wrapMethod(Function.prototype, 'toString', (native, self, args) =>
       apply(native, apply(mapGet, natives, [self]) ?? self, args),
     );
+
+    // --- who asks: only while the user traces this tab ---
+
+    let traced = false;
+    let isWrapped = false;
+
+    /** Once told, before the page's first script; what is not traced pays nothing for it. */
+    const wrapCalls = () => {
+      if (isWrapped) return;
+      isWrapped = true;
+      const isWorker = typeof (/** @type {any} */ (globalThis).document) === 'undefined';
+      const worker = isWorker ? globalThis.location.href : '';
+      const stackOf = getter(Error.prototype, 'stack');
+      const href = getter(URL.prototype, 'href');
+      const requestUrl = getter(Request.prototype, 'url');
+      const requestMethod = getter(Request.prototype, 'method');
+      const baseUri = isWorker ? () => worker : getter(Node.prototype, 'baseURI');
+      /** What `open` was told: address and method. @type {WeakMap<XMLHttpRequest, [unknown, unknown]>} */
+      const opened = new WeakMap();
+
+      /**
+       * A page's own objects are not asked for their text: that would be seen.
+       * @param {Error} error made where the page's call comes in, below two functions of ours
+       * @param {unknown} address @param {unknown} method
+       */
+      const report = (error, address, method) => {
+        const text = typeof address === 'string' ? address : address instanceof URL ? href(address) : null;
+        if (text === null) return;
+        const url = href(new URL(text, baseUri(globalThis.document)));
+        const stack = stackOf(error) ?? error.stack ?? '';
+        send({ call: { url, method: typeof method === 'string' ? method : 'GET', worker, stack } });
+      };
+
+      wrapMethod(XMLHttpRequest.prototype, 'open', (native, self, args) => {
+        if (traced) quietly(() => apply(mapSet, opened, [self, [args[1], args[0]]]))(undefined);
+        return apply(native, self, args);
+      });
+      wrapMethod(XMLHttpRequest.prototype, 'send', (native, self, args) => {
+        const error = traced ? new Error() : null;
+        if (error) quietly((told) => report(error, told[0], told[1]))(apply(mapGet, opened, [self]));
+        return apply(native, self, args);
+      });
+      // A window has its own, a worker that of a prototype.
+      /** @type {object | null} */
+      let owner = globalThis;
+      while (owner && !getOwnPropertyDescriptor(owner, 'fetch')) owner = getPrototypeOf(owner);
+      if (!owner) return;
+      wrapMethod(owner, 'fetch', (native, self, args) => {
+        const error = traced ? new Error() : null;
+        if (error)
+          quietly(() => {
+            const input = args[0];
+            const options = args[1];
+            const given = options && getOwnPropertyDescriptor(options, 'method')?.value;
+            if (input instanceof Request) report(error, requestUrl(input), given ?? requestMethod(input));
+            else report(error, input, given);
+          })(undefined);
+        return apply(native, self, args);
+      });
+    };
+
+    const setTraced = quietly((/** @type {boolean} */ on) => {
+      traced = on;
+      if (on) wrapCalls();
+    });
+    setTraced(begin);
+    return setTraced;
   };
 
   const { apply } = Reflect;
@@ -428,10 +498,24 @@
   const { stringify } = JSON;
   const { dispatchEvent } = EventTarget.prototype;
 
+  /** Is the tab traced? Only the relay says so, on the channel that no page has. */
+  let traced = false;
+  /** @type {(on: boolean) => void} */
+  let setTraced = () => {};
+
   // A node that is in no document: both worlds can reach it, and the page has no way to it. The relay, which
   // runs first, gets it with an event that is over before the page's first script. It takes one such node: where it
   // has one already, the hook is there already.
   const channel = document.createElement('i');
+  for (const [type, on] of /** @type {[string, boolean][]} */ ([
+    ['trace', true],
+    ['untrace', false],
+  ])) {
+    channel.addEventListener(type, () => {
+      traced = on;
+      setTraced(on);
+    });
+  }
   const handover = new MouseEvent(HANDOVER, { relatedTarget: channel, cancelable: true });
   if (apply(dispatchEvent, document, [handover])) return;
 
@@ -451,5 +535,5 @@
     return name;
   };
 
-  watch(send, line);
+  setTraced = watch(send, line, traced);
 })();

@@ -5,7 +5,7 @@
   'use strict';
 
   // A page that is looked into again keeps the relay that it has, unless that one's extension is gone.
-  const world = /** @type {{weirRelay?: () => boolean}} */ (globalThis);
+  const world = /** @type {{weirRelay?: () => boolean, weirTrace?: () => void}} */ (globalThis);
   if (world.weirRelay?.()) return;
   world.weirRelay = () => chrome.runtime?.id !== undefined;
 
@@ -15,6 +15,35 @@
   /** How many addresses and texts are remembered. */
   const MAX_REMEMBERED = 128;
 
+  /** The line to the page hook. @type {EventTarget | null} */
+  let channel = null;
+  /** Is this tab traced? What is seen asked for before the answer is here waits for it. @type {'off' | 'asked' | 'on'} */
+  let state = 'off';
+  /** @type {unknown[]} */
+  let waiting = [];
+  /** Most calls that wait. */
+  const MAX_WAITING = 500;
+
+  // observe/traced.js calls it while any tab is traced, before the page's first script and maybe before the hook.
+  world.weirTrace = () => {
+    if (state !== 'off') return;
+    state = 'asked';
+    setTrace(true);
+    void Promise.resolve(tell({ type: 'is-traced' })).then((isTraced) => decide(isTraced === true));
+  };
+
+  /** @param {boolean} isTraced */
+  function decide(isTraced) {
+    state = isTraced ? 'on' : 'off';
+    for (const call of waiting.splice(0)) if (isTraced) tell({ type: 'called', call });
+    if (!isTraced) setTrace(false);
+  }
+
+  /** @param {boolean} on */
+  function setTrace(on) {
+    channel?.dispatchEvent(new Event(on ? 'trace' : 'untrace'));
+  }
+
   /** When an address or a text was last passed on, oldest first. @type {Map<string, number>} */
   const sent = new Map();
 
@@ -23,8 +52,9 @@
     (event) => {
       event.stopImmediatePropagation();
       event.preventDefault();
-      const channel = /** @type {MouseEvent} */ (event).relatedTarget;
+      channel = /** @type {MouseEvent} */ (event).relatedTarget;
       channel?.addEventListener('report', (report) => pass(/** @type {CustomEvent} */ (report).detail));
+      if (state !== 'off') setTrace(true);
     },
     { once: true, capture: true },
   );
@@ -33,7 +63,12 @@
   function pass(detail) {
     try {
       if (typeof detail !== 'string') return;
-      const { url, status, contentType, text } = JSON.parse(detail);
+      const { url, status, contentType, text, call } = JSON.parse(detail);
+      if (call !== undefined) {
+        if (state === 'on') tell({ type: 'called', call });
+        else if (state === 'asked' && waiting.length < MAX_WAITING) waiting.push(call);
+        return;
+      }
       const time = Date.now();
       if (text === '') {
         tell({ type: 'shared-worker', time });
@@ -59,7 +94,7 @@
   /** @param {unknown} message */
   function tell(message) {
     // The extension may have been updated or removed since this page was opened: then there is nobody to tell.
-    chrome.runtime?.sendMessage(message).catch(() => {});
+    return chrome.runtime?.sendMessage(message).catch(() => {});
   }
 
   // In a page that was open before the extension came, the browser still knows what was asked for.

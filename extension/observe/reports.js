@@ -1,6 +1,6 @@
 // Who sent a message, and is what the page hook reports in order? Pure.
 
-/** @import { Report } from '../types' */
+/** @import { Report, TracedCall } from '../types' */
 
 /** Longest playlist text that is taken, in characters (core: MAX_PLAYLIST_BYTES). */
 const MAX_TEXT = 16 * 1024 * 1024;
@@ -61,6 +61,29 @@ export const readSharedWorker = (message) =>
   isObject(message) && message.type === 'shared-worker' && typeof message.time === 'number'
     ? message.time
     : null;
+
+/** Does a frame ask whether its tab is traced? @param {unknown} message */
+export const asksWhetherTraced = (message) => isObject(message) && message.type === 'is-traced';
+
+/** Longest stack that is taken, in characters. */
+const MAX_STACK = 32 * 1024;
+
+/**
+ * What a traced page's hook saw asked for, by the relay's word; null for any other message.
+ * @param {unknown} message @returns {TracedCall | null}
+ */
+export function readCall(message) {
+  if (!isObject(message) || message.type !== 'called' || !isObject(message.call)) return null;
+  const { url, method, worker, stack } = message.call;
+  if (typeof url !== 'string' || url.length > MAX_URL || !/^(https?|blob):/.test(url)) return null;
+  if (typeof method !== 'string' || typeof worker !== 'string' || typeof stack !== 'string') return null;
+  return {
+    url: url.replace(/#.*$/s, ''),
+    method: method.slice(0, 20),
+    worker: worker.slice(0, MAX_URL),
+    stack: stack.slice(0, MAX_STACK),
+  };
+}
 
 /** Most requests of a page that was there before this extension that are looked at. */
 const MAX_EARLIER = 32;

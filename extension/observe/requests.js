@@ -60,6 +60,7 @@ export class Requests {
       headers: this.#open.get(details.requestId) ?? [],
       frame: mainFrame ? url : frameOf(details),
       mainFrame,
+      ofMainFrame: details.frameId === 0,
       time: details.timeStamp,
     };
     const ofTab = this.#seen.get(seen.tab) ?? new Map();

@@ -1,6 +1,5 @@
-// The pages that show a tab's streams: each has a port, and gets the whole view again whenever something in it changes.
-
-/** @import { View } from '../types' */
+// The pages that show something of a tab: each has a port, and gets the whole view again whenever something in it
+// changes.
 
 /** Changes within this many milliseconds are shown together. */
 const TOGETHER = 60;
@@ -8,35 +7,46 @@ const TOGETHER = 60;
 /**
  * The part of `runtime.Port` that is used.
  * @typedef {object} PagePort
- * @property {string} name `view:TAB`
+ * @property {string} name `KIND:TAB`
  * @property {(message: unknown) => void} postMessage
  * @property {{addListener: (listener: () => void) => void}} onDisconnect
  */
 
 export class Views {
+  #kind;
   #view;
-  #nobody;
+  #closed;
   /** @type {Map<PagePort, number>} */ #ports = new Map();
   /** @type {Set<PagePort>} */ #stale = new Set();
 
-  /** @param {(tab: number) => Promise<View>} view @param {() => void} nobody called when the last page has closed */
-  constructor(view, nobody) {
+  /**
+   * @param {string} kind what the names of the pages' ports begin with
+   * @param {(tab: number) => Promise<unknown>} view
+   * @param {(tab: number) => void} closed called when a page has closed, with the tab that it showed
+   */
+  constructor(kind, view, closed) {
+    this.#kind = kind;
     this.#view = view;
-    this.#nobody = nobody;
+    this.#closed = closed;
   }
 
   /** A page has opened. @param {PagePort} port @param {(tab: number) => void} opened */
   add(port, opened) {
-    const [, tab] = /^view:(-?\d+)$/.exec(port.name) ?? [];
-    if (tab === undefined) return;
+    const [kind, tab = ''] = port.name.split(':');
+    if (kind !== this.#kind || !/^-?\d+$/.test(tab)) return;
     this.#ports.set(port, Number(tab));
     port.onDisconnect.addListener(() => {
       this.#ports.delete(port);
       this.#stale.delete(port);
-      if (this.#ports.size === 0) this.#nobody();
+      this.#closed(Number(tab));
     });
     this.changed(Number(tab));
     opened(Number(tab));
+  }
+
+  /** How many pages show a tab, or (null) any. @param {number | null} tab */
+  count(tab) {
+    return [...this.#ports.values()].filter((shown) => tab === null || shown === tab).length;
   }
 
   /** Something has changed: in one tab, or (null) for all. @param {number | null} tab */

@@ -3,7 +3,7 @@
 
 import { emptyTab } from './tabs.js';
 
-/** @import { Job, TabState } from '../types' */
+/** @import { Job, TabState, Trace } from '../types' */
 
 /**
  * @typedef {object} Area
@@ -29,6 +29,7 @@ export class Store {
   #changed;
   /** @type {Map<number, TabState>} */ #tabs = new Map();
   /** @type {Job[]} */ #jobs = [];
+  /** @type {Map<number, Trace>} */ #traces = new Map();
   /** Playlists as the page got them, by tab and address. @type {Map<string, string>} */ #texts = new Map();
   #textSize = 0;
   /** Keys that are to be written. @type {Set<string>} */ #dirty = new Set();
@@ -89,6 +90,23 @@ export class Store {
     this.#changed({ tab: null });
   }
 
+  /** What the last trace of a tab has found. @param {number} tab @returns {Trace | null} */
+  trace(tab) {
+    return this.#traces.get(tab) ?? null;
+  }
+
+  /** The numbers of the tabs of which a trace is kept. */
+  get traced() {
+    return [...this.#traces.keys()];
+  }
+
+  /** @param {number} tab @param {Trace | null} trace null to forget it */
+  changeTrace(tab, trace) {
+    if (trace) this.#traces.set(tab, trace);
+    else this.#traces.delete(tab);
+    this.#save(`trace:${tab}`);
+  }
+
   /** The text of a playlist as the page got it. @param {number} tab @param {string} url */
   text(tab, url) {
     return this.#texts.get(`text:${tab}:${url}`);
@@ -119,6 +137,7 @@ export class Store {
     if (this.isNew) this.#save(STARTED);
     for (const [key, value] of Object.entries(saved)) {
       if (key === 'jobs') this.#jobs = [...value, ...this.#jobs];
+      else if (key.startsWith('trace:')) this.#traces.set(Number(key.slice(6)), value);
       else if (key.startsWith('tab:')) this.#tabs.set(Number(key.slice(4)), value);
       else if (key.startsWith('text:')) {
         this.#texts.set(key, value);
@@ -185,6 +204,7 @@ export class Store {
   #value(key) {
     if (key === 'jobs') return this.#jobs;
     if (key === STARTED) return true;
+    if (key.startsWith('trace:')) return this.#traces.get(Number(key.slice(6)));
     return key.startsWith('tab:') ? this.#tabs.get(Number(key.slice(4))) : this.#texts.get(key);
   }
 }

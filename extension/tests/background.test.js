@@ -163,6 +163,8 @@ test('no page starts, ends or changes anything (bad input 83)', async () => {
     { type: 'cancel', job: 'a' },
     { type: 'settings', change: { outputFolder: '/etc' } },
     { type: 'start', id: 1, job: 'a', plan: {} },
+    { type: 'trace', tab: 3 },
+    { type: 'stop-trace', tab: 3 },
   ])
     assert.equal(await say(script(3), message), undefined, message.type);
   // Of the extension's own pages, what is no command is refused.

@@ -46,8 +46,8 @@ test('only platform.js speaks to the browser, but for two lines of the relay', (
 });
 
 test('only the background knows more than one stage', () => {
-  const stages = ['observe', 'detect', 'plan', 'native', 'report', 'ui'];
-  const order = ['report', 'observe', 'detect', 'plan', 'native'];
+  const stages = ['observe', 'detect', 'trace', 'plan', 'native', 'report', 'ui'];
+  const order = ['report', 'observe', 'detect', 'trace', 'plan', 'native'];
   for (const { name, text } of sources) {
     const own = name.split('/')[0] ?? '';
     const imported = [...text.matchAll(/^import .*from '\.\.\/([a-z]+)\//gm)].map(([, stage]) => stage ?? '');

@@ -86,13 +86,23 @@ class Channel extends BroadcastChannel {
   }
 }
 
+/** What the background says to a frame that asks. */
+let isTraced = false;
+/** @param {any} message */
+const sendMessage = async (message) => (message.type === 'is-traced' ? isTraced : void messages.push(message));
+
 Object.assign(globalThis, {
   BroadcastChannel: Channel,
+  Node: class {
+    get baseURI() {
+      return `${base}/folder/page.html`;
+    }
+  },
   XMLHttpRequest,
   Worker,
   MouseEvent,
   document: Object.assign(new EventTarget(), { createElement: () => new EventTarget() }),
-  chrome: { runtime: { sendMessage: async (/** @type {unknown} */ message) => void messages.push(message) } },
+  chrome: { runtime: { sendMessage } },
 });
 for (const name of ['relay', 'hook']) {
   runInThisContext(readFileSync(new URL(`../observe/${name}.js`, import.meta.url), 'utf8'));
@@ -309,4 +319,36 @@ test('a page that breaks the built-in objects breaks nothing here', async () => 
     /** @type {any} */ (saved);
   assert.equal(text, PLAYLIST);
   assert.deepEqual(await reports(), [[address, PLAYLIST]]);
+});
+
+test('who asks is told only of a tab that is traced, and the page cannot tell', async () => {
+  const trace = /** @type {{weirTrace: () => void}} */ (/** @type {unknown} */ (globalThis)).weirTrace;
+  const fetchText = String(fetch);
+  const sendText = String(XMLHttpRequest.prototype.send);
+  const ask = async () => {
+    const address = fresh('/segment.ts');
+    const answer = await fetch(base + address, { method: 'PUT' });
+    await answer.arrayBuffer();
+    await new Promise((resolve) => setImmediate(resolve));
+    const calls = messages.splice(0).filter(({ type }) => type === 'called');
+    return calls.map(({ call }) => [call.method, call.url === base + address, /at ask /.test(call.stack), call.worker]);
+  };
+  assert.deepEqual(await ask(), []);
+  // A frame hooks at once and asks: what it sees until the answer goes nowhere when that is no.
+  trace();
+  assert.deepEqual(await ask(), []);
+  assert.deepEqual(await ask(), []);
+  isTraced = true;
+  trace();
+  assert.deepEqual(await ask(), [['PUT', true, true, '']]);
+  // A page's own object is not asked for its text a second time.
+  let asked = 0;
+  await fetch(/** @type {any} */ ({ toString: () => ((asked += 1), `${base}/segment.ts`) }));
+  assert.equal(asked, 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(messages.splice(0), []);
+  assert.equal(String(fetch), fetchText);
+  assert.equal(String(XMLHttpRequest.prototype.send), sendText);
+  assert.equal(fetch.name, 'fetch');
+  await assert.rejects(fetch('http://'), TypeError);
 });

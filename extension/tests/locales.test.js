@@ -25,6 +25,7 @@ const failures = [
 ];
 
 const notes = codes(text('types.d.ts'), 'NoteCode');
+const ends = codes(text('types.d.ts'), 'TraceEnd');
 
 test('both languages have the same keys, with the same values to fill in', () => {
   assert.deepEqual(Object.keys(zh), Object.keys(en));
@@ -50,6 +51,7 @@ test('every key that is used is there, and every key that is there is used', () 
     ...[...sources.matchAll(/data-(?:text|label)="([a-z_]+)"/g)].map(([, key]) => key),
     ...[...sources.matchAll(/__MSG_([a-z_]+)__/g)].map(([, key]) => key),
     ...failures.map((code) => `error_${code.replaceAll('-', '_')}`),
+    ...ends.map((code) => `trace_end_${code.replaceAll('-', '_')}`),
     ...notes.map((code) => `note_${code.replaceAll('-', '_')}`),
     ...['preparing', 'queued', 'running', 'finishing'].map((state) => `state_${state}`),
     ...['complete', 'failed', 'cancelled'].map((verdict) => `verdict_${verdict}`),

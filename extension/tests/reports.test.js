@@ -3,8 +3,10 @@ import { test } from 'node:test';
 
 import {
   ReportQueue,
+  asksWhetherTraced,
   cleanUrl,
   frameOf,
+  readCall,
   readEarlier,
   readReport,
   sameOrigin,
@@ -109,4 +111,16 @@ test('a flood of 10,000 reports drops the oldest and keeps the rest in order', a
     done.slice(1),
     Array.from({ length: 64 }, (_, index) => 9_937 + index).filter((item) => item % 7 !== 0),
   );
+});
+
+test('what a traced page says of its calls is bounded, and only addresses are taken', () => {
+  const call = { url: 'https://a.example/1.m3u8#f', method: 'GET', worker: '', stack: 'load@https://a.example/a.js:1:1' };
+  const read = (/** @type {object} */ change) => readCall({ type: 'called', call: { ...call, ...change } });
+  assert.deepEqual(read({}), { ...call, url: 'https://a.example/1.m3u8' });
+  for (const change of [{ url: 'javascript:1' }, { url: 7 }, { url: `https://a/${'a'.repeat(40_000)}` }, { stack: {} }])
+    assert.equal(read(change), null);
+  const long = read({ stack: 'a'.repeat(1e6), method: 'B'.repeat(1e6) });
+  assert.deepEqual([long?.stack.length, long?.method.length], [32 * 1024, 20]);
+  assert.equal(readCall({ type: 'report', call }), null);
+  assert.deepEqual([asksWhetherTraced({ type: 'is-traced' }), asksWhetherTraced({ type: 'called' })], [true, false]);
 });

@@ -3,7 +3,7 @@
 import * as platform from '../platform.js';
 import { Failed } from '../report/failure.js';
 
-/** @import { Answer, Command, View } from '../types' */
+/** @import { Answer, Command } from '../types' */
 
 /** @param {Command} command @returns {Promise<any>} */
 export async function ask(command) {
@@ -15,15 +15,17 @@ export async function ask(command) {
 }
 
 /**
- * Shows a tab for as long as the page is open; a worker that was ended is started again.
- * @param {number} tab @param {(view: View) => void} draw
+ * Shows something of a tab for as long as the page is open; a worker that was ended is started again.
+ * @param {string} what `view:TAB` or `trace:TAB` @param {(view: any) => void} draw
+ * @param {() => void} [ended] called when a worker was ended
  */
-export function watch(tab, draw) {
-  const port = platform.openPort(`view:${tab}`);
-  port.onMessage.addListener((view) => draw(/** @type {View} */ (view)));
+export function watch(what, draw, ended = () => {}) {
+  const port = platform.openPort(what);
+  port.onMessage.addListener(draw);
   port.onDisconnect.addListener(() => {
     // Reading the error tells the browser that it was seen.
     platform.portError(port);
-    setTimeout(() => watch(tab, draw), 250);
+    ended();
+    setTimeout(() => watch(what, draw, ended), 250);
   });
 }

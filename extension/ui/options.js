@@ -28,7 +28,7 @@ byId('settings').addEventListener('submit', (event) => {
   event.preventDefault();
   void save();
 });
-watch(NO_TAB, ({ host }) => drawHost(host));
+watch(`view:${NO_TAB}`, ({ host }) => drawHost(host));
 void connect();
 
 async function connect() {

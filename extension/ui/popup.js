@@ -18,7 +18,12 @@ localise();
 document.body.classList.toggle('page', asked !== null);
 byId('options').addEventListener('click', () => platform.openOptions());
 byId('clear').addEventListener('click', () => void carryOut({ type: 'clear' }));
-watch(asked === null ? await platform.activeTab() : Number(asked), draw);
+const tab = asked === null ? await platform.activeTab() : Number(asked);
+byId('trace').addEventListener('click', (event) => {
+  // What it does to a tab is the user's own doing.
+  if (event.isTrusted) void platform.openTrace(tab);
+});
+watch(`view:${tab}`, draw);
 
 /** @param {View} view */
 function draw(view) {

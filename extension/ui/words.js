@@ -2,7 +2,7 @@
 
 import { language, message } from '../platform.js';
 
-/** @import { Failure, HostState, Job, Note, NoteCode, Quality, Span, Stream } from '../types' */
+/** @import { Failure, HostState, Job, Note, NoteCode, Quality, Span, Stream, Trace } from '../types' */
 
 /** @param {string} key @param {...(string | number)} values */
 export const words = (key, ...values) => message(key, values.map(String));
@@ -88,6 +88,12 @@ export function stateWords(job) {
   if (job.verdict === 'incomplete') return words('verdict_cut_short');
   if (job.verdict === 'cancelled' && job.recordedSeconds) return words('verdict_discarded');
   return words(`verdict_${job.verdict ?? 'failed'}`);
+}
+
+/** How far a trace is, or why it has ended. @param {Trace} trace */
+export function traceStateWords({ end, requests }) {
+  if (end === null) return words('trace_running', requests);
+  return words(`trace_end_${end.replaceAll('-', '_')}`);
 }
 
 /** From when to when. @param {Span} span */

@@ -8,6 +8,7 @@ pub mod deliveries;
 pub mod expiring;
 pub mod live;
 pub mod players;
+pub mod trace;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -103,6 +104,7 @@ impl Site {
         site.serve_live();
         site.serve_expiring()?;
         site.serve_deliveries()?;
+        site.serve_traced()?;
         Ok(site)
     }
 

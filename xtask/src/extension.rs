@@ -133,7 +133,7 @@ mod tests {
                 "firefox",
                 own(&["webRequestBlocking", "webRequestFilterResponse"]),
             ),
-            ("chromium", own(&[])),
+            ("chromium", own(&["alarms", "debugger"])),
         ] {
             let all = permissions(&manifest(&folder, browser).unwrap_or_default());
             assert_eq!(all, [common.clone(), own].concat(), "{browser}");

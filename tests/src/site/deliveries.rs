@@ -165,7 +165,7 @@ impl Site {
     }
 
     /// The clear source, under addresses of its own.
-    fn playlist(&self, name: &str) -> anyhow::Result<String> {
+    pub(super) fn playlist(&self, name: &str) -> anyhow::Result<String> {
         let source = self.source(Quality::High);
         let prefix = format!("/clear/{name}/");
         if let Some(folder) = source.parent() {

@@ -169,7 +169,8 @@ async fn worker(browser: &Browser) -> Value {
     browser.call(script).await.unwrap()
 }
 
-async fn kill_worker(browser: &Browser) {
+/// Ends the extension's worker as the browser does when it likes: Chromium only.
+pub(crate) async fn kill_worker(browser: &Browser) {
     let targets = browser
         .command("Target.getTargets", serde_json::json!({}))
         .await

@@ -18,3 +18,4 @@ mod pages;
 mod pictures;
 mod players;
 mod recording;
+mod trace;

@@ -10,9 +10,11 @@ use weir_tests::browser::{Browser, ColourScheme, Kind};
 use weir_tests::program;
 use weir_tests::site::Page;
 use weir_tests::site::live::SEGMENT_SECONDS;
+use weir_tests::site::trace::Loader;
 
 use crate::harness::{Harness, Host};
 use crate::recording::{record, record_with_a_gap, recorded};
+use crate::trace;
 
 const SCHEMES: [(ColourScheme, &str); 2] = [(ColourScheme::Light, "light"), (ColourScheme::Dark, "dark")];
 
@@ -136,6 +138,38 @@ async fn the_cards_are_walked_through_by_keyboard_with_a_ring_to_see() {
         "failed-tab-gone summary",
     ];
     assert_eq!(walked, wanted);
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn every_state_of_a_trace_is_whole_and_readable_in_both_languages() {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Missing).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    let tab = trace::traced(&harness, Loader::WorkerFile).await;
+    assert_eq!(trace::ended(browser).await, "found");
+    take(browser, "trace", (620, 1100)).await;
+    browser
+        .driver()
+        .goto(browser.page(&format!("ui/trace.html?tab={tab}")))
+        .await
+        .unwrap();
+    browser.wait_for("[data-testid=start]:not(:empty)").await.unwrap();
+    take(browser, "trace-before", (620, 400)).await;
+    trace::traced(&harness, Loader::Polling).await;
+    browser.wait_for("[data-role=only]").await.unwrap();
+    assert!(site.polls() > 0);
+    take(browser, "trace-running", (620, 700)).await;
+    for locale in ["en", "zh_CN"] {
+        browser.open(&browser.page("ui/trace.html?tab=-5")).await.unwrap();
+        browser.wait_for("[data-testid=start]:not(:empty)").await.unwrap();
+        let script = format!("const locale = '{locale}';\n{}", include_str!("trace_gallery.js"));
+        browser.call(&script).await.unwrap();
+        take(browser, &format!("trace-states-{locale}"), (620, 1900)).await;
+        // As wide as a window of 640 pixels at 200 %.
+        take(browser, &format!("trace-states-narrow-{locale}"), (320, 2600)).await;
+    }
     harness.close().await;
 }
 
