@@ -157,7 +157,8 @@ async function readPassing(details, body) {
   const url = cleanUrl(details.url);
   if (text === null || url === null) return;
   await store.ready;
-  const seen = await requests.find(details.tabId, url);
+  // A body may be here before the word that its answer has begun.
+  const seen = await requests.find(details.tabId, url, details.requestId);
   if (!seen) return;
   for (const tab of tabsOf(seen)) {
     store.changeTab(tab, (state) => withPlaylist(state, sighting(seen)));

@@ -318,6 +318,8 @@ export interface TracedCall {
 
 /** A request that was answered, as `webRequest` saw it. */
 export interface SeenRequest {
+  /** The browser's name for it. */
+  id: string;
   /** -1 for one of a shared or service worker. */
   tab: number;
   url: string;

@@ -52,6 +52,7 @@ export class Requests {
     const type = details.responseHeaders?.find(({ name }) => name.toLowerCase() === 'content-type')?.value;
     const mainFrame = details.type === 'main_frame';
     const seen = {
+      id: details.requestId,
       tab: details.tabId,
       url,
       method: details.method,
@@ -75,10 +76,15 @@ export class Requests {
   /**
    * Did this tab, or a worker of no tab, really ask for that address? What a page says of an answer may be here before
    * the browser's own word of it.
-   * @param {number} tab @param {string} url @returns {Promise<SeenRequest | null>}
+   * @param {number} tab @param {string} url
+   * @param {string | null} [id] that very request, not one before it
+   * @returns {Promise<SeenRequest | null>}
    */
-  async find(tab, url) {
-    const find = () => this.#seen.get(tab)?.get(url) ?? this.#seen.get(NO_TAB)?.get(url) ?? null;
+  async find(tab, url, id = null) {
+    const find = () => {
+      const seen = this.#seen.get(tab)?.get(url) ?? this.#seen.get(NO_TAB)?.get(url) ?? null;
+      return id === null || seen?.id === id ? seen : null;
+    };
     const found = find();
     if (found) return found;
     /** @type {() => void} */
