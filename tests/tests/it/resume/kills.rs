@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// How long a segment takes.
+const PACE: Duration = Duration::from_millis(150);
+
 /// Kills at moments that are anything but chosen. `WEIR_KILLS` makes more of them: 200 take some minutes.
 #[test]
 fn kills_in_a_row_leave_no_trace_in_the_file() {
@@ -12,7 +15,7 @@ fn kills_in_a_row_leave_no_trace_in_the_file() {
     let segments = kills * 3 / 2 + 12;
     let stream = encrypted_stream(segments);
     let home = Home::new().unwrap();
-    let origin = paced(stream.path(), Duration::from_millis(50));
+    let origin = paced(stream.path(), PACE);
     let url = origin.url("/index.m3u8");
     let mut random = fastrand::Rng::with_seed(7);
     let (mut killed, mut under_way) = (0, 0);
@@ -25,7 +28,8 @@ fn kills_in_a_row_leave_no_trace_in_the_file() {
         wait_until(&format!("it fetches: {:?}", jobs(&home)), || {
             origin.requests().len() >= before + patience || is_over()
         });
-        std::thread::sleep(Duration::from_millis(random.u64(0..60)));
+        // Anywhere between two answers.
+        std::thread::sleep(PACE.mul_f64(random.f64()));
         child.kill().unwrap();
         under_way += origin.in_flight();
         child.wait().unwrap();
