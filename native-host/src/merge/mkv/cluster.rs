@@ -48,7 +48,8 @@ impl Cluster {
     /// Whether a block of that time can still be told relative to this cluster, in 16 bits.
     pub(super) fn reaches(&self, time: i64) -> bool {
         const LONGEST: i64 = 30_000;
-        self.blocks.is_empty() || self.last_time.max(time) - self.first_time.min(time) <= LONGEST
+        let (first, last) = (self.first_time.min(time), self.last_time.max(time));
+        self.blocks.is_empty() || last.saturating_sub(first) <= LONGEST
     }
 
     pub(super) fn push(&mut self, block: Block) {
@@ -96,7 +97,9 @@ impl Cluster {
 fn block_head(block: &Block, cluster_time: u64) -> Vec<u8> {
     const KEY: u8 = 0x80;
     let data_bytes = (block.prefix.len() + block.data.len()) as u64;
-    let relative = block.time - i64::try_from(cluster_time).unwrap_or(i64::MAX);
+    let relative = block
+        .time
+        .saturating_sub(i64::try_from(cluster_time).unwrap_or(i64::MAX));
     let mut fields = Vec::new();
     ebml::put_size(&mut fields, block.track);
     fields.put_i16(i16::try_from(relative).unwrap_or(if relative < 0 { i16::MIN } else { i16::MAX }));
