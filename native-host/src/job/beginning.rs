@@ -6,7 +6,7 @@ use super::meter::Meter;
 use super::points::{Fetching, Merging, State};
 use super::segments::Preparer;
 use super::{Job, JobError, Kept, Stop, content, error, order};
-use crate::decrypt::CipherRing;
+use crate::decrypt::{CipherOf, CipherRing};
 use crate::failpoint::Failpoint;
 use crate::fetch::Client;
 use crate::journal::{Beginning, Claim, Ending, Entry, JournalError, SavedPoint, Unfinished};
@@ -150,10 +150,17 @@ async fn resume(
         kept.slot = Some(slot.clone());
         meter.resumed(state.merged, state.retried);
         let preparer = Preparer::new(job, client.clone(), meter);
-        ciphers.add(tokio::select! {
+        let cipher = tokio::select! {
             cipher = preparer.cipher(&job.plan, of) => cipher?,
             reason = stop.stopped() => return Err(JobError::Stopped(reason)),
-        });
+        };
+        let gone = || {
+            let CipherOf { sequence, .. } = of;
+            damaged(format!(
+                "samples of segment {sequence} wait for its key, and the playlist does not list it any more"
+            ))
+        };
+        ciphers.add(cipher.ok_or_else(gone)?);
     };
     let total = match job.recording() {
         Some(_) => state.fetching.listed(),

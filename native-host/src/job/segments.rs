@@ -208,21 +208,28 @@ impl Preparer {
         Ok((first, measured))
     }
 
-    /// What decrypts the samples of a segment that was ready before.
-    pub(super) async fn cipher(&self, plan: &CapturePlan, of: CipherOf) -> Result<SampleCipher, JobError> {
-        let unknown = || JobError::internal("what was saved is of a segment that the playlist does not list");
-        let track = plan.tracks.get(of.track).ok_or_else(unknown)?;
-        let mut segments = track.segments.iter();
-        let segment = segments
-            .find(|segment| segment.sequence.0 == of.sequence)
-            .ok_or_else(unknown)?;
+    /// What decrypts the samples of a segment that was ready before. None where the plan does not list it, or not as one
+    /// of those.
+    pub(super) async fn cipher(
+        &self,
+        plan: &CapturePlan,
+        of: CipherOf,
+    ) -> Result<Option<SampleCipher>, JobError> {
+        let mut listed = plan
+            .tracks
+            .get(of.track)
+            .into_iter()
+            .flat_map(|track| &track.segments);
+        let Some(segment) = listed.find(|segment| segment.sequence.0 == of.sequence) else {
+            return Ok(None);
+        };
         let implicit_iv = Iv::from_sequence(segment.sequence);
         let protection = self
             .protection(segment.sequence, segment.key.as_ref(), implicit_iv, true)
             .await?;
         match protection {
-            Protection::Samples(cipher) => Ok(cipher.of(of)),
-            Protection::Clear | Protection::Whole(..) => Err(unknown()),
+            Protection::Samples(cipher) => Ok(Some(cipher.of(of))),
+            Protection::Clear | Protection::Whole(..) => Ok(None),
         }
     }
 
