@@ -345,8 +345,9 @@ async fn capture(
         }
     };
     let finish = tokio::select! {
-        finish = thread.finish(gaps.len() > 0 && job.recording().is_none()) => finish,
+        biased;
         reason = broken_off => Err(JobError::Stopped(reason)),
+        finish = thread.finish(gaps.len() > 0 && job.recording().is_none()) => finish,
     };
     let Finish { merged, broken } = finish?;
     for (gap, reason) in broken {

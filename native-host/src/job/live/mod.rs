@@ -25,7 +25,7 @@ use super::merging::MergeThread;
 use super::meter::Meter;
 use super::points::Fetching;
 use super::segments::Preparer;
-use super::{Job, JobError, Stop, check};
+use super::{Job, JobError, Stop, StopReason, check};
 use crate::fetch::Client;
 use follow::{Follow, Following};
 use inbox::Inbox;
@@ -135,7 +135,10 @@ pub(super) async fn run(
             ran?;
             inbox.end_of_all()
         }
-        _ = stop.stopped() => End::User,
+        reason = stop.stopped() => match reason {
+            StopReason::Enough => End::User,
+            StopReason::User | StopReason::BrowserGone => return Err(JobError::Stopped(reason)),
+        },
     };
     drop(tasks);
     let (is_empty, gaps) = recorder.into_result();
