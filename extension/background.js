@@ -356,16 +356,16 @@ async function look(tab) {
 const headersOf = (playlist) =>
   repeatedHeaders(playlist.headers, { userAgent: navigator.userAgent, page: playlist.frame });
 
-/** The user has clicked Capture. @param {number} tab @param {string} url @param {string} quality */
-async function capture(tab, url, quality) {
+/** The user has clicked Capture. @param {number} tab @param {string} id of a stream @param {string} quality */
+async function capture(tab, id, quality) {
   await store.ready;
-  const stream = streamOf(tab, url);
+  const stream = streamOf(tab, id);
   const page = await platform.describeTab(tab);
   const job = crypto.randomUUID();
   const now = Date.now();
   const chosen = stream.qualities.find((one) => one.value === quality) ?? null;
-  const start = { job, tab, stream: url, quality: chosen, title: page.title, startedAt: now, plannedAt: now };
-  store.changeJobs((list) => jobs.prepared(list, start));
+  const start = { job, tab, stream: id, source: stream.url, quality: chosen, title: page.title };
+  store.changeJobs((list) => jobs.prepared(list, { ...start, startedAt: now, plannedAt: now }));
   // The answer is "accepted"; what becomes of it is in the job.
   void carryOut(job, tab, stream, quality, page).catch((error) => {
     store.changeJobs((list) => jobs.failed(list, job, failureOf(error)));
@@ -397,9 +397,9 @@ async function contextOf(tab, plan, headers, page) {
   return { headers, cookies, page: URL.canParse(page) ? page : null };
 }
 
-/** @param {number} tab @param {string} url */
-function streamOf(tab, url) {
-  const stream = streams(store.tab(tab).playlists).find((one) => one.url === url);
+/** @param {number} tab @param {string} id */
+function streamOf(tab, id) {
+  const stream = streams(store.tab(tab).playlists).find((one) => one.id === id);
   if (!stream) throw new Failed('stream-gone', 'the tab has no such stream any more');
   if (stream.drm) throw new Failed('drm', `protected by DRM (${stream.drm}): Weir does not remove DRM`);
   return stream;
@@ -425,9 +425,9 @@ async function refresh(id) {
 async function sourcesOf(id) {
   const job = store.jobs.find((one) => one.job === id);
   if (!job || job.state === 'finished') return null;
-  const { tab, stream } = job;
-  const isOpen = tab !== null && stream !== null && (await platform.describeTab(tab)).url !== '';
-  return isOpen ? { job, tab, playlists: sources(store.tab(tab).playlists, stream) } : 'tab-gone';
+  const { tab, source } = job;
+  const isOpen = tab !== null && source !== null && (await platform.describeTab(tab)).url !== '';
+  return isOpen ? { job, tab, playlists: sources(store.tab(tab).playlists, source) } : 'tab-gone';
 }
 
 /**

@@ -67,7 +67,9 @@ export interface Quality {
 
 /** One stream of a tab, as the popup shows it. */
 export interface Stream {
-  /** Names it within its tab: the URL of its first-level playlist. */
+  /** Names it within its tab, whatever token its address has now. */
+  id: string;
+  /** Of its first-level playlist, as it was asked for last. */
   url: string;
   kind: 'multivariant' | 'media';
   host: string;
@@ -108,9 +110,10 @@ export interface Failure {
 /** One capture, as the popup shows it. */
 export interface Job {
   job: string;
-  /** The tab and stream that it was started from; null for one that another window started. */
+  /** The tab and stream that it was started from, and the address then; null for one that another window started. */
   tab: number | null;
   stream: string | null;
+  source: string | null;
   /** Null for a stream that has none to choose from, and for a capture that another window started. */
   quality: Quality | null;
   /** When it was planned, in milliseconds since 1970: what the page has read since has fresher links. */

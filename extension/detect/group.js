@@ -152,6 +152,7 @@ const alone = (playlist) => ({
 
 /** @param {Playlist} playlist @param {MediaSummary | null} media */
 const described = (playlist, media) => ({
+  id: identity(playlist),
   url: playlist.url,
   kind: /** @type {'multivariant' | 'media'} */ (playlist.summary?.kind),
   host: new URL(playlist.url).host,

@@ -113,6 +113,7 @@ const blank = (job) => ({
   job,
   tab: null,
   stream: null,
+  source: null,
   quality: null,
   plannedAt: 0,
   isRefreshing: false,

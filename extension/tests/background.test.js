@@ -97,14 +97,17 @@ const say = (sender, message) =>
 /** @param {string} url @param {string} text */
 const report = (url, text) => ({ type: 'report', time: 1, report: { url, status: 200, contentType: null, text } });
 
-/** The addresses of the streams that the popup shows for a tab. @param {number} tab @returns {Promise<string[]>} */
-async function listed(tab) {
+/** The streams that the popup shows for a tab. @param {number} tab @returns {Promise<{id: string, url: string}[]>} */
+async function shown(tab) {
   const view = await new Promise((resolve) => {
     const port = { name: `view:${tab}`, sender: popup, postMessage: resolve, onDisconnect: happening() };
     onConnect?.happen(port);
   });
-  return view.streams.map((/** @type {{url: string}} */ stream) => stream.url);
+  return view.streams;
 }
+
+/** Their addresses. @param {number} tab */
+const listed = async (tab) => (await shown(tab)).map(({ url }) => url);
 
 /** Until `condition` holds. @param {() => boolean | Promise<boolean>} condition */
 async function until(condition) {
@@ -145,7 +148,8 @@ test('what a page says of an address elsewhere is asked for, and only the answer
   assert.deepEqual(await listed(2), [honest]);
   assert.equal(asked.filter((url) => url === honest).length, 1);
 
-  const capture = { type: 'capture', tab: 2, stream: honest, quality: 'best' };
+  const [stream] = await shown(2);
+  const capture = { type: 'capture', tab: 2, stream: stream?.id, quality: 'best' };
   assert.equal((await say(popup, capture)).ok, true);
   await until(() => told.some(({ type }) => type === 'start'));
   const [start] = told.filter(({ type }) => type === 'start');
@@ -183,4 +187,17 @@ test('10,000 reports of one tab cost it its oldest, and no other tab anything (b
   await until(async () => (await names()).includes('9999'));
   const kept = await names();
   assert.ok(!kept.includes('5000') && kept.length <= 65, `${kept.length} streams`);
+});
+
+test('a stream is captured whose address got another token since it was shown', async () => {
+  const at = (/** @type {number} */ token) => `https://page.example/88.m3u8?token=${token}`;
+  await say(script(6), report(at(1), PLAYLIST));
+  await until(async () => (await listed(6)).includes(at(1)));
+  const [stream] = await shown(6);
+  await say(script(6), report(at(2), PLAYLIST));
+  await until(async () => (await listed(6)).includes(at(2)));
+  assert.deepEqual(await shown(6), [{ ...stream, url: at(2) }], 'the same one');
+  const answer = await say(popup, { type: 'capture', tab: 6, stream: stream?.id, quality: 'best' });
+  assert.equal(answer.ok, true, answer.failure?.message);
+  await until(() => told.some(({ type, plan }) => type === 'start' && plan.source === at(2)));
 });

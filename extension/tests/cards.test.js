@@ -64,6 +64,7 @@ function check(card, tags) {
 
 test('a title that is markup is shown as text, before, during and after a capture (bad input 82)', () => {
   const stream = /** @type {any} */ ({
+    id: 'https://a.example/x.m3u8 ',
     url: 'https://a.example/x.m3u8',
     kind: 'media',
     live: false,

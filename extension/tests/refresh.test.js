@@ -106,7 +106,7 @@ test('a search ends: with the tab, with the capture, with time', async () => {
 });
 
 test('a capture says that its link is renewed, and why it was not', () => {
-  const start = { job: 'j', tab: 1, stream: 's', quality: null, title: 'T', startedAt: 1, plannedAt: 1 };
+  const start = { job: 'j', tab: 1, stream: 's', source: 'https://a/m.m3u8', quality: null, title: 'T', startedAt: 1, plannedAt: 1 };
   let list = jobs.refreshing(jobs.prepared([], start), 'j');
   assert.equal(list[0]?.isRefreshing, true);
   assert.deepEqual(

@@ -43,7 +43,8 @@ async function open(storage) {
 const start = (/** @type {string} */ job) => ({
   job,
   tab: 1,
-  stream: 'https://a/m.m3u8',
+  stream: 'https://a/m.m3u8 ',
+  source: 'https://a/m.m3u8',
   quality: null,
   title: 'T',
   startedAt: 1,

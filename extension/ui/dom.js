@@ -25,19 +25,20 @@ export function byId(id) {
 
 /**
  * Makes a list show `items`, one child each, in order. A child is built anew only when its item has changed, so that
- * focus and open menus stay.
+ * focus and open menus stay, and what is being clicked.
  * @template T
  * @param {HTMLElement} list @param {T[]} items @param {(item: T) => string} key
  * @param {(item: T, old: HTMLElement | null) => HTMLElement} build
+ * @param {(item: T) => unknown} [seen] what of an item makes its child another one; all of it, if nothing is said
  */
-export function show(list, items, key, build) {
+export function show(list, items, key, build, seen = (item) => item) {
   const old = new Map(
     [...list.children].map((child) => [child.getAttribute('data-key'), /** @type {HTMLElement} */ (child)]),
   );
   let place = list.firstElementChild;
   for (const item of items) {
     const name = key(item);
-    const print = JSON.stringify(item);
+    const print = JSON.stringify(seen(item));
     let child = old.get(name) ?? null;
     old.delete(name);
     if (child === null || prints.get(child) !== print) {

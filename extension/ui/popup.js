@@ -36,14 +36,16 @@ function draw(view) {
   );
   show(
     byId('streams'),
-    streams.map((stream) => ({ stream, title, busy: running.has(stream.url) })),
-    ({ stream }) => stream.url,
+    streams.map((stream) => ({ stream, title, busy: running.has(stream.id) })),
+    ({ stream }) => stream.id,
     (item, old) =>
       drawStream(
         item,
         old,
-        (quality) => void carryOut({ type: 'capture', tab, stream: item.stream.url, quality }),
+        (quality) => void carryOut({ type: 'capture', tab, stream: item.stream.id, quality }),
       ),
+    // Its id says as much of the address as a person sees; the token in it may be another one every second.
+    ({ stream: { url, ...stream }, ...rest }) => ({ ...rest, stream }),
   );
   byId('empty').hidden = streams.length > 0;
 

@@ -8,7 +8,7 @@ const { drawJob } = await import(chrome.runtime.getURL('ui/job_card.js'));
 const { localise } = await import(chrome.runtime.getURL('ui/words.js'));
 localise();
 const blank = {
-  tab: null, stream: null, quality: null, plannedAt: 0, isRefreshing: false, refreshFailure: null, title: 'Lecture 7: how a weir works', state: 'running',
+  tab: null, stream: null, source: null, quality: null, plannedAt: 0, isRefreshing: false, refreshFailure: null, title: 'Lecture 7: how a weir works', state: 'running',
   segments: { total: 0, fetched: 0, retried: 0 }, bytes: 0, bytesPerSecond: 0, etaSeconds: null,
   recordedSeconds: null, verdict: null, output: null, durationSeconds: null, parts: 0, missing: [], notes: [],
   subtitles: [], failure: null, startedAt: 0,
