@@ -39,7 +39,7 @@ import { blankPlaylist, navigated, withPlaylist, withSharedWorker } from './stat
 import { readTraced } from './trace/read.js';
 import { Traces } from './trace/traces.js';
 
-/** @import { Answer, CapturePlan, Command, Header, Job, Playlist, Report, SeenRequest, Stream, TraceView, View } from './types' */
+/** @import { Answer, CapturePlan, Command, Header, Job, Playlist, Quality, Report, SeenRequest, Stream, TraceView, View } from './types' */
 /** @import { RefreshFailure } from './generated/protocol' */
 /** @import { Passing } from './observe/bodies.js' */
 
@@ -363,21 +363,21 @@ async function capture(tab, id, quality) {
   const page = await platform.describeTab(tab);
   const job = crypto.randomUUID();
   const now = Date.now();
-  const chosen = stream.qualities.find((one) => one.value === quality) ?? null;
+  const chosen = qualityOf(stream, quality);
   const start = { job, tab, stream: id, source: stream.url, quality: chosen, title: page.title };
   store.changeJobs((list) => jobs.prepared(list, { ...start, startedAt: now, plannedAt: now }));
   // The answer is "accepted"; what becomes of it is in the job.
-  void carryOut(job, tab, stream, quality, page).catch((error) => {
+  void carryOut(job, tab, stream, chosen, page).catch((error) => {
     store.changeJobs((list) => jobs.failed(list, job, failureOf(error)));
   });
   return job;
 }
 
 /**
- * @param {string} job @param {number} tab @param {Stream} stream @param {string} quality
+ * @param {string} job @param {number} tab @param {Stream} stream @param {Quality | null} chosen
  * @param {{title: string, url: string}} page
  */
-async function carryOut(job, tab, stream, quality, page) {
+async function carryOut(job, tab, stream, chosen, page) {
   await host.connect();
   // What the page has read and this has not yet need not be asked for again.
   await reports.get(tab)?.idle;
@@ -385,6 +385,7 @@ async function carryOut(job, tab, stream, quality, page) {
   const source = playlists.find((one) => one.url === stream.url);
   if (!source) throw new Failed('stream-gone', 'the tab has moved on');
   const headers = headersOf(source);
+  const quality = chosen === null || chosen.value === 'best' ? 'best' : chosen.url;
   const request = captureRequest(source, playlists, quality, page.title, (one) => store.text(tab, one));
   const plan = await asPage(tab, request.urls, headers, () => engine.plan(request.plan));
   const context = await contextOf(tab, plan, headers, page.url);
@@ -403,6 +404,14 @@ function streamOf(tab, id) {
   if (!stream) throw new Failed('stream-gone', 'the tab has no such stream any more');
   if (stream.drm) throw new Failed('drm', `protected by DRM (${stream.drm}): Weir does not remove DRM`);
   return stream;
+}
+
+/** What was chosen; null for a stream with nothing to choose. @param {Stream} stream @param {string} value */
+function qualityOf({ qualities }, value) {
+  const chosen = qualities.find((one) => one.value === value) ?? null;
+  if (chosen === null && value !== 'best')
+    throw new Failed('stream-gone', 'the stream has no such quality any more');
+  return chosen;
 }
 
 // --- links that expire ------------------------------------------------------------------------

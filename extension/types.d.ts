@@ -57,8 +57,10 @@ export interface TabState {
 
 /** One quality that can be chosen. */
 export interface Quality {
-  /** `best`, or the URL of the variant. */
+  /** `best`, or what tells it from the stream's others, whatever token its address has now. */
   value: string;
+  /** Of its variant, as it was named last. */
+  url: string;
   width: number | null;
   height: number | null;
   frameRate: number | null;

@@ -177,7 +177,8 @@ function choices(variants) {
   for (const variant of variants) {
     const { width, height, frameRate, bandwidth } = variant;
     const key = [width, height, frameRate, bandwidth].join(' ');
-    if (!distinct.has(key)) distinct.set(key, { value: variant.url, width, height, frameRate, bandwidth });
+    if (!distinct.has(key))
+      distinct.set(key, { value: key, url: variant.url, width, height, frameRate, bandwidth });
   }
   const all = [...distinct.values()];
   return [{ ...all[0], value: 'best' }, ...all];

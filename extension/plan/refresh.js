@@ -72,9 +72,9 @@ export function sameQuality(chosen, summary) {
   if (!chosen || chosen.value === 'best' || summary.kind === 'media') return 'best';
   const { variants } = summary;
   const found =
-    variants.find(({ url }) => url === chosen.value) ??
-    variants.find(({ url }) => location(url) === location(chosen.value)) ??
-    variants.find((variant) => place(variant.url) === place(chosen.value) && looksLike(variant, chosen));
+    variants.find(({ url }) => url === chosen.url) ??
+    variants.find(({ url }) => location(url) === location(chosen.url)) ??
+    variants.find((variant) => place(variant.url) === place(chosen.url) && looksLike(variant, chosen));
   return found?.url ?? null;
 }
 

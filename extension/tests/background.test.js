@@ -82,6 +82,7 @@ Object.assign(globalThis, {
   },
 });
 await import('../background.js');
+const { seenOf } = await import('../ui/stream_card.js');
 
 /** A content script of a page. @param {number} tab @param {string} [origin] */
 const script = (tab, origin = 'https://page.example') => ({ id: ID, url: `${origin}/`, origin, tab: { id: tab } });
@@ -200,4 +201,29 @@ test('a stream is captured whose address got another token since it was shown', 
   const answer = await say(popup, { type: 'capture', tab: 6, stream: stream?.id, quality: 'best' });
   assert.equal(answer.ok, true, answer.failure?.message);
   await until(() => told.some(({ type, plan }) => type === 'start' && plan.source === at(2)));
+});
+
+test('so is the quality that was chosen, and the popup sees the same stream', async () => {
+  const at = (/** @type {string} */ name, /** @type {number} */ token) => `https://page.example/89/${name}.m3u8?token=${token}`;
+  const text = (/** @type {number} */ token) =>
+    `#EXTM3U\n${['720', '360'].map((lines) => `#EXT-X-STREAM-INF:BANDWIDTH=${lines}000,RESOLUTION=${lines}x${lines}\n${at(lines, token)}\n`).join('')}`;
+  for (const lines of ['720', '360']) for (const token of [1, 2]) served.set(at(lines, token), PLAYLIST);
+  await say(script(7), report(at('all', 1), text(1)));
+  const first = async () => /** @type {any} */ ((await shown(7))[0]);
+  await until(async () => (await first())?.live === false);
+  const before = await first();
+  await say(script(7), report(at('all', 2), text(2)));
+  await until(async () => (await listed(7)).includes(at('all', 2)));
+  const after = await first();
+  const seen = (/** @type {any} */ stream) => seenOf({ stream, title: 'T', busy: false });
+  assert.deepEqual(seen(after), seen(before));
+  const low = before.qualities.find((/** @type {any} */ { value, height }) => value !== 'best' && height === 360);
+  const capture = { type: 'capture', tab: 7, stream: before.id, quality: low.value };
+  assert.equal((await say(popup, capture)).ok, true);
+  await until(() => told.some(({ type, plan }) => type === 'start' && plan.source === at('all', 2)));
+  const { plan } = told.find(({ type, plan }) => type === 'start' && plan.source === at('all', 2));
+  assert.equal(plan.tracks[0].playlist, at('360', 2));
+
+  const gone = await say(popup, { ...capture, quality: 'another' });
+  assert.equal(gone.failure?.code, 'stream-gone');
 });

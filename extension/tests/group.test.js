@@ -80,11 +80,11 @@ test('a multivariant playlist, its variants and its renditions are one stream', 
   assert.equal(stream?.url, 'https://a/master.m3u8');
   assert.deepEqual([stream?.live, stream?.encrypted, stream?.durationSeconds], [false, 'AES-128', 61]);
   assert.deepEqual(
-    stream?.qualities.map(({ value, height }) => [value, height]),
+    stream?.qualities.map(({ value, url, height }) => [value === 'best', url, height]),
     [
-      ['best', 720],
-      ['https://a/720.m3u8', 720],
-      ['https://a/360.m3u8', 360],
+      [true, 'https://a/720.m3u8', 720],
+      [false, 'https://a/720.m3u8', 720],
+      [false, 'https://a/360.m3u8', 360],
     ],
   );
   assert.equal(stream?.unread, null);

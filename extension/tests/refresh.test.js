@@ -40,7 +40,7 @@ test('the quality that was chosen is chosen again', () => {
   /** @type {(url: string, height: number) => Quality} */
   const chosen = (url, height) => {
     const { width, bandwidth, frameRate } = variant(url, height);
-    return { value: url, height, width, bandwidth, frameRate };
+    return { value: `${height}`, url, height, width, bandwidth, frameRate };
   };
   const low = 'https://a.example/low/index.m3u8';
   const high = 'https://a.example/high/index.m3u8';

@@ -7,7 +7,7 @@ import { ask, watch } from './background.js';
 import { byId, element, show } from './dom.js';
 import { drawHostNotice } from './host_notice.js';
 import { drawJob } from './job_card.js';
-import { drawStream } from './stream_card.js';
+import { drawStream, seenOf } from './stream_card.js';
 import { failureWords, hostWords, localise, stateWords, words } from './words.js';
 
 /** @import { Command, View } from '../types' */
@@ -44,8 +44,7 @@ function draw(view) {
         old,
         (quality) => void carryOut({ type: 'capture', tab, stream: item.stream.id, quality }),
       ),
-    // Its id says as much of the address as a person sees; the token in it may be another one every second.
-    ({ stream: { url, ...stream }, ...rest }) => ({ ...rest, stream }),
+    seenOf,
   );
   byId('empty').hidden = streams.length > 0;
 

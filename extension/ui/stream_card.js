@@ -6,6 +6,15 @@ import { marks, qualityWords, words } from './words.js';
 /** @import { Stream } from '../types' */
 
 /**
+ * What of a stream is seen. Its addresses are not: the tokens in them may be other ones every second, and its id and values
+ * tell it and its qualities apart.
+ * @param {{stream: Stream, title: string, busy: boolean}} item
+ */
+export function seenOf({ stream: { url, unread, qualities, ...stream }, ...item }) {
+  return { ...item, ...stream, values: qualities.map(({ value }) => value) };
+}
+
+/**
  * @param {{stream: Stream, title: string, busy: boolean}} item
  * @param {HTMLElement | null} old the card so far: a quality that was chosen stays chosen
  * @param {(quality: string) => void} capture
