@@ -192,6 +192,17 @@ impl JobError {
         status.filter(|status| matches!(status, 403 | 410))
     }
 
+    /// The same, and the segment.
+    pub(super) fn expired_at(&self) -> Option<(MediaSequence, u16)> {
+        let (Self::LinkExpired { sequence, .. }
+        | Self::Segment { sequence, .. }
+        | Self::Key { sequence, .. }) = self
+        else {
+            return None;
+        };
+        Some((*sequence, self.expired()?))
+    }
+
     /// Says of a link that may have expired why there is no other. What was refused for another reason, for all that is
     /// known, stays what it is.
     pub(super) fn with_outlook(self, outlook: Outlook) -> Self {

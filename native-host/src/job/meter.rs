@@ -91,6 +91,12 @@ impl Meter {
         });
     }
 
+    /// So many segments of a live stream were known until here.
+    pub(super) fn known(&self, count: u64) {
+        self.progress
+            .send_modify(|progress| progress.segments.total = count);
+    }
+
     /// So many more segments of a live stream are known.
     pub(super) fn listed(&self, count: u64) {
         self.progress

@@ -37,7 +37,7 @@ pub(super) const PAUSE: Duration = Duration::from_millis(200);
 /// The side that fetches, between two segments.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Fetching {
-    /// How many of the plan's segments, in order, are done with.
+    /// How many of the plan's segments, in order, are done with; of a recording's, all that were listed.
     pub(super) done: usize,
     /// How many of them were handed to the merger.
     pub(super) pushed: usize,
@@ -75,7 +75,18 @@ impl Fetching {
 
     /// How many segments of a recording there were until here.
     pub(super) fn listed(&self) -> u64 {
-        (self.pushed + self.gaps.len()) as u64
+        self.done as u64
+    }
+
+    /// What is missing, in the end.
+    pub(super) fn into_gaps(self) -> Gaps {
+        let Self {
+            mut gaps, shortfalls, ..
+        } = self;
+        for (gap, reason) in shortfalls.end() {
+            gaps.add_late(gap, reason);
+        }
+        gaps
     }
 
     /// The same, so now.

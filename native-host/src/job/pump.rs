@@ -85,16 +85,8 @@ pub(super) async fn run(
             )
             .await?;
     }
-    let Fetching {
-        mut gaps,
-        shortfalls,
-        pushed,
-        ..
-    } = at;
-    for (gap, reason) in shortfalls.end() {
-        gaps.add_late(gap, reason);
-    }
-    Ok((gaps, pushed))
+    let pushed = at.pushed;
+    Ok((at.into_gaps(), pushed))
 }
 
 /// Fetches ahead, and makes one segment after the other ready to merge.

@@ -185,7 +185,8 @@ fn take(
     context: RequestContext,
 ) -> Result<Client, JobError> {
     check::fresh(&plan, &context, check::rules(job))?;
-    if plan.live || job.identity(&plan) != job.identity(&job.plan) {
+    let is_recording = job.recording().is_some();
+    if plan.live && !is_recording || job.identity(&plan) != job.identity(&job.plan) {
         return Err(JobError::OtherStream);
     }
     let client = client.renewed(context.clone(), plan.source.clone())?;
@@ -194,6 +195,8 @@ fn take(
         title: job.plan.title.take(),
         ..plan
     };
+    // Its stream may have ended meanwhile.
+    job.was_recorded |= is_recording;
     job.context = context;
     Ok(client)
 }

@@ -108,7 +108,7 @@ impl Stream {
 }
 
 /// A host that knows that its extension answers `refresh`.
-fn refreshing() -> (Home, Host) {
+pub(super) fn refreshing() -> (Home, Host) {
     let home = Home::new().unwrap();
     let mut host = home.host().unwrap();
     host.ask(&hello()).unwrap();
@@ -129,15 +129,15 @@ fn one_by_one(id: u32, job: &str, plan: &Value) -> Value {
     request
 }
 
-fn refreshed(id: u32, job: &str, plan: &Value) -> Value {
+pub(super) fn refreshed(id: u32, job: &str, plan: &Value) -> Value {
     json!({"type": "refreshed", "id": id, "job": job, "plan": plan})
 }
 
-fn failed(id: u32, job: &str, reason: &str) -> Value {
+pub(super) fn failed(id: u32, job: &str, reason: &str) -> Value {
     json!({"type": "refreshFailed", "id": id, "job": job, "reason": reason})
 }
 
-fn is_refresh(frame: &Value) -> bool {
+pub(super) fn is_refresh(frame: &Value) -> bool {
     frame["type"] == "refresh"
 }
 

@@ -246,19 +246,18 @@ impl Inbox {
         }
     }
 
-    /// Why nothing more comes: what was lost says more than what has ended.
-    pub(super) fn end_of_all(&self) -> End {
+    /// Why nothing more comes, and of which track: what was lost says more than what has ended.
+    pub(super) fn end_of_all(&self) -> (usize, End) {
         let mut state = self.state();
-        let mut ends: Vec<End> = state
-            .tracks
-            .iter_mut()
-            .filter_map(|track| track.end.take())
+        let mut ends: Vec<(usize, End)> = (0..)
+            .zip(&mut state.tracks)
+            .filter_map(|(number, track)| Some((number, track.end.take()?)))
             .collect();
-        let worst = ends.iter().position(|end| matches!(end, End::Lost(_)));
-        let longest = || ends.iter().position(|end| matches!(end, End::Duration));
+        let worst = ends.iter().position(|(_, end)| matches!(end, End::Lost(_)));
+        let longest = || ends.iter().position(|(_, end)| matches!(end, End::Duration));
         match worst.or_else(longest) {
             Some(index) => ends.swap_remove(index),
-            None => End::List,
+            None => (0, End::List),
         }
     }
 

@@ -9,9 +9,8 @@ use weir_core::plan::live::Place;
 use weir_core::protocol::{ErrorCode, MediaSequence, PlannedSegment};
 
 use super::inbox::{Entry, Feed, Inbox, What};
-use super::{End, LiveOptions};
+use super::{Asking, End, LiveOptions};
 use crate::fetch::{Client, FetchError, Fetched, Ordered, Window, ordered};
-use crate::job::gaps::Gaps;
 use crate::job::merging::MergeThread;
 use crate::job::meter::Meter;
 use crate::job::points::{Fetching, Heard};
@@ -46,6 +45,7 @@ pub(super) struct Recorder<'a> {
     preparer: Preparer,
     /// How far it is: what is missing, and where each track's next segment is.
     at: Fetching,
+    asking: Asking,
     refusals: u32,
     gone_in_a_row: u32,
     /// It makes no sense to go on.
@@ -82,6 +82,7 @@ impl<'a> Recorder<'a> {
         inbox: Arc<Inbox>,
         preparer: Preparer,
         at: Fetching,
+        asking: Asking,
     ) -> Self {
         let (client, meter) = (preparer.client().clone(), Arc::clone(preparer.meter()));
         let window = Window {
@@ -97,6 +98,7 @@ impl<'a> Recorder<'a> {
             merging,
             inbox,
             at,
+            asking,
             refusals: 0,
             gone_in_a_row: 0,
             is_over: false,
@@ -122,18 +124,14 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Whether nothing was merged, and what is missing.
-    pub(super) fn into_result(self) -> (bool, Gaps) {
-        let Fetching {
-            mut gaps,
-            shortfalls,
-            pushed,
-            ..
-        } = self.at;
-        for (gap, reason) in shortfalls.end() {
-            gaps.add_late(gap, reason);
-        }
-        (pushed == 0, gaps)
+    /// Whether one refused segment has ended it, which could be left out.
+    pub(super) fn is_early(&self) -> bool {
+        self.is_over && (1..REFUSALS).contains(&self.refusals)
+    }
+
+    /// How far it is.
+    pub(super) fn into_place(self) -> Fetching {
+        self.at
     }
 
     /// The next segment in order has come, or has not.
@@ -155,6 +153,9 @@ impl<'a> Recorder<'a> {
             }
         };
         (self.refusals, self.gone_in_a_row) = (0, 0);
+        if self.asking == Asking::OnceMoreCame {
+            self.asking = Asking::AtOnce;
+        }
         let place = entry.gap();
         if let Some((gap, reason)) = self.at.shortfalls.add(&place, &segment, measured) {
             tracing::warn!("gap: {reason}");
@@ -169,6 +170,7 @@ impl<'a> Recorder<'a> {
 
     /// A track is behind this entry.
     fn heard(&mut self, entry: &Entry) {
+        self.at.done += 1;
         let Some(heard) = self.at.heard.get_mut(entry.track) else {
             return;
         };
@@ -296,7 +298,12 @@ impl<'a> Recorder<'a> {
         } else {
             0
         };
-        if weight == Weight::Fatal || self.refusals >= REFUSALS {
+        let most = if self.asking == Asking::AtOnce {
+            1
+        } else {
+            REFUSALS
+        };
+        if weight == Weight::Fatal || self.refusals >= most {
             self.inbox.end(entry.track, End::Lost(error));
             self.is_over = true;
         } else {

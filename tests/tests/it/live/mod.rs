@@ -8,6 +8,7 @@
 )]
 
 mod again;
+mod expiring;
 mod faults;
 mod media;
 mod memory;
