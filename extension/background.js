@@ -28,8 +28,11 @@ import { NO_TAB, Requests } from './observe/requests.js';
 import { captureRequest } from './plan/capture.js';
 import { cookieHeader, cookiesFor, hostsOf } from './plan/cookies.js';
 import { fetchHeaders, repeatedHeaders } from './plan/headers.js';
+import { listRule, movedList } from './plan/list_rules.js';
 import { OwnRequests } from './plan/own_requests.js';
+import { prove, wordOf } from './plan/prove.js';
 import { sameQuality, search, sources } from './plan/refresh.js';
+import { by, follow, notesOf, proposals } from './plan/url_rules.js';
 import * as platform from './platform.js';
 import { Failed, failureOf } from './report/failure.js';
 import * as jobs from './report/jobs.js';
@@ -42,6 +45,7 @@ import { Traces } from './trace/traces.js';
 /** @import { Answer, CapturePlan, Command, Header, Job, Playlist, Quality, Report, SeenRequest, Stream, TraceView, View } from './types' */
 /** @import { RefreshFailure } from './generated/protocol' */
 /** @import { Passing } from './observe/bodies.js' */
+/** @import { Proposal } from './plan/url_rules.js' */
 
 const HOST_NAME = 'io.github.weir_hls.weir';
 
@@ -215,7 +219,7 @@ async function recall(tab, url, frame) {
   const candidate = await engine.observe({ url });
   if (!candidate) return;
   await store.ready;
-  store.changeTab(tab, (state) => withPlaylist(state, { url, frame, seenAt: Date.now() }));
+  store.changeTab(tab, (state) => withPlaylist(state, { url, ofPage: true, frame, seenAt: Date.now() }));
   await readUnread(tab, url);
 }
 
@@ -237,7 +241,7 @@ async function verify(tab, report) {
     store.changeTab(tab, (state) => withPlaylist(state, sighting(seen)));
     await read(tab, url, text);
   } else if (frame !== null && sameOrigin(frame, url)) {
-    store.changeTab(tab, (state) => withPlaylist(state, { url, frame, seenAt: time }));
+    store.changeTab(tab, (state) => withPlaylist(state, { url, ofPage: true, frame, seenAt: time }));
     await read(tab, url, text);
   } else if (!known?.summary) {
     await fetchAndRead(tab, known ?? { ...blankPlaylist(url), frame, seenAt: time });
@@ -245,7 +249,7 @@ async function verify(tab, report) {
 }
 
 /** @param {SeenRequest} seen */
-const sighting = (seen) => ({ url: seen.url, headers: seen.headers, frame: seen.frame, seenAt: seen.time });
+const sighting = ({ url, headers, frame, time }) => ({ url, ofPage: true, headers, frame, seenAt: time });
 
 // --- detect -----------------------------------------------------------------------------------
 
@@ -282,6 +286,7 @@ async function readMade(tab, text, frame, time) {
   const news = {
     url: `${frame}#${encodeURIComponent(place)}`,
     made: true,
+    ofPage: true,
     summary: bounded(summary),
     signature: first,
     shown: isStream(text, first),
@@ -386,11 +391,49 @@ async function carryOut(job, tab, stream, chosen, page) {
   if (!source) throw new Failed('stream-gone', 'the tab has moved on');
   const headers = headersOf(source);
   const quality = chosen === null || chosen.value === 'best' ? 'best' : chosen.url;
-  const request = captureRequest(source, playlists, quality, page.title, (one) => store.text(tab, one));
-  const plan = await asPage(tab, request.urls, headers, () => engine.plan(request.plan));
+  const list = await listAsAsked(job, tab, source, store.text(tab, source.url), headers);
+  const textOf = (/** @type {string} */ url) => (url === source.url ? list.text : store.text(tab, url));
+  const request = captureRequest(list.source, playlists, list.moved(quality), page.title, textOf);
+  const named = await asPage(tab, request.urls, headers, () => engine.plan(request.plan));
+  const plan = await asAsked(job, tab, named, headers);
   const context = await contextOf(tab, plan, headers, page.url);
   await host.request(frames.start(job, plan, context, { container: 'mp4', concurrency: null }));
 }
+
+/**
+ * A first-level playlist with the addresses at which the page reads what it names, where they are others and those do not
+ * answer; and what becomes of an address in it.
+ * @param {string} job @param {number} tab @param {Playlist} source @param {string | undefined} text @param {Header[]} headers
+ */
+async function listAsAsked(job, tab, source, text, headers) {
+  const found = text === undefined ? null : listRule(source, store.tab(tab).playlists);
+  const ask = asking(tab, headers);
+  if (text === undefined || found === null || !(await prove({ own: found.own, inferred: null }, ask)))
+    return { source, text, moved: (/** @type {string} */ url) => url };
+  store.changeJobs((list) => jobs.noted(list, job, notesOf([found])));
+  const moved = (/** @type {string} */ url) => by(found.rule, url) ?? url;
+  return { ...movedList(source, text, found.rule), moved };
+}
+
+/**
+ * A plan with the addresses that the page asks for, where they are others than its playlists name and those do not answer.
+ * @param {string} job @param {number} tab @param {CapturePlan} plan @param {Header[]} headers
+ */
+async function asAsked(job, tab, plan, headers) {
+  const { playlists, committedAt, sharedWorkers } = store.tab(tab);
+  const origins = sharedWorkers.map(({ origin }) => origin);
+  const asked = requests.asked(tab, committedAt, origins);
+  const read = playlists.filter(({ ofPage }) => ofPage).map(({ url }) => ({ url, text: store.text(tab, url) }));
+  const ask = asking(tab, headers);
+  /** @type {Proposal[]} */
+  const proven = [];
+  for (const one of proposals(plan, read, asked)) if (await prove(one, ask)) proven.push(one);
+  store.changeJobs((list) => jobs.noted(list, job, notesOf(proven)));
+  return follow(plan, proven, asked);
+}
+
+/** Whether an address answers as it does to the page. @param {number} tab @param {Header[]} headers */
+const asking = (tab, headers) => (/** @type {string} */ url) => asPage(tab, [url], headers, () => wordOf(url));
 
 /** What a plan is asked for with. @param {number} tab @param {CapturePlan} plan @param {Header[]} headers @param {string} page */
 async function contextOf(tab, plan, headers, page) {
@@ -464,9 +507,11 @@ async function offer({ job, tab }, source) {
     const quality = sameQuality(job.quality, summary);
     if (quality === null) return 'other-stream';
     const own = { ...source, url: had.url, summary };
-    const textOf = (/** @type {string} */ url) => (url === had.url ? had.text : fresh(url));
-    const request = captureRequest(own, playlists, quality, job.title, textOf);
-    const plan = await asPage(tab, request.urls, headers, () => engine.plan(request.plan));
+    const list = await listAsAsked(job.job, tab, own, had.text, headers);
+    const textOf = (/** @type {string} */ url) => (url === had.url ? list.text : fresh(url));
+    const request = captureRequest(list.source, playlists, list.moved(quality), job.title, textOf);
+    const named = await asPage(tab, request.urls, headers, () => engine.plan(request.plan));
+    const plan = await asAsked(job.job, tab, named, headers);
     const page = await platform.describeTab(tab);
     const context = await contextOf(tab, plan, headers, page.url);
     await host.request(frames.refreshed(job.job, plan, context));

@@ -28,6 +28,8 @@ export interface Playlist {
   url: string;
   /** True when the page made its text: it has no address, and can be had nowhere else. */
   made: boolean;
+  /** True when the page itself has asked for it, or made it. */
+  ofPage: boolean;
   /** False for what is no stream of its own: subtitles, pictures for a seek bar. */
   shown: boolean;
   /** Null until its text was read. */
@@ -167,7 +169,9 @@ export type NoteCode =
   | 'begun-anew'
   | 'not-resumable'
   | 'no-subtitles'
-  | 'key-unproven';
+  | 'key-unproven'
+  | 'other-host'
+  | 'other-place';
 
 /** What a person should know of an output, whole or not. */
 export interface Note {
@@ -328,6 +332,8 @@ export interface SeenRequest {
   /** -1 for one of a shared or service worker. */
   tab: number;
   url: string;
+  /** Where it was sent first, before redirects. */
+  asked: string;
   method: string;
   status: number;
   contentType: string | null;

@@ -18,7 +18,7 @@ export const NO_TAB = -1;
 const MAX_SEEN = 400;
 
 export class Requests {
-  /** Headers of requests under way, by request id. @type {Map<string, Header[]>} */
+  /** Headers of requests under way, and what was asked for first, by request id. @type {Map<string, {headers: Header[], asked: string}>} */
   #open = new Map();
   /** Answered requests, by tab and address. @type {Map<number, Map<string, SeenRequest>>} */
   #seen = new Map();
@@ -32,7 +32,9 @@ export class Requests {
     const headers = (details.requestHeaders ?? []).flatMap(({ name, value }) =>
       value === undefined ? [] : [{ name, value }],
     );
-    this.#open.set(details.requestId, headers);
+    // A request that is sent elsewhere goes on under the same id.
+    const asked = this.#open.get(details.requestId)?.asked ?? details.url;
+    this.#open.set(details.requestId, { headers, asked });
     dropOldest(this.#open, MAX_OPEN);
   }
 
@@ -51,14 +53,16 @@ export class Requests {
     if (!isOfPage(details) || !url || details.statusCode < 200 || details.statusCode > 299) return null;
     const type = details.responseHeaders?.find(({ name }) => name.toLowerCase() === 'content-type')?.value;
     const mainFrame = details.type === 'main_frame';
+    const open = this.#open.get(details.requestId);
     const seen = {
       id: details.requestId,
       tab: details.tabId,
       url,
+      asked: open && open.asked !== details.url ? (cleanUrl(open.asked) ?? url) : url,
       method: details.method,
       status: details.statusCode,
       contentType: type ?? null,
-      headers: this.#open.get(details.requestId) ?? [],
+      headers: open?.headers ?? [],
       frame: mainFrame ? url : frameOf(details),
       mainFrame,
       ofMainFrame: details.frameId === 0,
@@ -102,6 +106,18 @@ export class Requests {
   ofWorkers(origin) {
     const all = [...(this.#seen.get(NO_TAB)?.values() ?? [])];
     return all.filter(({ frame }) => frame !== null && new URL(frame).origin === origin);
+  }
+
+  /**
+   * What the pages of a tab have asked for, and got, since a time, oldest first; workers of these origins too.
+   * @param {number} tab @param {number} since @param {string[]} origins
+   */
+  asked(tab, since, origins) {
+    const ofTab = [...(this.#seen.get(tab)?.values() ?? [])];
+    return [...ofTab, ...origins.flatMap((origin) => this.ofWorkers(origin))]
+      .filter(({ method, mainFrame, time }) => method === 'GET' && !mainFrame && time >= since)
+      .sort((a, b) => a.time - b.time)
+      .map(({ asked }) => asked);
   }
 
   /** @param {number} tab */

@@ -46,8 +46,8 @@ export function captureRequest(source, playlists, quality, title, textOf) {
 /** @param {Playlist} playlist */
 const isLive = ({ summary }) => summary?.kind === 'media' && summary.live;
 
-/** @param {Playlist} source */
-function addressesOf({ url, summary }) {
+/** A playlist's own address and those of the playlists that it names. @param {Playlist} source */
+export function addressesOf({ url, summary }) {
   if (summary?.kind !== 'multivariant') return [url];
   const named = [...summary.variants, ...summary.renditions].flatMap((one) => one.url ?? []);
   return [url, ...named].filter((address) => address.startsWith('http'));

@@ -3,7 +3,7 @@
 
 import * as outcome from './outcome.js';
 
-/** @import { Failure, Job } from '../types' */
+/** @import { Failure, Job, Note } from '../types' */
 /** @import { Finished, JobStatus, Progress, RefreshFailure } from '../generated/protocol' */
 
 /** Most finished captures that are listed. */
@@ -47,6 +47,10 @@ export const refreshed = (jobs, id, plannedAt) =>
 export const notRefreshed = (jobs, id, reason) =>
   changed(jobs, id, (job) => ({ ...job, isRefreshing: false, refreshFailure: reason }));
 
+/** What a person should know of how a capture was planned. @param {Job[]} jobs @param {string} id @param {Note[]} notes */
+export const noted = (jobs, id, notes) =>
+  notes.length === 0 ? jobs : changed(jobs, id, (job) => ({ ...job, notes: outcome.together(job.notes, notes) }));
+
 /** @param {Job[]} jobs @param {Finished} event @returns {Job[]} */
 export const finished = (jobs, event) =>
   trimmed(
@@ -61,7 +65,7 @@ export const finished = (jobs, event) =>
       segments: event.segments,
       durationSeconds: event.durationSeconds,
       ...outcome.missing(event.gaps),
-      notes: outcome.notes(event.warnings),
+      notes: outcome.together(job.notes, outcome.notes(event.warnings)),
       subtitles: event.tracks.filter(({ kind }) => kind === 'subtitle').map(({ language }) => language),
       isRefreshing: false,
       failure: expiredFor(job, event.error),

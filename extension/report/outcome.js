@@ -54,6 +54,11 @@ export function missing(gaps) {
 /** @param {string[]} warnings */
 export const notes = (warnings) => warnings.slice(0, MAX_NOTES).map(noteOf);
 
+/** Notes and further ones, each once. @param {Note[]} notes @param {Note[]} further */
+export const together = (notes, further) => [
+  ...new Map([...notes, ...further].map((note) => [JSON.stringify(note), note])).values(),
+];
+
 /** A sentence that is not known, of a newer host, is shown as it is. @param {string} sentence @returns {Note} */
 function noteOf(sentence) {
   const text = sentence.slice(0, MAX_SENTENCE);

@@ -18,6 +18,7 @@ export const emptyTab = () => ({ committedAt: 0, playlists: [], sharedWorkers: [
 export const blankPlaylist = (url) => ({
   url,
   made: false,
+  ofPage: false,
   shown: true,
   summary: null,
   signature: '',

@@ -98,14 +98,15 @@ const say = (sender, message) =>
 /** @param {string} url @param {string} text */
 const report = (url, text) => ({ type: 'report', time: 1, report: { url, status: 200, contentType: null, text } });
 
-/** The streams that the popup shows for a tab. @param {number} tab @returns {Promise<{id: string, url: string}[]>} */
-async function shown(tab) {
-  const view = await new Promise((resolve) => {
+/** What the popup shows for a tab. @param {number} tab @returns {Promise<any>} */
+const viewed = (tab) =>
+  new Promise((resolve) => {
     const port = { name: `view:${tab}`, sender: popup, postMessage: resolve, onDisconnect: happening() };
     onConnect?.happen(port);
   });
-  return view.streams;
-}
+
+/** The streams that the popup shows for a tab. @param {number} tab @returns {Promise<{id: string, url: string}[]>} */
+const shown = async (tab) => (await viewed(tab)).streams;
 
 /** Their addresses. @param {number} tab */
 const listed = async (tab) => (await shown(tab)).map(({ url }) => url);
@@ -226,4 +227,74 @@ test('so is the quality that was chosen, and the popup sees the same stream', as
 
   const gone = await say(popup, { ...capture, quality: 'another' });
   assert.equal(gone.failure?.code, 'stream-gone');
+});
+
+const LONG = `#EXTM3U\n#EXT-X-TARGETDURATION:4\n${[0, 1, 2, 3].map((one) => `#EXTINF:4,\n${one}.ts\n`).join('')}#EXT-X-ENDLIST\n`;
+
+/** The browser's word of an answer that a page got. @param {number} tab @param {string} url */
+const got = (tab, url) =>
+  onResponseStarted?.happen({
+    requestId: url,
+    tabId: tab,
+    url,
+    method: 'GET',
+    statusCode: 200,
+    type: 'xmlhttprequest',
+    frameId: 0,
+    initiator: 'https://page.example',
+    timeStamp: Date.now(),
+  });
+
+/**
+ * A page has read a playlist and asked for parts; it is captured. What the host is told to fetch, what was asked for, and
+ * what a person is told.
+ * @param {number} tab @param {string} list @param {string[]} parts
+ */
+async function captureAs(tab, list, parts) {
+  await say(script(tab), report(list, LONG));
+  await until(async () => (await listed(tab)).includes(list));
+  for (const url of parts) got(tab, url);
+  const [stream] = await shown(tab);
+  const before = asked.length;
+  const { value: id } = await say(popup, { type: 'capture', tab, stream: stream?.id, quality: 'best' });
+  const start = () => told.find(({ type, job }) => type === 'start' && job === id);
+  await until(() => start() !== undefined);
+  const { jobs } = /** @type {any} */ (await viewed(tab));
+  return {
+    segments: start().plan.tracks[0].segments.map((/** @type {{url: string}} */ { url }) => url),
+    asked: asked.slice(before),
+    notes: jobs.find((/** @type {{job: string}} */ { job }) => job === id).notes,
+  };
+}
+
+const four = (/** @type {string} */ before, after = '') => [0, 1, 2, 3].map((one) => `${before}${one}.ts${after}`);
+
+test('a page that asks for segments elsewhere is followed, when they are nowhere else', async () => {
+  const [list, wanted] = ['https://page.example/90/list.m3u8', four('https://cdn.example/x/90/', '?token=secret')];
+  served.set(String(wanted[2]), 'bytes');
+  const { segments, asked, notes } = await captureAs(8, list, wanted.slice(0, 2));
+  assert.deepEqual(segments, wanted);
+  assert.deepEqual(asked, ['https://page.example/90/0.ts', wanted[2]]);
+  assert.deepEqual(notes, [{ code: 'other-host', values: ['page.example', 'cdn.example'] }]);
+});
+
+test('it is not when the segments are where the playlist says, or not where the rule says', async () => {
+  const named = four('https://page.example/91/');
+  served.set(String(named[0]), 'bytes');
+  const elsewhere = four('https://cdn.example/91/');
+  const there = await captureAs(9, 'https://page.example/91/list.m3u8', elsewhere.slice(0, 2));
+  assert.deepEqual([there.segments, there.asked, there.notes], [named, [named[0]], []]);
+
+  const other = four('https://cdn.example/92/');
+  const nowhere = await captureAs(10, 'https://page.example/92/list.m3u8', other.slice(0, 2));
+  const own = four('https://page.example/92/');
+  assert.deepEqual([nowhere.segments, nowhere.asked, nowhere.notes], [own, [own[0], other[2]], []]);
+});
+
+test('a page that asks for what its playlist names costs no request', async () => {
+  const named = four('https://page.example/93/');
+  for (const parts of [named.slice(0, 2), []]) {
+    const { segments, asked, notes } = await captureAs(11, 'https://page.example/93/list.m3u8', parts);
+    assert.deepEqual([segments, asked, notes], [named, [], []]);
+  }
 });

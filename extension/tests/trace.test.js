@@ -395,7 +395,7 @@ test('whoever takes the debugger off ends the trace, and it says who', async () 
 test('where the hook tells, only a tab that is traced is heard, and what it asks for after its reload', async () => {
   const { traces, saved } = surroundings();
   const call = { url: 'https://m.example/a.m3u8', method: 'GET', worker: '', stack: '' };
-  const seen = { id: '7', tab: 1, url: 'https://m.example/b', method: 'GET', frame: PAGE, mainFrame: false, ofMainFrame: true, time: 1 };
+  const seen = { id: '7', tab: 1, url: 'https://m.example/b', asked: 'https://m.example/b', method: 'GET', frame: PAGE, mainFrame: false, ofMainFrame: true, time: 1 };
   const request = { ...seen, status: 200, contentType: null, headers: [] };
   await traces.start(1);
   traces.called(2, call, PAGE);

@@ -8,6 +8,7 @@ pub mod deliveries;
 pub mod expiring;
 pub mod live;
 pub mod players;
+pub mod rules;
 pub mod trace;
 
 use std::path::PathBuf;
@@ -105,6 +106,7 @@ impl Site {
         site.serve_expiring()?;
         site.serve_deliveries()?;
         site.serve_traced()?;
+        site.serve_rules()?;
         Ok(site)
     }
 

@@ -18,4 +18,5 @@ mod pages;
 mod pictures;
 mod players;
 mod recording;
+mod rules;
 mod trace;
