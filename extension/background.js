@@ -18,6 +18,7 @@ import {
   frameOf,
   readCall,
   readEarlier,
+  readKeys,
   readReport,
   readSharedWorker,
   ReportQueue,
@@ -28,6 +29,7 @@ import { NO_TAB, Requests } from './observe/requests.js';
 import { captureRequest } from './plan/capture.js';
 import { cookieHeader, cookiesFor, hostsOf } from './plan/cookies.js';
 import { fetchHeaders, repeatedHeaders } from './plan/headers.js';
+import { withProvenKeys } from './plan/keys.js';
 import { listRule, movedList } from './plan/list_rules.js';
 import { OwnRequests } from './plan/own_requests.js';
 import { prove, wordOf } from './plan/prove.js';
@@ -395,7 +397,8 @@ async function carryOut(job, tab, stream, chosen, page) {
   const textOf = (/** @type {string} */ url) => (url === source.url ? list.text : store.text(tab, url));
   const request = captureRequest(list.source, playlists, list.moved(quality), page.title, textOf);
   const named = await asPage(tab, request.urls, headers, () => engine.plan(request.plan));
-  const plan = await asAsked(job, tab, named, headers);
+  const there = await asAsked(job, tab, named, headers);
+  const plan = await withPageKeys(job, tab, there, headers);
   const context = await contextOf(tab, plan, headers, page.url);
   await host.request(frames.start(job, plan, context, { container: 'mp4', concurrency: null }));
 }
@@ -434,6 +437,19 @@ async function asAsked(job, tab, plan, headers) {
 
 /** Whether an address answers as it does to the page. @param {number} tab @param {Header[]} headers */
 const asking = (tab, headers) => (/** @type {string} */ url) => asPage(tab, [url], headers, () => wordOf(url));
+
+/**
+ * A plan with the keys that the page made, where those that its playlist names do not fit.
+ * @param {string} job @param {number} tab @param {CapturePlan} named @param {Header[]} headers
+ */
+async function withPageKeys(job, tab, named, headers) {
+  const candidates = async () => readKeys(await platform.askFrames(tab, { type: 'keys' }));
+  const { plan, proven } = await withProvenKeys(named, candidates, (urls, task) =>
+    asPage(tab, urls, headers, task),
+  );
+  if (proven > 0) store.changeJobs((list) => jobs.noted(list, job, [{ code: 'key-of-page', values: [] }]));
+  return plan;
+}
 
 /** What a plan is asked for with. @param {number} tab @param {CapturePlan} plan @param {Header[]} headers @param {string} page */
 async function contextOf(tab, plan, headers, page) {
@@ -511,7 +527,8 @@ async function offer({ job, tab }, source) {
     const textOf = (/** @type {string} */ url) => (url === had.url ? list.text : fresh(url));
     const request = captureRequest(list.source, playlists, list.moved(quality), job.title, textOf);
     const named = await asPage(tab, request.urls, headers, () => engine.plan(request.plan));
-    const plan = await asAsked(job.job, tab, named, headers);
+    const there = await asAsked(job.job, tab, named, headers);
+    const plan = await withPageKeys(job.job, tab, there, headers);
     const page = await platform.describeTab(tab);
     const context = await contextOf(tab, plan, headers, page.url);
     await host.request(frames.refreshed(job.job, plan, context));

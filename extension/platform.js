@@ -174,6 +174,22 @@ export async function describeTab(tab) {
   }
 }
 
+/** Most frames of a tab that are asked, and how long one may take, in milliseconds: it may stand still. */
+const MAX_FRAMES = 64;
+const FRAME_DEADLINE = 1_000;
+
+/** What the relays in a tab's frames answer; one that does not answer is left out. @param {number} tab @param {unknown} message */
+export async function askFrames(tab, message) {
+  const frames = (await chrome.webNavigation.getAllFrames({ tabId: tab }).catch(() => null)) ?? [];
+  const late = new Promise((resolve) => setTimeout(resolve, FRAME_DEADLINE));
+  const answers = frames
+    .slice(0, MAX_FRAMES)
+    .map(({ frameId }) =>
+      Promise.race([chrome.tabs.sendMessage(tab, message, { frameId }).catch(() => undefined), late]),
+    );
+  return (await Promise.all(answers)).filter((answer) => answer !== undefined);
+}
+
 /** The tab that the popup was opened over. */
 export async function activeTab() {
   const [tab] = await chrome.tabs.query({ active: true, currentWindow: true });

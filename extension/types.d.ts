@@ -171,7 +171,8 @@ export type NoteCode =
   | 'no-subtitles'
   | 'key-unproven'
   | 'other-host'
-  | 'other-place';
+  | 'other-place'
+  | 'key-of-page';
 
 /** What a person should know of an output, whole or not. */
 export interface Note {
@@ -313,6 +314,16 @@ export interface Report {
   frame: string | null;
   /** When, in milliseconds since 1970, by the relay's word. */
   time: number;
+}
+
+/** What may be the key of a stream, as the page hook saw it. A hint, too: it counts once it has decrypted a segment. */
+export interface KeyCandidate {
+  /** 16 or 32 bytes, in hexadecimal digits. Secret: in memory only. */
+  hex: string;
+  /** A cipher got it; else it only has the length of a key. */
+  used: boolean;
+  /** Where it came from as it is: the bodies of these addresses. */
+  urls: string[];
 }
 
 /** A request that a page or its worker makes while its tab is traced, by the hook's word. A hint, too. */

@@ -1,6 +1,6 @@
 // Runs in the page's own world, before the page's scripts, in every frame. It reads what the page reads -
 // the bodies of XMLHttpRequest and fetch, text that it decodes, blobs that it makes addresses of - and hands on what
-// begins as a playlist does. Workers that a page starts from a blob get the same.
+// begins as a playlist does, or may be the key of one. Workers that a page starts from a blob get the same.
 //
 // The page must not notice: nothing here throws, consumes a body or keeps a page's promise from
 // rejecting as it would, and the wrapped functions print as the native ones do. Everything used later is taken
@@ -13,7 +13,7 @@
 
   /**
    * Wraps what pages and workers read with. It stands alone: its own text goes into workers.
-   * @param {(report: {url: string, status: number | null, contentType: string | null, text: string} | {call: object}) => void} send
+   * @param {(report: {url: string, status: number | null, contentType: string | null, text: string} | {call: object} | {key: object}) => void} send
    * an empty `url` is a text that came from no address of its own, an empty `text` the start of a shared worker
    * @param {() => string} line the name of the channel on which workers report
    * @param {boolean} begin whether to report calls from the start
@@ -33,12 +33,15 @@
     const { apply, construct, defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
     const { Proxy, TextDecoder, Uint8Array, URL, Blob, atob, setTimeout, decodeURIComponent, Error, Request } =
       globalThis;
+    const { ArrayBuffer, Set } = globalThis;
+    const { isView } = ArrayBuffer;
     const { parse } = JSON;
     const { keys } = Object;
     const { get: mapGet, set: mapSet, delete: mapDelete } = WeakMap.prototype;
     const { get: urlGet, set: urlSet, delete: urlDelete } = Map.prototype;
     const { has: setHas, add: setAdd } = WeakSet.prototype;
-    const { startsWith, endsWith, trimStart, includes, indexOf, toLowerCase, slice, charCodeAt } =
+    const { has: textHas, add: textAdd } = Set.prototype;
+    const { startsWith, endsWith, trimStart, includes, indexOf, toLowerCase, slice, charCodeAt, replaceAll } =
       String.prototype;
     const { push, pop } = Array.prototype;
     const { addEventListener } = EventTarget.prototype;
@@ -75,6 +78,12 @@
       header: XMLHttpRequest.prototype.getResponseHeader,
     };
     const byteLength = getter(ArrayBuffer.prototype, 'byteLength');
+    const views = getPrototypeOf(Uint8Array.prototype) ?? {};
+    const view = {
+      buffer: getter(views, 'buffer'),
+      offset: getter(views, 'byteOffset'),
+      length: getter(views, 'byteLength'),
+    };
 
     const nothing = () => {};
 
@@ -180,12 +189,15 @@
         if (body.length <= MAX_PLAYLIST_CHARACTERS && isPlaylist(body)) text = body;
         else searchText(body);
       } else if (body instanceof Uint8Array) {
+        considerKey(body, url, false);
         text = playlistText(/** @type {Uint8Array<ArrayBuffer>} */ (body));
       } else if (body instanceof Blob) {
         considerBlob(body, url, details);
       } else if (typeof body === 'object' && body !== null) {
-        if (isBuffer(body)) text = playlistText(new Uint8Array(/** @type {ArrayBuffer} */ (body)));
-        else search(body);
+        if (isBuffer(body)) {
+          considerKey(body, url, false);
+          text = playlistText(new Uint8Array(/** @type {ArrayBuffer} */ (body)));
+        } else search(body);
       }
       if (text === null) return;
       if (apply(startsWith, url, ['http'])) {
@@ -217,6 +229,77 @@
       ]);
     };
 
+    // --- what a key looks like ---
+
+    const HEX = '0123456789abcdef';
+    // Most values that are reported for their length alone, and most reports that are remembered.
+    const MAX_SEEN_KEYS = 200;
+    const MAX_REPORTED_KEYS = 1000;
+    let seenKeys = 0;
+    let rememberedKeys = 0;
+    /** @type {Set<string>} */
+    let reportedKeys = new Set();
+
+    /** The bytes of a buffer, or of a view of one, that is as long as a key. @param {any} value */
+    const keyBytes = (value) => {
+      const isOfView = isView(value);
+      if (!isOfView && !isBuffer(value)) return null;
+      const length = isOfView ? view.length(value) : byteLength(value);
+      if (length !== 16 && length !== 32) return null;
+      return isOfView ? new Uint8Array(view.buffer(value), view.offset(value), length) : new Uint8Array(value);
+    };
+
+    /**
+     * Reports what may be the key of a stream.
+     * @param {unknown} value @param {string} url that it came from, empty for none
+     * @param {boolean} used whether a cipher gets it; else it only has the length of one
+     */
+    const considerKey = (value, url, used) => {
+      const bytes = keyBytes(value);
+      if (bytes === null) return;
+      let hex = '';
+      for (let at = 0; at < bytes.length; at += 1) {
+        const byte = bytes[at] ?? 0;
+        hex += `${HEX[byte >> 4]}${HEX[byte & 15]}`;
+      }
+      const print = `${used} ${hex} ${url}`;
+      if (apply(textHas, reportedKeys, [print])) return;
+      if (!used && (seenKeys += 1) > MAX_SEEN_KEYS) return;
+      if ((rememberedKeys += 1) > MAX_REPORTED_KEYS) {
+        reportedKeys = new Set();
+        rememberedKeys = 1;
+      }
+      apply(textAdd, reportedKeys, [print]);
+      send({ key: { hex, url, used } });
+    };
+
+    /** @param {string} binary a character for each byte @param {boolean} used */
+    const considerBinary = (binary, used) => {
+      if (binary.length !== 16 && binary.length !== 32) return;
+      const bytes = new Uint8Array(binary.length);
+      for (let at = 0; at < bytes.length; at += 1) bytes[at] = apply(charCodeAt, binary, [at]);
+      considerKey(bytes, '', used);
+    };
+
+    /** A page's own objects are not asked: that would be seen. @param {unknown} owner @param {string} name */
+    const ownValue = (owner, name) =>
+      typeof owner === 'object' && owner !== null ? getOwnPropertyDescriptor(owner, name)?.value : undefined;
+
+    /**
+     * Reports the keys among the first few values of a message between a page and its worker.
+     * @param {unknown} value @param {number} depth
+     */
+    const considerMessage = (value, depth) => {
+      if (typeof value !== 'object' || value === null) return;
+      if (isView(value) || value instanceof ArrayBuffer) {
+        considerKey(value, '', false);
+      } else if (depth > 0) {
+        const names = keys(value);
+        for (let at = 0; at < names.length && at < 16; at += 1)
+          considerMessage(ownValue(value, names[at] ?? ''), depth - 1);
+      }
+    };
+
     // --- wrapping ---
 
     /** The native function behind each wrapped one, for `toString`. @type {WeakMap<Function, Function>} */
@@ -235,6 +318,16 @@
       const proxy = new Proxy(native, { apply: (target, self, args) => wrapped(target, self, args) });
       apply(mapSet, natives, [proxy, apply(mapGet, natives, [native]) ?? native]);
       defineProperty(owner, name, { ...descriptor, [kind]: proxy });
+    };
+
+    /**
+     * What a global function is a property of: a window itself, or a prototype of a worker.
+     * @param {string} name
+     */
+    const ownerOf = (name) => {
+      let owner = globalThis;
+      while (owner && !getOwnPropertyDescriptor(owner, name)) owner = /** @type {any} */ (getPrototypeOf(owner));
+      return owner ?? {};
     };
 
     /** @param {any} self @returns {() => [number | null, string | null]} */
@@ -355,6 +448,106 @@
       return apply(native, self, args);
     });
 
+    // --- keys that the page makes: what it gives to a cipher, unpacks, or exchanges with a worker ---
+
+    /** The cipher of whole segments. @param {unknown} algorithm */
+    const isCbc = (algorithm) => {
+      const name = typeof algorithm === 'string' ? algorithm : ownValue(algorithm, 'name');
+      return typeof name === 'string' && apply(toLowerCase, name, []) === 'aes-cbc';
+    };
+
+    const wrapCipher = () => {
+      // There is none without a secure context.
+      const subtle = globalThis.SubtleCrypto?.prototype;
+      if (!subtle) return;
+      const { exportKey } = subtle;
+
+      wrapMethod(subtle, 'importKey', (native, self, args) => {
+        quietly(() => {
+          if (!isCbc(args[2])) return;
+          if (args[0] === 'raw') considerKey(args[1], '', true);
+          const digits = args[0] === 'jwk' ? ownValue(args[1], 'k') : undefined;
+          if (typeof digits !== 'string' || digits.length > 64) return;
+          const plain = apply(replaceAll, apply(replaceAll, digits, ['-', '+']), ['_', '/']);
+          considerBinary(atob(plain), true);
+        })(undefined);
+        return apply(native, self, args);
+      });
+
+      // What the page may not read of the key that it gets, a second one of the same bytes may tell.
+      for (const [name, algorithm, extractable] of /** @type {[string, number, number][]} */ ([
+        ['unwrapKey', 4, 5],
+        ['deriveKey', 2, 3],
+      ])) {
+        wrapMethod(subtle, name, (native, self, args) => {
+          const promise = apply(native, self, args);
+          quietly(() => {
+            if (!isCbc(args[algorithm])) return;
+            const same = [];
+            for (let at = 0; at < args.length; at += 1) same[at] = at === extractable ? true : args[at];
+            const read = (/** @type {any} */ key) =>
+              apply(then, apply(exportKey, self, ['raw', key]), [
+                quietly((bytes) => considerKey(bytes, '', true)),
+                nothing,
+              ]);
+            apply(then, apply(native, self, same), [quietly(read), nothing]);
+          })(undefined);
+          return promise;
+        });
+      }
+
+      // A key that was encrypted itself; the page's segments are longer, and are left alone.
+      wrapMethod(subtle, 'decrypt', (native, self, args) => {
+        const promise = apply(native, self, args);
+        try {
+          const length = isView(args[2]) ? view.length(args[2]) : byteLength(args[2]);
+          if (length > 512) return promise;
+          return apply(then, promise, [
+            (/** @type {unknown} */ value) => {
+              quietly(() => considerKey(value, '', false))(undefined);
+              return value;
+            },
+          ]);
+        } catch {
+          return promise;
+        }
+      });
+    };
+    wrapCipher();
+
+    wrapMethod(ownerOf('atob'), 'atob', (native, self, args) => {
+      const binary = apply(native, self, args);
+      quietly(() => considerBinary(binary, false))(undefined);
+      return binary;
+    });
+    for (const name of ['fromBase64', 'fromHex']) {
+      wrapMethod(Uint8Array, name, (native, self, args) => {
+        const bytes = apply(native, self, args);
+        quietly(() => considerKey(bytes, '', false))(undefined);
+        return bytes;
+      });
+    }
+
+    if (globalThis.Worker) {
+      wrapMethod(Worker.prototype, 'postMessage', (native, self, args) => {
+        apply(native, self, args);
+        quietly(() => considerMessage(args[0], 2))(undefined);
+      });
+    }
+
+    /** Messages that were looked at. @type {WeakSet<object>} */
+    const heard = new WeakSet();
+
+    wrapMethod(MessageEvent.prototype, 'data', (native, self, args) => {
+      const data = apply(native, self, args);
+      quietly(() => {
+        if (typeof data !== 'object' || data === null || apply(setHas, heard, [self])) return;
+        apply(setAdd, heard, [self]);
+        considerMessage(data, 2);
+      })(undefined);
+      return data;
+    });
+
     // --- workers ---
 
     // One line, so that the lines of the worker's own script keep their numbers.
@@ -466,12 +659,7 @@
         if (error) quietly((told) => report(error, told[0], told[1]))(apply(mapGet, opened, [self]));
         return apply(native, self, args);
       });
-      // A window has its own, a worker that of a prototype.
-      /** @type {object | null} */
-      let owner = globalThis;
-      while (owner && !getOwnPropertyDescriptor(owner, 'fetch')) owner = getPrototypeOf(owner);
-      if (!owner) return;
-      wrapMethod(owner, 'fetch', (native, self, args) => {
+      wrapMethod(ownerOf('fetch'), 'fetch', (native, self, args) => {
         const error = traced ? new Error() : null;
         if (error)
           quietly(() => {

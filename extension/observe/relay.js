@@ -44,6 +44,37 @@
     channel?.dispatchEvent(new Event(on ? 'trace' : 'untrace'));
   }
 
+  /**
+   * What may be keys of streams, oldest first: those that a cipher got, and those that only have the length of one. They
+   * stay here until a capture asks for them.
+   * @type {[used: Map<string, Set<string>>, seen: Map<string, Set<string>>]}
+   */
+  const keys = [new Map(), new Map()];
+  /** Most keys of either kind, and most addresses of one. */
+  const MAX_KEYS = 64;
+  const MAX_SOURCES = 4;
+
+  chrome.runtime?.onMessage.addListener((message, _, respond) => {
+    if (message?.type !== 'keys') return;
+    const list = (/** @type {Map<string, Set<string>>} */ kind, /** @type {boolean} */ used) =>
+      [...kind].map(([hex, urls]) => ({ hex, used, urls: [...urls] }));
+    respond([...list(keys[0], true), ...list(keys[1], false)]);
+  });
+
+  /** @param {{hex?: unknown, url?: unknown, used?: unknown}} key */
+  function keepKey({ hex, url, used }) {
+    if (typeof hex !== 'string' || typeof url !== 'string' || !/^([\da-f]{32}){1,2}$/.test(hex)) return;
+    const kind = keys[used === true ? 0 : 1];
+    const urls = kind.get(hex) ?? new Set();
+    if (url !== '' && urls.size < MAX_SOURCES) urls.add(url);
+    kind.delete(hex);
+    kind.set(hex, urls);
+    for (const oldest of kind.keys()) {
+      if (kind.size <= MAX_KEYS) break;
+      kind.delete(oldest);
+    }
+  }
+
   /** When an address or a text was last passed on, oldest first. @type {Map<string, number>} */
   const sent = new Map();
 
@@ -63,7 +94,11 @@
   function pass(detail) {
     try {
       if (typeof detail !== 'string') return;
-      const { url, status, contentType, text, call } = JSON.parse(detail);
+      const { url, status, contentType, text, call, key } = JSON.parse(detail);
+      if (key !== undefined) {
+        keepKey(key);
+        return;
+      }
       if (call !== undefined) {
         if (state === 'on') tell({ type: 'called', call });
         else if (state === 'asked' && waiting.length < MAX_WAITING) waiting.push(call);

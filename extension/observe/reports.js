@@ -1,6 +1,6 @@
 // Who sent a message, and is what the page hook reports in order? Pure.
 
-/** @import { Report, TracedCall } from '../types' */
+/** @import { KeyCandidate, Report, TracedCall } from '../types' */
 
 /** Longest playlist text that is taken, in characters (core: MAX_PLAYLIST_BYTES). */
 const MAX_TEXT = 16 * 1024 * 1024;
@@ -83,6 +83,32 @@ export function readCall(message) {
     worker: worker.slice(0, MAX_URL),
     stack: stack.slice(0, MAX_STACK),
   };
+}
+
+/** Most keys of one tab that are tried. */
+const MAX_KEYS = 128;
+
+/**
+ * What the frames of a tab have for keys, by their relays' word: those first that a cipher got, the latest of them first.
+ * @param {unknown[]} answers one a frame @returns {KeyCandidate[]}
+ */
+export function readKeys(answers) {
+  /** @type {Map<string, KeyCandidate>} */
+  const keys = new Map();
+  for (const one of answers.flatMap((answer) => (Array.isArray(answer) ? answer.toReversed() : []))) {
+    if (!isObject(one) || typeof one.hex !== 'string' || !/^([\da-f]{32}){1,2}$/.test(one.hex)) continue;
+    const { urls } = one;
+    const known = keys.get(one.hex);
+    keys.set(one.hex, {
+      hex: one.hex,
+      used: one.used === true || known?.used === true,
+      urls: [
+        ...(known?.urls ?? []),
+        ...(Array.isArray(urls) ? urls.filter((url) => typeof url === 'string' && cleanUrl(url) !== null) : []),
+      ],
+    });
+  }
+  return [...keys.values()].sort((a, b) => Number(b.used) - Number(a.used)).slice(0, MAX_KEYS);
 }
 
 /** Most requests of a page that was there before this extension that are looked at. */

@@ -1,6 +1,7 @@
 // The whole extension but its pages, with the module that ships, in a browser that is played: who may tell it what.
 // `cargo xtask build` makes the module. The worker is one for all tests, as it is in a browser; each has a tab of its own.
 import assert from 'node:assert/strict';
+import { createCipheriv, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
@@ -20,12 +21,17 @@ function happening() {
 
 /** What the worker has asked of the network: the addresses. @type {string[]} */
 const asked = [];
-/** What the network answers. @type {Map<string, string>} */
+/** What the network answers. @type {Map<string, string | Uint8Array<ArrayBuffer>>} */
 const served = new Map();
+/** What the worker has stored. @type {object[]} */
+const written = [];
 /** What the worker has told the native host. @type {any[]} */
 const told = [];
 const [onMessage, onConnect, onSendHeaders, onResponseStarted] = [1, 2, 3, 4].map(happening);
 const module = await readFile(new URL('../generated/weir_wasm_bg.wasm', import.meta.url));
+
+/** What the content script of a frame answers. @type {(...message: any[]) => Promise<unknown>} */
+let answerOfFrame = async () => [];
 
 /** A native host that answers everything with `done`. */
 function connectNative() {
@@ -68,14 +74,21 @@ Object.assign(globalThis, {
       onCompleted: happening(),
       onErrorOccurred: happening(),
     },
-    webNavigation: { onCommitted: happening() },
+    webNavigation: { onCommitted: happening(), getAllFrames: async () => [{ frameId: 0 }, { frameId: 7 }] },
     tabs: {
       onRemoved: happening(),
       onUpdated: happening(),
       query: async () => [],
+      sendMessage: (/** @type {any[]} */ ...message) => answerOfFrame(...message),
       get: async () => ({ title: 'A title', url: 'https://page.example/' }),
     },
-    storage: { session: { get: async () => ({}), set: nothing, remove: nothing } },
+    storage: {
+      session: {
+        get: async () => ({}),
+        set: async (/** @type {object} */ values) => void written.push(structuredClone(values)),
+        remove: nothing,
+      },
+    },
     declarativeNetRequest: { updateSessionRules: nothing, getSessionRules: async () => [] },
     cookies: { getAll: async () => [], getAllCookieStores: async () => [] },
     action: { setBadgeText: nothing, setBadgeBackgroundColor: nothing },
@@ -297,4 +310,37 @@ test('a page that asks for what its playlist names costs no request', async () =
     const { segments, asked, notes } = await captureAs(11, 'https://page.example/93/list.m3u8', parts);
     assert.deepEqual([segments, asked, notes], [named, [], []]);
   }
+});
+
+test('a key that the page made is asked for in its frames, proven, and told to the host alone', async () => {
+  const [key, iv] = [randomBytes(16), Buffer.alloc(16)];
+  const clear = randomBytes(188 * 50);
+  for (let at = 0; at < clear.length; at += 188) clear[at] = 0x47;
+  const cipher = createCipheriv('aes-128-cbc', key, iv);
+  const at = (/** @type {string} */ name) => `https://page.example/94/${name}`;
+  served.set(at('a.ts'), Uint8Array.from(Buffer.concat([cipher.update(clear), cipher.final()])));
+  served.set(at('key'), Uint8Array.from(key, (byte) => byte ^ 1));
+  const line = `#EXT-X-KEY:METHOD=AES-128,URI="key",IV=0x${iv.toString('hex')}\n`;
+  await say(script(12), report(at('index.m3u8'), PLAYLIST.replace('#EXTINF', `${line}#EXTINF`)));
+  await until(async () => (await listed(12)).length === 1);
+  /** @type {any[]} */ const messages = [];
+  const hex = key.toString('hex');
+  answerOfFrame = async (tab, message, { frameId }) => {
+    messages.push([tab, message, frameId]);
+    if (frameId === 0) throw new Error('a frame without a content script');
+    return [{ hex, used: true, urls: [] }];
+  };
+  const [stream] = await shown(12);
+  const before = told.length;
+  const capture = { type: 'capture', tab: 12, stream: stream?.id, quality: 'best' };
+  assert.equal((await say(popup, capture)).ok, true);
+  await until(() => told.slice(before).some(({ type }) => type === 'start'));
+  const { plan } = told.slice(before).find(({ type }) => type === 'start');
+  const made = `data:application/octet-stream;base64,${key.toString('base64')}`;
+  assert.equal(plan.tracks[0].segments[0].key.url, made);
+  assert.deepEqual(messages, [
+    [12, { type: 'keys' }, 0],
+    [12, { type: 'keys' }, 7],
+  ]);
+  assert.ok(!JSON.stringify(written).includes(hex) && !JSON.stringify(written).includes(made), 'not stored');
 });

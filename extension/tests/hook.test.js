@@ -67,6 +67,8 @@ class Worker {
     this.script = /** @type {any} */ (address.startsWith('blob:') ? resolveObjectURL(address) : address);
     this.options = options;
   }
+  /** @param {unknown} _ */
+  postMessage(_) {}
 }
 const workerText = String(Worker);
 
@@ -86,6 +88,8 @@ class Channel extends BroadcastChannel {
   }
 }
 
+/** What hears the background. @type {(message: any, sender: any, respond: (answer: any) => void) => void} */
+let onMessage = () => {};
 /** What the background says to a frame that asks. */
 let isTraced = false;
 /** @param {any} message */
@@ -102,7 +106,7 @@ Object.assign(globalThis, {
   Worker,
   MouseEvent,
   document: Object.assign(new EventTarget(), { createElement: () => new EventTarget() }),
-  chrome: { runtime: { sendMessage } },
+  chrome: { runtime: { sendMessage, onMessage: { addListener: (/** @type {any} */ ear) => void (onMessage = ear) } } },
 });
 for (const name of ['relay', 'hook']) {
   runInThisContext(readFileSync(new URL(`../observe/${name}.js`, import.meta.url), 'utf8'));
@@ -351,4 +355,98 @@ test('who asks is told only of a tab that is traced, and the page cannot tell', 
   assert.equal(String(XMLHttpRequest.prototype.send), sendText);
   assert.equal(fetch.name, 'fetch');
   await assert.rejects(fetch('http://'), TypeError);
+});
+
+/** What may be keys, as the relay tells the background. @returns {Promise<any[]>} */
+async function heldKeys() {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => onMessage({ type: 'keys' }, {}, resolve));
+}
+
+/** Bytes that nobody has seen. @param {number} [length] */
+const freshKey = (length = 16) => crypto.getRandomValues(new Uint8Array(length));
+/** @param {Uint8Array} bytes */
+const hexOf = (bytes) => Buffer.from(bytes).toString('hex');
+
+test('a key that a page gives to a cipher, has unwrapped or derived is held, and never sent by itself', async () => {
+  messages.length = 0;
+  const { subtle } = crypto;
+  const cbc = { name: 'AES-CBC', iv: new Uint8Array(16) };
+  const [raw, jwk, wrapped, long, derived] = [freshKey(), freshKey(), freshKey(), freshKey(32), freshKey()];
+  await subtle.importKey('raw', raw, 'AES-CBC', false, ['decrypt']);
+  await subtle.importKey('raw', long.buffer, cbc, false, ['decrypt']);
+  const k = Buffer.from(jwk).toString('base64url');
+  const wrapping = await subtle.importKey('jwk', { kty: 'oct', k }, cbc, false, ['encrypt', 'unwrapKey']);
+  const sealed = await subtle.encrypt(cbc, wrapping, wrapped);
+  const unwrapped = await subtle.unwrapKey('raw', sealed, wrapping, cbc, cbc, false, ['decrypt']);
+  assert.equal(unwrapped.extractable, false, 'the page gets what it asked for');
+  const password = await subtle.importKey('raw', derived, 'PBKDF2', false, ['deriveKey', 'deriveBits']);
+  const pbkdf2 = { name: 'PBKDF2', salt: new Uint8Array(8), iterations: 1, hash: 'SHA-256' };
+  const made = await subtle.deriveKey(pbkdf2, password, { name: 'AES-CBC', length: 128 }, false, ['decrypt']);
+  assert.equal(made.extractable, false);
+  const bits = new Uint8Array(await subtle.deriveBits(pbkdf2, password, 128));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const used = (await heldKeys()).filter((one) => one.used).map(({ hex }) => hex);
+  assert.deepEqual(used.toSorted(), [raw, long, jwk, wrapped, bits].map(hexOf).toSorted());
+  assert.deepEqual(messages, [], 'nobody has asked');
+});
+
+test('keys of other ciphers are not looked at', async () => {
+  const key = freshKey();
+  await crypto.subtle.importKey('raw', key, 'AES-GCM', false, ['decrypt']);
+  await crypto.subtle.importKey('raw', key, 'HKDF', false, ['deriveKey']);
+  await assert.rejects(crypto.subtle.importKey('raw', freshKey(15), 'AES-CBC', false, ['decrypt']));
+  let asked = 0;
+  const sly = /** @type {any} */ ({ get name() { return (asked += 1), 'AES-CBC'; } });
+  await crypto.subtle.importKey('raw', freshKey(), sly, false, ['decrypt']);
+  assert.ok(!(await heldKeys()).some(({ hex }) => hex === hexOf(key)));
+  // Node itself may ask more than once.
+  const before = asked;
+  asked = 0;
+  await crypto.subtle.importKey('raw', freshKey(64).slice(0, 32), sly, false, ['decrypt']);
+  assert.equal(asked, before, 'the hook does not');
+});
+
+test('what has the length of a key is held: bodies with their address, text that is unpacked, messages of workers', async () => {
+  const [body, packed, posted, heard, decrypted] = [freshKey(), freshKey(32), freshKey(), freshKey(), freshKey()];
+  BODIES['/key'] = Buffer.from(body);
+  BODIES['/other'] = Buffer.from(freshKey(17));
+  const address = fresh('/key');
+  await (await fetch(base + address)).arrayBuffer();
+  await (await fetch(base + fresh('/other'))).arrayBuffer();
+  const binary = Buffer.from(packed).toString('latin1');
+  assert.equal(atob(btoa(binary)), binary);
+  const worker = new globalThis.Worker('x');
+  assert.equal(worker.postMessage({ cmd: 'demux', decryptdata: { key: posted } }), undefined);
+  assert.deepEqual(new MessageEvent('message', { data: [1, heard.buffer] }).data, [1, heard.buffer]);
+  const { subtle } = crypto;
+  const algorithm = { name: 'AES-GCM', iv: new Uint8Array(12) };
+  const key = await subtle.importKey('raw', freshKey(), 'AES-GCM', false, ['encrypt', 'decrypt']);
+  const clear = await subtle.decrypt(algorithm, key, await subtle.encrypt(algorithm, key, decrypted));
+  assert.deepEqual(new Uint8Array(clear), decrypted);
+  const held = new Map((await heldKeys()).map(({ hex, used, urls }) => [hex, [used, ...urls]]));
+  assert.deepEqual(held.get(hexOf(body)), [false, base + address]);
+  for (const one of [packed, posted, heard, decrypted]) assert.deepEqual(held.get(hexOf(one)), [false]);
+});
+
+test('a page that makes up keys without end costs itself its oldest', async () => {
+  const used = freshKey();
+  await crypto.subtle.importKey('raw', used, 'AES-CBC', false, ['decrypt']);
+  for (let made = 0; made < 2_000; made += 1) atob(btoa(Buffer.from(freshKey()).toString('latin1')));
+  const held = await heldKeys();
+  assert.ok(held.length <= 128, `${held.length}`);
+  assert.ok(held.some(({ hex }) => hex === hexOf(used)));
+});
+
+test('a page cannot tell that its keys are looked at: the same text and errors', async () => {
+  for (const [owner, name] of /** @type {[any, string][]} */ ([
+    [SubtleCrypto.prototype, 'importKey'],
+    [SubtleCrypto.prototype, 'decrypt'],
+    [globalThis, 'atob'],
+  ])) {
+    assert.ok(!/considerKey|apply\(/.test(String(owner[name])), name);
+    assert.equal(owner[name].name, name);
+  }
+  assert.throws(() => atob('!'), { name: 'InvalidCharacterError' });
+  await assert.rejects(SubtleCrypto.prototype.decrypt.call(/** @type {any} */ ({}), 'AES-CBC', /** @type {any} */ ({}), new Uint8Array(16)), TypeError);
 });

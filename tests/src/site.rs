@@ -6,6 +6,7 @@
 
 pub mod deliveries;
 pub mod expiring;
+pub mod keys;
 pub mod live;
 pub mod players;
 pub mod rules;

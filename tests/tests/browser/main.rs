@@ -14,6 +14,7 @@ mod detection;
 mod expiring;
 mod harness;
 mod interruptions;
+mod keys;
 mod pages;
 mod pictures;
 mod players;

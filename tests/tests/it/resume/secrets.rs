@@ -1,5 +1,7 @@
 //! What an interrupted capture leaves on the disk.
 
+use base64::Engine as _;
+
 use super::*;
 
 /// Nothing secret is in any file that a run leaves: an interrupted one, a resumed one, a finished one.
@@ -48,6 +50,43 @@ fn no_secret_is_on_the_disk() {
         "it went on where it was"
     );
     nothing_secret("finished");
+}
+
+/// A key that is in the plan itself, as the extension sends one that a page made, is on no disk either: who goes on brings it
+/// again.
+#[test]
+fn a_key_that_is_in_the_plan_is_not_on_the_disk() {
+    if media::skip_without_ffmpeg("a_key_that_is_in_the_plan_is_not_on_the_disk") {
+        return;
+    }
+    let stream = encrypted_stream(10);
+    let encoded = base64::engine::general_purpose::STANDARD.encode(KEY);
+    let carried = format!("data:application/octet-stream;base64,{encoded}");
+    let playlist = stream.path().join("index.m3u8");
+    let text = fs::read_to_string(&playlist).unwrap();
+    assert!(text.contains("URI=\"key\""), "{text}");
+    fs::write(
+        &playlist,
+        text.replace("URI=\"key\"", &format!("URI=\"{carried}\"")),
+    )
+    .unwrap();
+    let origin = paced(stream.path(), Duration::from_millis(40));
+    let home = Home::new().unwrap();
+    let options = ["--concurrency", "1"];
+    let hex = format!("{:032x}", u128::from_be_bytes(KEY));
+    let secrets = [&KEY[..], encoded.as_bytes(), hex.as_bytes()];
+    interrupted(&home, &origin, "/index.m3u8", "film.mp4", 3, &options);
+    check_nothing_secret(&home, "interrupted", &secrets);
+    let url = origin.url("/index.m3u8");
+    let before = asked(&origin).values().sum::<usize>();
+    check_exit(
+        &get(&home, &url, &[&options[..], &["-o", "film.mp4"]].concat()),
+        0,
+    );
+    let again = asked(&origin).values().sum::<usize>() - before;
+    assert!(again <= 7, "it went on where it was: {again}");
+    assert_eq!(origin.requests_for("/key").len(), 0);
+    check_nothing_secret(&home, "finished", &secrets);
 }
 
 /// No file below the home has one of these in it.
