@@ -6,7 +6,7 @@ use crate::media::{folder, judge};
 use crate::mp4;
 use bytes::Bytes;
 use weir::demux::{Demuxed, Format, Sample, StreamId};
-use weir::merge::{Merger, TrackHint};
+use weir::merge::{MergeError, Merger, TrackHint};
 use weir_core::protocol::{Container, TrackKind};
 
 const TRACKS: usize = 2;
@@ -78,7 +78,12 @@ pub(crate) fn run(data: &[u8]) {
             return;
         }
     }
-    let Some(merged) = judge(merger.finish()) else {
+    let finished = merger.finish();
+    if matches!(finished, Err(MergeError::Container(_))) && container == Container::Mkv {
+        // It knows some codecs only, and has room for so many tracks that come late.
+        return;
+    }
+    let Some(merged) = judge(finished) else {
         assert!(expected.is_empty(), "samples came");
         return;
     };
