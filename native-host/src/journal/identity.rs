@@ -57,13 +57,14 @@ impl Identity {
         })
     }
 
-    /// Of a live stream that is recorded like this: where it comes from, because what it lists changes.
+    /// Of a live stream that is recorded like this: where it comes from, without what may be a token, because what it lists
+    /// changes.
     #[must_use]
     pub fn of_recording(plan: &CapturePlan, manner: Manner<'_>) -> Self {
         Self::with(plan, manner, |track, add| {
             add("recording");
-            // As it is shown: without what may be a token.
-            add(&plan.source.to_string());
+            add(&plan.source.origin());
+            add(&place(&plan.source));
             add(track.playlist.file_name());
         })
     }

@@ -45,6 +45,15 @@ impl Site {
         self.media.reply(&path, Reply::status(404));
     }
 
+    /// The playlist is given only to who asks for it with this token from now on.
+    pub fn want_live_token(&self, token: &'static str) {
+        let path = format!("{FOLDER}index.m3u8");
+        self.media.guard(&path, move |request| {
+            let has_it = request.query().is_some_and(|query| query.contains(token));
+            (!has_it).then(|| Reply::status(403))
+        });
+    }
+
     pub(super) fn serve_live(&self) {
         if let Some(folder) = self.source(Quality::High).parent() {
             self.media.directory(FOLDER, folder);

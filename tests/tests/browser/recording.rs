@@ -14,6 +14,7 @@ in_both! {
     stop_and_save_ends_a_recording_with_the_frames_of_the_source,
     discard_leaves_no_file_of_a_recording,
     a_gap_is_told_from_when_to_when,
+    a_playlist_whose_token_expires_is_followed_under_the_one_that_the_page_has_then,
 }
 
 async fn stop_and_save_ends_a_recording_with_the_frames_of_the_source(kind: Kind) {
@@ -117,6 +118,36 @@ pub(crate) async fn record(harness: &Harness) {
     );
     browser.click("capture").await.unwrap();
     recorded(harness, 2 * SEGMENT_SECONDS).await;
+}
+
+async fn a_playlist_whose_token_expires_is_followed_under_the_one_that_the_page_has_then(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    let page = harness.play(Page::Live).await;
+    let popup = browser.open_popup(&site.page_url(Page::Live)).await.unwrap();
+    browser.click("capture").await.unwrap();
+    recorded(&harness, 2 * SEGMENT_SECONDS).await;
+    site.want_live_token("token=second");
+    // As its player does when its own token has expired.
+    browser.switch_to(&page).await.unwrap();
+    let read = format!(
+        "return fetch('{}?token=second').then((answer) => answer.status)",
+        site.live_url()
+    );
+    assert_eq!(browser.call(&read).await.unwrap(), 200);
+    browser.switch_to(&popup).await.unwrap();
+    for segments in 3..=site.live().len() {
+        site.live().publish(1);
+        recorded(&harness, segments * SEGMENT_SECONDS).await;
+    }
+    browser.click("finish").await.unwrap();
+    let job = browser.finished_job().await.unwrap();
+    assert_eq!(job.verdict, "complete", "{job:?}");
+    let witness = demo::compare(Path::new(&job.output), site).unwrap();
+    assert!(!matches!(witness, Witness::Samples { samples: 0 }));
+    harness.close().await;
 }
 
 /// Waits until the card of the recording says that so much is recorded.
