@@ -24,7 +24,8 @@ export const progressed = (jobs, event) =>
       ? job
       : {
           ...job,
-          state: event.state,
+          // What it came to is told by the event that follows.
+          state: event.state === 'finished' ? 'finishing' : event.state,
           segments: event.segments,
           bytes: event.bytes,
           bytesPerSecond: event.bytesPerSecond,

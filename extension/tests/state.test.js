@@ -189,6 +189,9 @@ test('a job goes from prepared to finished, and a late progress does not wake it
   assert.equal(list[0]?.state, 'preparing');
   list = jobs.progressed(list, progress('j'));
   assert.deepEqual([list[0]?.state, list[0]?.bytes, jobs.busy(list)], ['running', 9, true]);
+  // What it came to is not known before it is told.
+  list = jobs.progressed(list, { ...progress('j'), state: 'finished' });
+  assert.deepEqual([list[0]?.state, list[0]?.verdict, jobs.busy(list)], ['finishing', null, true]);
   list = jobs.progressed(jobs.finished(list, end('j')), progress('j'));
   assert.deepEqual(
     [list[0]?.state, list[0]?.verdict, list[0]?.output, jobs.busy(list)],
