@@ -3,6 +3,7 @@
 // is a hint: only the bytes of the stream decide.
 
 import { isMedia } from './media.js';
+import { mayLead } from './reach.js';
 
 /** @import { CapturePlan, KeyCandidate } from '../types' */
 /** @import { ByteRange, SegmentKey } from '../generated/protocol' */
@@ -77,20 +78,9 @@ function firstPieces({ live, tracks }) {
   return [...pieces.values()];
 }
 
-/**
- * The host's rules, for what is asked for before the host has seen the plan: no private network of a public playlist, and
- * nothing in the clear of one that is not.
- * @param {CapturePlan} plan @param {Piece} piece
- */
+/** @param {CapturePlan} plan @param {Piece} piece */
 function mayBeAsked({ source }, { url, key }) {
-  const from = isWeb(source) ? new URL(source) : null;
-  return [url, key.url].every((address) => {
-    if (!isWeb(address) || from === null) return true;
-    const { protocol, hostname } = new URL(address);
-    return (
-      (isPrivate(from.hostname) || !isPrivate(hostname)) && (from.protocol !== 'https:' || protocol === 'https:')
-    );
-  });
+  return [url, key.url].every((address) => !isWeb(address) || !isWeb(source) || mayLead(source, address));
 }
 
 /** An address without its query, which may be another each time: what is asked for here may be good once. @param {string} url */
@@ -98,11 +88,6 @@ const place = (url) => url.replace(/[?#].*$/s, '');
 
 /** @param {string} url */
 const isWeb = (url) => /^https?:/.test(url);
-
-/** As far as the name tells. @param {string} hostname as the URL standard folds it */
-const isPrivate = (hostname) =>
-  /^(0|10|127|169\.254|192\.168|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\./.test(hostname) ||
-  /^(\[.*\]|(.*\.)?(localhost|local|internal)\.?)$/.test(hostname);
 
 /**
  * Has the page something that may be another key than those that the playlist names? Not when it gives a cipher what the

@@ -5,6 +5,7 @@
 // whoever follows one proves it first (plan/prove.js).
 
 import { location } from '../detect/group.js';
+import { mayLead } from './reach.js';
 
 /** @import { CapturePlan, Note } from '../types' */
 /** @import { PlannedTrack } from '../generated/protocol' */
@@ -181,7 +182,7 @@ function learn(list, pairs, most = ENOUGH) {
   const [place] = places;
   if (!place || found.length < enough) return null;
   if (places.some(({ from, to }) => from !== place.from || to !== place.to)) return null;
-  if (isDowngrade(place) || (isLocal(place.to) && !isLocal(place.from))) return null;
+  if (!mayLead(place.from, place.to)) return null;
   const last = found.slice(-enough);
   for (const query of queriesOf(last)) {
     const rule = { ...place, query };
@@ -356,13 +357,3 @@ function pathOf(url) {
   const [scheme, empty, host, ...parts] = bare.split('/');
   return { url, origin: [scheme, empty, host].join('/'), parts, search };
 }
-
-/** @param {{from: string, to: string}} places */
-const isDowngrade = ({ from, to }) => from.startsWith('https:') && !to.startsWith('https:');
-
-/** Networks that are not everyone's, as far as an address tells. The host looks closer, and at names too. */
-const LOCAL =
-  /^(localhost|.*\.localhost|(0|10|127|169\.254|192\.168|172\.(1[6-9]|2\d|3[01]))\..*|\[(::|f[cde]).*\])$/;
-
-/** @param {string} address */
-const isLocal = (address) => LOCAL.test(new URL(address).hostname);
