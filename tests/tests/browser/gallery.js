@@ -41,6 +41,8 @@ const jobs = {
       { code: 'overlap', values: ['0.5', '72.4'] }, { code: 'overlaps', values: ['12'] },
       { code: 'cues', values: ['3'] }, { code: 'ffmpeg', values: ['MPEG-2 video'] },
       { code: 'no-subtitles', values: [] }, { code: 'key-unproven', values: [] },
+      { code: 'other-host', values: ['media.example', 'edge-7.cdn.example'] },
+      { code: 'other-place', values: ['media.example'] }, { code: 'key-of-page', values: [] },
       { code: null, values: ['track 0 is upside down'] },
     ],
   },
