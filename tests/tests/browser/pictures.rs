@@ -84,9 +84,9 @@ async fn every_state_of_a_card_is_whole_and_readable_in_both_languages() {
     for locale in ["en", "zh_CN"] {
         harness.popup_of(Page::Empty).await;
         draw_gallery(browser, locale).await;
-        take(browser, &format!("cards-{locale}"), (420, 2000)).await;
+        take(browser, &format!("cards-{locale}"), (420, 2300)).await;
         // As wide as a window of 640 pixels at 200 %.
-        take(browser, &format!("cards-narrow-{locale}"), (320, 2300)).await;
+        take(browser, &format!("cards-narrow-{locale}"), (320, 2700)).await;
     }
     harness.close().await;
 }
