@@ -169,7 +169,7 @@ pub(super) async fn run(
                 // What is refused now is refused for another reason.
                 asking = Asking::OnceMoreCame;
             }
-            Err(outlook) if round.is_early && at.pushed > 0 => {
+            Err(outlook) if round.is_early => {
                 tracing::warn!("no other links: {outlook}");
                 asking = Asking::Late;
             }

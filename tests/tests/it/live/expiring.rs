@@ -209,6 +209,24 @@ fn without_other_links_what_came_is_kept() {
     assert!(Path::new(finished["output"].as_str().unwrap()).is_dir());
 }
 
+/// Before the first segment that comes nothing is missing: the recording begins later.
+#[test]
+fn a_recording_whose_first_segment_is_refused_begins_with_the_next() {
+    let stage = Stage::new(8, Options::default());
+    stage.origin.guard("/s0.ts", |_| Some(Reply::status(403)));
+    let link = |path: &str| stage.origin.url(path);
+    let (home, mut host) = refreshing();
+    record(&mut host, &plan(&link));
+    let (finished, asked) = answered(&mut host, &|id| failed(id, "news", "tab-gone"));
+    assert_eq!(
+        (&finished["verdict"], asked),
+        (&json!("complete"), 1),
+        "{finished}"
+    );
+    let recorded = recorded(&stage, &home);
+    assert!(recorded.ends_with(&[2, 3, 4, 5, 6, 7]), "{recorded:?}");
+}
+
 /// Who waits for other links can be told that it is enough.
 #[test]
 fn a_recording_that_waits_for_links_can_be_finished_and_cancelled() {
