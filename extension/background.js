@@ -11,6 +11,7 @@ import { Engine } from './detect/engine.js';
 import { bounded, isStream, placeOf, signature, streams } from './detect/group.js';
 import * as frames from './native/frames.js';
 import { Host } from './native/host.js';
+import { Asked } from './observe/asked.js';
 import { mayBePlaylist, overhear } from './observe/bodies.js';
 import {
   asksWhetherTraced,
@@ -18,7 +19,6 @@ import {
   frameOf,
   readCall,
   readEarlier,
-  readKeys,
   readReport,
   readSharedWorker,
   ReportQueue,
@@ -26,15 +26,10 @@ import {
   senderKind,
 } from './observe/reports.js';
 import { NO_TAB, Requests } from './observe/requests.js';
-import { captureRequest } from './plan/capture.js';
-import { cookieHeader, cookiesFor, hostsOf } from './plan/cookies.js';
-import { fetchHeaders, repeatedHeaders } from './plan/headers.js';
-import { withProvenKeys } from './plan/keys.js';
-import { listRule, movedList } from './plan/list_rules.js';
+import { AsPage, headersOf } from './plan/as_page.js';
+import { Captures } from './plan/captures.js';
 import { OwnRequests } from './plan/own_requests.js';
-import { prove, wordOf } from './plan/prove.js';
-import { sameQuality, search, sources } from './plan/refresh.js';
-import { by, follow, notesOf, proposals } from './plan/url_rules.js';
+import { Planner } from './plan/planner.js';
 import * as platform from './platform.js';
 import { Failed, failureOf } from './report/failure.js';
 import * as jobs from './report/jobs.js';
@@ -44,10 +39,8 @@ import { blankPlaylist, navigated, withPlaylist, withSharedWorker } from './stat
 import { readTraced } from './trace/read.js';
 import { Traces } from './trace/traces.js';
 
-/** @import { Answer, CapturePlan, Command, Header, Job, Playlist, Quality, Report, SeenRequest, Stream, TraceView, View } from './types' */
-/** @import { RefreshFailure } from './generated/protocol' */
+/** @import { Answer, Command, Playlist, Report, SeenRequest, TraceView, View } from './types' */
 /** @import { Passing } from './observe/bodies.js' */
-/** @import { Proposal } from './plan/url_rules.js' */
 
 const HOST_NAME = 'io.github.weir_hls.weir';
 
@@ -59,15 +52,16 @@ const SELF = { id: platform.id, base: platform.address('') };
 const store = new Store(
   { read: platform.readSession, write: platform.writeSession, remove: platform.removeSession },
   ({ tab }) => {
-    if (tab !== null) void showBadge(tab);
+    if (tab === null) stayAwake();
+    else void showBadge(tab);
     views.changed(tab);
   },
 );
 const engine = new Engine(/** @type {any} */ (glue), platform.address('generated/weir_wasm_bg.wasm'));
 const requests = new Requests();
-const ownRequests = new OwnRequests(
-  { change: platform.changeRequestRules, list: platform.requestRules },
-  platform.host,
+const asked = new Asked(requests, store);
+const asPage = new AsPage(
+  new OwnRequests({ change: platform.changeRequestRules, list: platform.requestRules }, platform.host),
 );
 const views = new Views('view', viewOf, () => void letGo());
 const traceViews = new Views('trace', traceViewOf, (tab) => void leaveTrace(tab));
@@ -75,7 +69,7 @@ const traces = new Traces({
   own: platform.address(''),
   debugging: platform.debugging,
   watchPages: platform.watchPages,
-  wakeMe: platform.wakeMe,
+  wakeMe: (on) => platform.wakeMe('trace', on),
   reload: platform.reloadTab,
   addressOf: async (tab) => ((await platform.isOpen(tab)) ? (await platform.describeTab(tab)).url : null),
   read: (text, url) => readTraced(engine, text, url),
@@ -93,7 +87,7 @@ const host = new Host({
   onEvent: (event) => {
     if (event.type === 'progress') store.changeJobs((list) => jobs.progressed(list, event));
     if (event.type === 'finished') store.changeJobs((list) => jobs.finished(list, event));
-    if (event.type === 'refresh') void refresh(event.job);
+    if (event.type === 'refresh') void captures.refresh(event.job);
   },
   onState: (state) => {
     views.changed(null);
@@ -102,6 +96,22 @@ const host = new Host({
 });
 /** Reports that wait, by tab. @type {Map<number, ReportQueue>} */
 const reports = new Map();
+/** Whether the browser was told to start a worker again that is ended now; null before it was told anything. @type {boolean | null} */
+let isAwake = null;
+const captures = new Captures({
+  store,
+  engine,
+  asPage,
+  planner: new Planner({ store, engine, asked, asPage }),
+  port: {
+    connect: () => host.connect(),
+    start: (job, plan, context) =>
+      host.request(frames.start(job, plan, context, { container: 'mp4', concurrency: null })),
+    renew: (job, plan, context) => host.request(frames.refreshed(job, plan, context)),
+    refuse: (job, reason) => host.request(frames.refreshFailed(job, reason)),
+  },
+  readAll: async (tab) => reports.get(tab)?.idle,
+});
 
 // --- listeners --------------------------------------------------------------------------------
 
@@ -111,6 +121,7 @@ platform.onResponse((details) => {
   if (!seen) return;
   traces.seen(seen);
   void observe(seen);
+  for (const tab of tabsOf(seen)) asked.note(tab);
 });
 platform.onBody(mayBePlaylist, (details, body) => void readPassing(details, body));
 platform.onRequestOver((id) => requests.over(id));
@@ -304,7 +315,7 @@ async function readMade(tab, text, frame, time) {
 /** Asks for a playlist as the page did, and reads it. @param {number} tab @param {Playlist} playlist */
 async function fetchAndRead(tab, playlist) {
   try {
-    const { url, text } = await asPage(tab, [playlist.url], headersOf(playlist), () =>
+    const { url, text } = await asPage.run(tab, [playlist.url], headersOf(playlist), () =>
       engine.fetchPlaylist(playlist.url),
     );
     if (url !== playlist.url) {
@@ -316,30 +327,6 @@ async function fetchAndRead(tab, playlist) {
     const known = store.tab(tab).playlists.some((one) => one.url === playlist.url);
     if (known) store.changeTab(tab, (state) => withPlaylist(state, news));
   }
-}
-
-/**
- * Runs `task` while requests for `urls` carry what the page's do: its headers, and the cookies that it has for them.
- * @template T
- * @param {number} tab @param {string[]} urls @param {Header[]} headers @param {() => Promise<T>} task
- */
-async function asPage(tab, urls, headers, task) {
-  const hosts = new Set(urls.map((url) => new URL(url).hostname));
-  const cookies = await cookiesOf(tab, hosts);
-  /** @type {Map<string, Header[]>} */
-  const byHost = new Map();
-  for (const host of hosts) {
-    const ofHost = urls.filter((url) => new URL(url).hostname === host);
-    const value = cookieHeader(ofHost, cookies);
-    byHost.set(host, [...fetchHeaders(headers), ...(value === null ? [] : [{ name: 'Cookie', value }])]);
-  }
-  return ownRequests.as(byHost, task);
-}
-
-/** The cookies that a tab's page has for hosts. @param {number} tab @param {Set<string>} hosts */
-async function cookiesOf(tab, hosts) {
-  const [page, jar] = await Promise.all([platform.describeTab(tab), platform.cookieStore(tab)]);
-  return cookiesFor(hosts, page.url, (domain) => platform.cookies(domain, jar));
 }
 
 /** Somebody looks at a tab: what is still unknown of its streams is found out. @param {number} tab */
@@ -357,200 +344,27 @@ async function look(tab) {
   await Promise.all([...unread, ...failed].map((playlist) => fetchAndRead(tab, playlist)));
 }
 
-// --- plan and capture -------------------------------------------------------------------------
-
-/** @param {Playlist} playlist */
-const headersOf = (playlist) =>
-  repeatedHeaders(playlist.headers, { userAgent: navigator.userAgent, page: playlist.frame });
-
-/** The user has clicked Capture. @param {number} tab @param {string} id of a stream @param {string} quality */
-async function capture(tab, id, quality) {
-  await store.ready;
-  const stream = streamOf(tab, id);
-  const page = await platform.describeTab(tab);
-  const job = crypto.randomUUID();
-  const now = Date.now();
-  const chosen = qualityOf(stream, quality);
-  const start = { job, tab, stream: id, source: stream.url, quality: chosen, title: page.title };
-  store.changeJobs((list) => jobs.prepared(list, { ...start, startedAt: now, plannedAt: now }));
-  // The answer is "accepted"; what becomes of it is in the job.
-  void carryOut(job, tab, stream, chosen, page).catch((error) => {
-    store.changeJobs((list) => jobs.failed(list, job, failureOf(error)));
-  });
-  return job;
-}
-
-/**
- * @param {string} job @param {number} tab @param {Stream} stream @param {Quality | null} chosen
- * @param {{title: string, url: string}} page
- */
-async function carryOut(job, tab, stream, chosen, page) {
-  await host.connect();
-  // What the page has read and this has not yet need not be asked for again.
-  await reports.get(tab)?.idle;
-  const { playlists } = store.tab(tab);
-  const source = playlists.find((one) => one.url === stream.url);
-  if (!source) throw new Failed('stream-gone', 'the tab has moved on');
-  const headers = headersOf(source);
-  const quality = chosen === null || chosen.value === 'best' ? 'best' : chosen.url;
-  const list = await listAsAsked(job, tab, source, store.text(tab, source.url), headers);
-  const textOf = (/** @type {string} */ url) => (url === source.url ? list.text : store.text(tab, url));
-  const request = captureRequest(list.source, playlists, list.moved(quality), page.title, textOf);
-  const named = await asPage(tab, request.urls, headers, () => engine.plan(request.plan));
-  const there = await asAsked(job, tab, named, headers);
-  const plan = await withPageKeys(job, tab, there, headers);
-  const context = await contextOf(tab, plan, headers, page.url);
-  await host.request(frames.start(job, plan, context, { container: 'mp4', concurrency: null }));
-}
-
-/**
- * A first-level playlist with the addresses at which the page reads what it names, where they are others and those do not
- * answer; and what becomes of an address in it.
- * @param {string} job @param {number} tab @param {Playlist} source @param {string | undefined} text @param {Header[]} headers
- */
-async function listAsAsked(job, tab, source, text, headers) {
-  const found = text === undefined ? null : listRule(source, store.tab(tab).playlists);
-  const ask = asking(tab, headers);
-  if (text === undefined || found === null || !(await prove({ own: found.own, inferred: null }, ask)))
-    return { source, text, moved: (/** @type {string} */ url) => url };
-  store.changeJobs((list) => jobs.noted(list, job, notesOf([found])));
-  const moved = (/** @type {string} */ url) => by(found.rule, url) ?? url;
-  return { ...movedList(source, text, found.rule), moved };
-}
-
-/**
- * A plan with the addresses that the page asks for, where they are others than its playlists name and those do not answer.
- * @param {string} job @param {number} tab @param {CapturePlan} plan @param {Header[]} headers
- */
-async function asAsked(job, tab, plan, headers) {
-  const { playlists, committedAt, sharedWorkers } = store.tab(tab);
-  const origins = sharedWorkers.map(({ origin }) => origin);
-  const asked = requests.asked(tab, committedAt, origins);
-  const read = playlists.filter(({ ofPage }) => ofPage).map(({ url }) => ({ url, text: store.text(tab, url) }));
-  const ask = asking(tab, headers);
-  /** @type {Proposal[]} */
-  const proven = [];
-  for (const one of proposals(plan, read, asked)) if (await prove(one, ask)) proven.push(one);
-  store.changeJobs((list) => jobs.noted(list, job, notesOf(proven)));
-  return follow(plan, proven, asked);
-}
-
-/** Whether an address answers as it does to the page. @param {number} tab @param {Header[]} headers */
-const asking = (tab, headers) => (/** @type {string} */ url) => asPage(tab, [url], headers, () => wordOf(url));
-
-/**
- * A plan with the keys that the page made, where those that its playlist names do not fit.
- * @param {string} job @param {number} tab @param {CapturePlan} named @param {Header[]} headers
- */
-async function withPageKeys(job, tab, named, headers) {
-  const candidates = async () => readKeys(await platform.askFrames(tab, { type: 'keys' }));
-  const { plan, proven } = await withProvenKeys(named, candidates, (urls, task) =>
-    asPage(tab, urls, headers, task),
-  );
-  if (proven > 0) store.changeJobs((list) => jobs.noted(list, job, [{ code: 'key-of-page', values: [] }]));
-  return plan;
-}
-
-/** What a plan is asked for with. @param {number} tab @param {CapturePlan} plan @param {Header[]} headers @param {string} page */
-async function contextOf(tab, plan, headers, page) {
-  const cookies = await cookiesOf(tab, hostsOf(plan));
-  return { headers, cookies, page: URL.canParse(page) ? page : null };
-}
-
-/** @param {number} tab @param {string} id */
-function streamOf(tab, id) {
-  const stream = streams(store.tab(tab).playlists).find((one) => one.id === id);
-  if (!stream) throw new Failed('stream-gone', 'the tab has no such stream any more');
-  if (stream.drm) throw new Failed('drm', `protected by DRM (${stream.drm}): Weir does not remove DRM`);
-  return stream;
-}
-
-/** What was chosen; null for a stream with nothing to choose. @param {Stream} stream @param {string} value */
-function qualityOf({ qualities }, value) {
-  const chosen = qualities.find((one) => one.value === value) ?? null;
-  if (chosen === null && value !== 'best')
-    throw new Failed('stream-gone', 'the stream has no such quality any more');
-  return chosen;
-}
-
-// --- links that expire ------------------------------------------------------------------------
-
-/** The host asks for other links for a capture. @param {string} id */
-async function refresh(id) {
-  await store.ready;
-  store.changeJobs((list) => jobs.refreshing(list, id));
-  const failure = await search(() => sourcesOf(id), offer);
-  if (failure === null) return;
-  store.changeJobs((list) => jobs.notRefreshed(list, id, failure));
-  // It may have ended meanwhile.
-  await host.request(frames.refreshFailed(id, failure)).catch(() => {});
-}
-
-/**
- * What a capture may be planned anew from now: null when nobody waits for it any more.
- * @param {string} id @returns {Promise<{job: Job, tab: number, playlists: Playlist[]} | RefreshFailure | null>}
- */
-async function sourcesOf(id) {
-  const job = store.jobs.find((one) => one.job === id);
-  if (!job || job.state === 'finished') return null;
-  const { tab, source } = job;
-  const isOpen = tab !== null && source !== null && (await platform.describeTab(tab)).url !== '';
-  return isOpen ? { job, tab, playlists: sources(store.tab(tab).playlists, source) } : 'tab-gone';
-}
-
-/**
- * Plans a capture anew from a playlist, and offers that to the host. What the page has read since the last plan is not asked
- * for again. Null when the host takes it.
- * @param {{job: Job, tab: number}} capture @param {Playlist} source @returns {Promise<RefreshFailure | null>}
- */
-async function offer({ job, tab }, source) {
-  const plannedAt = Date.now();
-  const { playlists } = store.tab(tab);
-  const headers = headersOf(source);
-  /** @param {string} url */
-  const fresh = (url) => {
-    const known = playlists.find((one) => one.url === url);
-    return known && known.readAt > job.plannedAt ? store.text(tab, url) : undefined;
-  };
-  try {
-    const text = fresh(source.url);
-    if (text === undefined && source.made) return 'unreadable';
-    const asked = () => engine.fetchPlaylist(source.url);
-    const had =
-      text === undefined ? await asPage(tab, [source.url], headers, asked) : { url: source.url, text };
-    const summary = await engine.inspect(had.text, had.url);
-    if (summary.kind === 'list') return 'unreadable';
-    const quality = sameQuality(job.quality, summary);
-    if (quality === null) return 'other-stream';
-    const own = { ...source, url: had.url, summary };
-    const list = await listAsAsked(job.job, tab, own, had.text, headers);
-    const textOf = (/** @type {string} */ url) => (url === had.url ? list.text : fresh(url));
-    const request = captureRequest(list.source, playlists, list.moved(quality), job.title, textOf);
-    const named = await asPage(tab, request.urls, headers, () => engine.plan(request.plan));
-    const there = await asAsked(job.job, tab, named, headers);
-    const plan = await withPageKeys(job.job, tab, there, headers);
-    const page = await platform.describeTab(tab);
-    const context = await contextOf(tab, plan, headers, page.url);
-    await host.request(frames.refreshed(job.job, plan, context));
-    store.changeJobs((list) => jobs.refreshed(list, job.job, plannedAt));
-    return null;
-  } catch (error) {
-    return failureOf(error).code === 'cannot-resume' ? 'other-stream' : 'unreadable';
-  }
-}
-
 // --- jobs -------------------------------------------------------------------------------------
 
-/** A worker has started: jobs that were under way are asked after, plans that were half made are lost. */
+/** A worker has started: captures that the last one had under way, or was planning, go on. */
 async function resume() {
   await store.ready;
+  stayAwake();
   await traces.resume();
   if (store.isNew) void platform.enterOpenPages();
   const lost = { code: /** @type {const} */ ('browser-gone'), message: 'the extension was restarted' };
-  for (const { job, state } of store.jobs) {
-    if (state === 'preparing') store.changeJobs((list) => jobs.failed(list, job, lost));
+  for (const job of store.jobs) {
+    if (job.state === 'preparing') void captures.goOn(job, lost);
   }
   if (jobs.busy(store.jobs)) await host.connect().catch(() => {});
+}
+
+/** A worker that is ended while captures are under way is started again, even when nobody looks and no page asks. */
+function stayAwake() {
+  const isBusy = jobs.busy(store.jobs);
+  if (isBusy === isAwake) return;
+  isAwake = isBusy;
+  void platform.wakeMe('captures', isBusy);
 }
 
 /** Nobody looks any more: a host that has had nothing to do is let go, one that has jobs to tell of stays. */
@@ -566,7 +380,9 @@ async function settleJobs() {
   const lost = failure ?? { code: /** @type {const} */ ('host-gone'), message: 'the host was started again' };
   if (state === 'ready') {
     const event = await host.request(frames.jobs()).catch(() => null);
-    if (event?.type === 'jobs') store.changeJobs((list) => jobs.reconciled(list, event.jobs, lost));
+    if (event?.type !== 'jobs') return;
+    for (const job of jobs.unknownTo(event.jobs, store.jobs)) void captures.goOn(job, lost);
+    store.changeJobs((list) => jobs.reconciled(list, event.jobs, lost));
   } else {
     store.changeJobs((list) => jobs.reconciled(list, [], lost));
   }
@@ -576,7 +392,7 @@ async function settleJobs() {
 
 /** What each command of a page does. @type {{[K in Command['type']]: (command: any) => unknown}} */
 const COMMANDS = {
-  capture: ({ tab, stream, quality }) => capture(Number(tab), String(stream), String(quality)),
+  capture: ({ tab, stream, quality }) => captures.start(Number(tab), String(stream), String(quality)),
   cancel: ({ job }) => host.request(frames.cancel(String(job))),
   finish: ({ job }) => host.request(frames.finish(String(job))),
   reveal: ({ job }) => host.request(frames.reveal(String(job))),
@@ -639,6 +455,7 @@ async function showBadge(tab) {
 async function navigate(tab, url, time) {
   await store.ready;
   traces.navigated(tab, url);
+  store.keepAsked(tab, []);
   store.changeTab(tab, (state) => navigated(state, url, time));
 }
 

@@ -268,16 +268,19 @@ export const onDebuggerDetached = (handler) =>
     if (tabId !== undefined) handler(tabId, reason);
   });
 
-/** The name of the alarm, and of the script, that there are while a tab is traced. */
+/** The name of the script that there is while a tab is traced. */
 const TRACE = 'trace';
 
 /** As often as alarms may ring, in minutes. */
 const WAKE_PERIOD = 0.5;
 
-/** Has the worker started again should it be killed: what it has attached stays attached. @param {boolean} on */
-export async function wakeMe(on) {
-  if (on) await chrome.alarms?.create(TRACE, { periodInMinutes: WAKE_PERIOD });
-  else await chrome.alarms?.clear(TRACE);
+/**
+ * Has the worker started again should it be killed: what it has attached stays attached, what it has begun is to go on.
+ * @param {'trace' | 'captures'} why @param {boolean} on
+ */
+export async function wakeMe(why, on) {
+  if (on) await chrome.alarms?.create(why, { periodInMinutes: WAKE_PERIOD });
+  else await chrome.alarms?.clear(why);
 }
 
 /** The alarm rings. That it is told starts the worker. @param {() => void} handler */

@@ -17,6 +17,13 @@ const MAX_FINISHED = 30;
  */
 export const prepared = (jobs, start) => [{ ...blank(start.job), ...start }, ...jobs];
 
+/**
+ * A capture that was under way is planned once more.
+ * @param {Job[]} jobs @param {string} id @param {number} plannedAt @returns {Job[]}
+ */
+export const preparedAgain = (jobs, id, plannedAt) =>
+  changed(jobs, id, (job) => ({ ...job, state: 'preparing', isRefreshing: false, plannedAt }));
+
 /** @param {Job[]} jobs @param {Progress} event @returns {Job[]} */
 export const progressed = (jobs, event) =>
   changed(jobs, event.job, (job) =>
@@ -87,16 +94,24 @@ export const failed = (jobs, id, failure) =>
   trimmed(changed(jobs, id, (job) => (job.state === 'finished' ? job : ended(job, failure))));
 
 /**
+ * The captures that were handed over and that a host does not know: another one had them.
+ * @param {JobStatus[]} host @param {Job[]} jobs
+ */
+export const unknownTo = (host, jobs) =>
+  jobs.filter(
+    ({ job, state }) =>
+      state !== 'finished' && state !== 'preparing' && !host.some((status) => status.job === job),
+  );
+
+/**
  * The host's list after a new connection. A capture that was under way and that it does not know is lost.
  * @param {Job[]} jobs @param {JobStatus[]} host @param {Failure} lost
  * @returns {Job[]}
  */
 export function reconciled(jobs, host, lost) {
-  const known = new Map(host.map((status) => [status.job, status]));
   const mine = new Set(jobs.map((job) => job.job));
-  const kept = jobs.map((job) =>
-    job.state === 'finished' || job.state === 'preparing' || known.has(job.job) ? job : ended(job, lost),
-  );
+  const gone = new Set(unknownTo(host, jobs));
+  const kept = jobs.map((job) => (gone.has(job) ? ended(job, lost) : job));
   const others = host
     .filter((status) => !mine.has(status.job))
     .map((status) => ({ ...blank(status.job), title: status.title ?? '' }));

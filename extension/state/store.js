@@ -30,6 +30,7 @@ export class Store {
   /** @type {Map<number, TabState>} */ #tabs = new Map();
   /** @type {Job[]} */ #jobs = [];
   /** @type {Map<number, Trace>} */ #traces = new Map();
+  /** What tabs have asked for last. @type {Map<number, string[]>} */ #asked = new Map();
   /** Playlists as the page got them, by tab and address. @type {Map<string, string>} */ #texts = new Map();
   #textSize = 0;
   /** Keys that are to be written. @type {Set<string>} */ #dirty = new Set();
@@ -75,6 +76,7 @@ export class Store {
     this.#tabs.delete(tab);
     this.#dropTexts((owner) => owner === tab);
     this.#save(`tab:${tab}`);
+    this.keepAsked(tab, []);
   }
 
   get jobs() {
@@ -105,6 +107,18 @@ export class Store {
     if (trace) this.#traces.set(tab, trace);
     else this.#traces.delete(tab);
     this.#save(`trace:${tab}`);
+  }
+
+  /** What a tab has asked for last, as far as it was kept. @param {number} tab @returns {string[]} */
+  asked(tab) {
+    return this.#asked.get(tab) ?? [];
+  }
+
+  /** @param {number} tab @param {string[]} urls none to forget them */
+  keepAsked(tab, urls) {
+    if (urls.length === 0 && !this.#asked.delete(tab)) return;
+    if (urls.length > 0) this.#asked.set(tab, urls);
+    this.#save(`asked:${tab}`);
   }
 
   /** The text of a playlist as the page got it. @param {number} tab @param {string} url */
@@ -138,6 +152,7 @@ export class Store {
     for (const [key, value] of Object.entries(saved)) {
       if (key === 'jobs') this.#jobs = [...value, ...this.#jobs];
       else if (key.startsWith('trace:')) this.#traces.set(Number(key.slice(6)), value);
+      else if (key.startsWith('asked:')) this.#asked.set(Number(key.slice(6)), value);
       else if (key.startsWith('tab:')) this.#tabs.set(Number(key.slice(4)), value);
       else if (key.startsWith('text:')) {
         this.#texts.set(key, value);
@@ -204,6 +219,7 @@ export class Store {
   #value(key) {
     if (key === 'jobs') return this.#jobs;
     if (key === STARTED) return true;
+    if (key.startsWith('asked:')) return this.#asked.get(Number(key.slice(6)));
     if (key.startsWith('trace:')) return this.#traces.get(Number(key.slice(6)));
     return key.startsWith('tab:') ? this.#tabs.get(Number(key.slice(4))) : this.#texts.get(key);
   }

@@ -225,6 +225,21 @@ test('a recording tells how much there is, and a host that does not know of reco
   assert.equal(told(older), null);
 });
 
+test('what a host was handed and does not know is handed over once more', () => {
+  let list = ['gone', 'running'].reduce(
+    (all, job) => jobs.progressed(jobs.prepared(all, start(job)), progress(job)),
+    jobs.prepared([], start('plan')),
+  );
+  list = jobs.failed(jobs.prepared(list, start('failed')), 'failed', { code: 'drm', message: '' });
+  const host = [{ job: 'running', title: 'T', progress: progress('running'), finished: null }];
+  assert.deepEqual(
+    jobs.unknownTo(host, list).map(({ job }) => job),
+    ['gone'],
+  );
+  const again = jobs.preparedAgain(jobs.refreshing(list, 'gone'), 'gone', 7).find(({ job }) => job === 'gone');
+  assert.deepEqual([again?.state, again?.isRefreshing, again?.plannedAt], ['preparing', false, 7]);
+});
+
 test('after a restart the host decides: known jobs go on, unknown ones are lost, new ones are shown', () => {
   let list = ['gone', 'ended', 'running'].reduce(
     (all, job) => jobs.progressed(jobs.prepared(all, start(job)), progress(job)),

@@ -129,6 +129,12 @@ impl Site {
         self.source.folder.join(quality.folder()).join("index.m3u8")
     }
 
+    /// The host that the pages come from.
+    #[must_use]
+    pub fn pages(&self) -> &Origin {
+        &self.pages
+    }
+
     /// The host that the stream comes from.
     #[must_use]
     pub fn media(&self) -> &Origin {

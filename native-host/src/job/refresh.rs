@@ -18,9 +18,10 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// So often in a row other links may be refused before anything came through one.
 const MAX_IN_VAIN: u32 = 3;
 
-/// The same before anything came at all. The page may have read its playlist long before the click; but who is not let in
-/// for another reason is told soon.
-const MAX_AT_FIRST: u32 = 1;
+/// The same before anything came at all. The page may have read its playlist long before the click, and what it has read
+/// since may be too old again: the second time it is read for this capture. But who is not let in for another reason is
+/// told soon.
+const MAX_AT_FIRST: u32 = 2;
 
 /// Asks for other links.
 #[derive(Debug, Clone)]

@@ -1,6 +1,5 @@
 //! faults.md, 6: links that live for three seconds, and captures that take longer.
 
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -17,16 +16,9 @@ in_both! {
     a_tab_that_is_closed_is_told,
 }
 
-/// The host asks for one segment at a time.
-fn set_one_by_one(harness: &Harness) {
-    let settings = harness.browser.home().join(".config/weir/settings.toml");
-    fs::create_dir_all(settings.parent().unwrap()).unwrap();
-    fs::write(settings, "concurrency = 1\n").unwrap();
-}
-
 /// Captures from a page with one segment at a time.
 async fn capture_slowly(harness: &Harness, page: Page) {
-    set_one_by_one(harness);
+    harness.one_by_one();
     harness.stream_of(page).await;
     // What the page had when it was opened is of no use any more.
     tokio::time::sleep(LIFETIME).await;
@@ -80,7 +72,7 @@ async fn a_tab_that_is_closed_is_told(kind: Kind) {
     };
     let browser = &harness.browser;
     let page = harness.play(Page::Expiring).await;
-    set_one_by_one(&harness);
+    harness.one_by_one();
     let popup = browser
         .open_popup(&harness.site.page_url(Page::Expiring))
         .await

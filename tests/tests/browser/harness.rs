@@ -82,6 +82,13 @@ impl Harness {
         self.browser.wait_for("[data-testid=stream]").await.unwrap();
     }
 
+    /// The host asks for one segment at a time.
+    pub(crate) fn one_by_one(&self) {
+        let settings = self.browser.home().join(".config/weir/settings.toml");
+        std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
+        std::fs::write(settings, "concurrency = 1\n").unwrap();
+    }
+
     pub(crate) async fn close(self) {
         let home = self.browser.home().to_owned();
         self.browser.close().await.unwrap();

@@ -1,11 +1,14 @@
 //! A capture that does not come to its end.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use weir_tests::browser::Kind;
 use weir_tests::browser::process::{self, Process};
 use weir_tests::site::Page;
 
+use crate::detection::kill_worker;
 use crate::harness::{Harness, Host, files_below, in_both};
 
 in_both! {
@@ -137,5 +140,67 @@ async fn cancel_ends_the_job_and_leaves_no_complete_file() {
     let jobs = harness.browser.jobs().await.unwrap();
     let done = jobs.iter().find(|job| job.verdict == "complete").unwrap();
     weir_tests::demo::compare(Path::new(&done.output), &harness.site).unwrap();
+    harness.close().await;
+}
+
+/// So often the worker is ended while it captures. `WEIR_WORKER_KILLS=50` makes it a long series.
+const KILLS: usize = 12;
+
+/// How long a capture takes here, about: a moment within it is drawn for each kill.
+const CAPTURE: Duration = Duration::from_millis(1_500);
+
+/// How long each segment takes.
+const SEGMENT: Duration = Duration::from_millis(80);
+
+/// The browser may end the worker at any moment: while it plans, while it hands over, while the host works, and the host
+/// ends with its port. The next worker goes on with it.
+#[tokio::test]
+async fn a_worker_that_is_ended_at_any_moment_loses_no_stream_and_no_capture() {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    harness.one_by_one();
+    site.media().guard("/hls/", |_| {
+        std::thread::sleep(SEGMENT);
+        None
+    });
+    harness.stream_of(Page::Xhr).await;
+    let listed = browser.streams().await.unwrap();
+    let kills = std::env::var("WEIR_WORKER_KILLS").ok();
+    let kills = kills.map_or(KILLS, |kills| kills.parse().unwrap());
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut first: Option<Vec<u8>> = None;
+    let [mut in_the_middle, mut resumed] = [0; 2];
+    for kill in 0..kills {
+        browser.click("capture").await.unwrap();
+        tokio::time::sleep(CAPTURE.mul_f64(random.f64())).await;
+        let jobs = browser.jobs().await.unwrap();
+        in_the_middle += usize::from(jobs.iter().all(|job| job.state != "finished"));
+        kill_worker(browser).await;
+        let job = browser.finished_job().await.unwrap();
+        assert_eq!(job.verdict, "complete", "kill {kill}: {job:?}");
+        assert_eq!(browser.jobs().await.unwrap().len(), 1, "kill {kill}");
+        assert_eq!(browser.streams().await.unwrap(), listed, "kill {kill}");
+        let said = "return document.querySelector('[data-testid=notes]')?.textContent ?? ''";
+        let said = browser.call(said).await.unwrap();
+        resumed += usize::from(said.as_str().unwrap().contains("was interrupted"));
+        let output = Path::new(&job.output);
+        let bytes = fs::read(output).unwrap();
+        match &first {
+            None => {
+                weir_tests::demo::compare(output, site).unwrap();
+                first = Some(bytes);
+            }
+            Some(first) => assert!(*first == bytes, "kill {kill}: the file is another"),
+        }
+        fs::remove_file(output).unwrap();
+        browser.click("clear").await.unwrap();
+        browser.wait_gone("[data-testid=job]").await.unwrap();
+    }
+    println!("{kills} kills: {in_the_middle} in the middle, {resumed} captures went on where they were");
+    assert!(in_the_middle > kills / 3, "{in_the_middle}");
+    assert!(resumed > 0);
+    assert_eq!(parts(browser.home()), [] as [PathBuf; 0]);
     harness.close().await;
 }

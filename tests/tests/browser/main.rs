@@ -9,6 +9,7 @@
 )]
 
 mod capture;
+mod cost;
 mod deliveries;
 mod detection;
 mod expiring;

@@ -9,6 +9,7 @@ use weir_tests::origin::{Origin, Request};
 use weir_tests::site::rules::Join;
 use weir_tests::site::{Quality, Site};
 
+use crate::detection::kill_worker;
 use crate::harness::{Harness, Host, in_both};
 
 in_both! {
@@ -123,6 +124,23 @@ async fn so_is_a_quality_that_the_page_does_not_play(kind: Kind) {
     play(&harness, Join::Levels).await;
     harness.browser.choose_quality("90p").await.unwrap();
     capture(&harness, Quality::Low).await;
+    harness.close().await;
+}
+
+/// The browser ends the worker: what the page had asked for was seen by the last one alone.
+#[tokio::test]
+async fn what_a_page_has_asked_for_outlives_the_worker() {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
+        return;
+    };
+    play(&harness, Join::Host).await;
+    let kept = "return JSON.stringify(await chrome.storage.session.get()).includes('\"asked:')";
+    let kept = harness
+        .browser
+        .until(|| async { Ok((harness.browser.call(kept).await? == true).then_some(())) });
+    assert!(kept.await.unwrap().is_some(), "nothing is kept");
+    kill_worker(&harness.browser).await;
+    capture(&harness, Quality::High).await;
     harness.close().await;
 }
 
