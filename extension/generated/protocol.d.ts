@@ -46,6 +46,13 @@ secure: boolean,
 /** When it expires, in seconds since 1970; null for a session cookie. */
 expiresEpochSeconds: number | null, };
 
+/** A file of a batch. */
+export type DownloadItem = {
+/** Where it is. */
+url: AbsoluteUrl,
+/** The wish for its name, without an extension; null for the one in its address. */
+name: string | null, };
+
 /** What went wrong. Append-only: a code keeps its meaning for ever. */
 export type ErrorCode = "not-a-playlist" | "bad-playlist" | "bad-url" | "nothing-to-capture" | "drm" | "scheme-refused" | "private-address" | "insecure-downgrade" | "http-status" | "link-expired" | "dns" | "tls" | "network" | "redirect" | "bad-response" | "bad-key" | "decrypt" | "bad-media" | "unsupported" | "disk-full" | "output-folder" | "file" | "symlink-refused" | "cannot-resume" | "already-running" | "bad-settings" | "usage" | "bad-frame" | "unknown-command" | "bad-field" | "hello-first" | "update-host" | "update-extension" | "duplicate-job" | "unknown-job" | "busy" | "bad-header" | "unauthorised-caller" | "gaps" | "live-window" | "cancelled" | "browser-gone" | "stalled" | "internal";
 
@@ -259,7 +266,17 @@ plan: CapturePlan,
 /** How to ask for it. */
 context: RequestContext,
 /** How to write it. */
-options: JobOptions, } | { "type": "cancel",
+options: JobOptions, } | { "type": "download",
+/** Answer to this. */
+id: RequestId,
+/** The new job's id, chosen by the extension. */
+job: JobId,
+/** The wish for the folder's name. */
+title: string | null,
+/** The files, at most `limits::MAX_BATCH_FILES`. */
+items: Array<DownloadItem>,
+/** How to ask for them. `page` is where they were found. */
+context: RequestContext, } | { "type": "cancel",
 /** Answer to this. */
 id: RequestId,
 /** Which one. */

@@ -9,6 +9,7 @@
 //! [`job`] runs one plan through it. [`session`] (a browser on the port) and [`cli`] (a terminal) are
 //! the two that start jobs.
 
+pub mod batch;
 pub mod caller;
 pub mod cli;
 pub mod decrypt;

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use weir_core::protocol::limits::MAX_FRAME_TO_HOST_BYTES;
 use weir_core::protocol::{
-    CapturePlan, ErrorCode, JobId, JobOptions, RefreshFailure, Request, RequestContext, RequestId,
-    SettingsChange,
+    CapturePlan, DownloadItem, ErrorCode, JobId, JobOptions, RefreshFailure, Request, RequestContext,
+    RequestId, SettingsChange,
 };
 
 use crate::error::Coded;
@@ -232,6 +232,22 @@ fn parse_command(head: &Head, text: &str) -> Result<Request, FrameError> {
                     options,
                 },
             ),
+            "download" => fields(text).map(
+                |Download {
+                     id,
+                     job,
+                     title,
+                     items,
+                     context,
+                     ..
+                 }| Request::Download {
+                    id,
+                    job,
+                    title,
+                    items,
+                    context,
+                },
+            ),
             "refreshed" => fields(text).map(
                 |Refreshed {
                      id,
@@ -311,6 +327,20 @@ struct Hello {
     extension_version: String,
     #[serde(default)]
     refresh: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Download {
+    #[serde(rename = "type")]
+    _command: IgnoredAny,
+    id: RequestId,
+    job: JobId,
+    #[serde(default)]
+    title: Option<String>,
+    items: Vec<DownloadItem>,
+    #[serde(default)]
+    context: RequestContext,
 }
 
 #[derive(Deserialize)]

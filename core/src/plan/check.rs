@@ -25,6 +25,26 @@ pub struct CheckPolicy {
     pub downgrades: Rule,
 }
 
+impl CheckPolicy {
+    /// Checks where a URL leads, as far as its text tells. `above` are the playlists, or the page, that led to it.
+    ///
+    /// # Errors
+    /// [`PlanError::PrivateAddress`] or [`PlanError::InsecureDowngrade`].
+    pub fn check(self, url: &AbsoluteUrl, above: &[&AbsoluteUrl]) -> Result<(), PlanError> {
+        let is_private = url.address_class() == AddressClass::Private;
+        let is_public_list = above
+            .iter()
+            .any(|list| !list.is_data() && list.address_class() == AddressClass::Public);
+        if self.private_addresses == Rule::Refuse && is_private && is_public_list {
+            return Err(PlanError::PrivateAddress(url.clone()));
+        }
+        if self.downgrades == Rule::Refuse && above.iter().any(|list| list.downgrades_to(url)) {
+            return Err(PlanError::InsecureDowngrade(url.clone()));
+        }
+        Ok(())
+    }
+}
+
 impl CapturePlan {
     /// Checks what the types do not: counts, order, and where the URLs lead as far as their text tells.
     /// A name that resolves to a private address shows only when it is resolved: that is checked there.
@@ -51,11 +71,11 @@ impl CapturePlan {
                 return Err(PlanError::NoSegments(track.playlist.clone()));
             }
             check_order(index, track)?;
-            check_url(&track.playlist, &[&self.source], policy)?;
+            policy.check(&track.playlist, &[&self.source])?;
             let above = [&self.source, &track.playlist];
             for segment in &track.segments {
                 for url in urls(segment) {
-                    check_url(url, &above, policy)?;
+                    policy.check(url, &above)?;
                 }
             }
         }
@@ -94,21 +114,6 @@ fn urls(segment: &PlannedSegment) -> impl Iterator<Item = &AbsoluteUrl> {
         .into_iter()
         .flatten()
         .chain(keys)
-}
-
-/// `above` are the playlists that led to `url`.
-fn check_url(url: &AbsoluteUrl, above: &[&AbsoluteUrl], policy: CheckPolicy) -> Result<(), PlanError> {
-    let is_private = url.address_class() == AddressClass::Private;
-    let is_public_list = above
-        .iter()
-        .any(|list| !list.is_data() && list.address_class() == AddressClass::Public);
-    if policy.private_addresses == Rule::Refuse && is_private && is_public_list {
-        return Err(PlanError::PrivateAddress(url.clone()));
-    }
-    if policy.downgrades == Rule::Refuse && above.iter().any(|list| list.downgrades_to(url)) {
-        return Err(PlanError::InsecureDowngrade(url.clone()));
-    }
-    Ok(())
 }
 
 /// Over [`MAX_PLAN_TRACKS`].

@@ -31,6 +31,12 @@ pub const MAX_KEY_BYTES: usize = 64 * 1024;
 /// Largest media segment or map, in bytes, unless the settings say otherwise.
 pub const MAX_SEGMENT_BYTES: usize = 512 * 1024 * 1024;
 
+/// Most files of one batch.
+pub const MAX_BATCH_FILES: usize = 10_000;
+
+/// Largest file of a batch, in bytes: it is in memory until it is whole.
+pub const MAX_FILE_BYTES: usize = 512 * 1024 * 1024;
+
 /// Most jobs that one host runs or queues at a time; one more is answered with `busy`.
 pub const MAX_JOBS: usize = 64;
 

@@ -19,7 +19,9 @@ pub use event::{
 };
 pub use ids::{Iv, JobId, KeyMethod, MediaSequence, RequestId, TrackKind};
 pub use plan::{ByteRange, CapturePlan, PlannedMap, PlannedSegment, PlannedTrack, SegmentKey};
-pub use request::{Container, JobOptions, RefreshFailure, Request, SettingsChange, WhenBrowserCloses};
+pub use request::{
+    Container, DownloadItem, JobOptions, RefreshFailure, Request, SettingsChange, WhenBrowserCloses,
+};
 
 /// The protocol's version: raised when a message changes so that the other side would misread it.
 pub const VERSION: u32 = 1;

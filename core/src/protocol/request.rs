@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::context::RequestContext;
 use super::ids::{JobId, RequestId};
 use super::plan::CapturePlan;
+use crate::url::AbsoluteUrl;
 
 /// One frame from the extension. Every one has an `id`, which its answer repeats as `re`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,22 @@ pub enum Request {
         /// How to write it.
         #[serde(default)]
         options: JobOptions,
+    },
+    /// Starts a job that saves files as they are, such as the images of a page. Answered by `done` once it is accepted; then
+    /// the events of any job: `segments` counts the files, and `output` is the folder that they are in.
+    Download {
+        /// Answer to this.
+        id: RequestId,
+        /// The new job's id, chosen by the extension.
+        job: JobId,
+        /// The wish for the folder's name.
+        #[serde(default)]
+        title: Option<String>,
+        /// The files, at most [`super::limits::MAX_BATCH_FILES`].
+        items: Vec<DownloadItem>,
+        /// How to ask for them. `page` is where they were found.
+        #[serde(default)]
+        context: RequestContext,
     },
     /// Cancels a job. Answered by `done`; the job's `finished` follows.
     Cancel {
@@ -113,6 +130,18 @@ pub enum RefreshFailure {
     OtherStream,
     /// The playlists cannot be read again.
     Unreadable,
+}
+
+/// A file of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DownloadItem {
+    /// Where it is.
+    pub url: AbsoluteUrl,
+    /// The wish for its name, without an extension; null for the one in its address.
+    #[serde(default)]
+    pub name: Option<String>,
 }
 
 /// How a job's output is written.

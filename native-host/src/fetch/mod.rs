@@ -87,6 +87,8 @@ pub enum ResourceKind {
     Map,
     /// A media segment.
     Segment,
+    /// A file of a batch, such as an image.
+    File,
 }
 
 /// A resource's bytes, complete and checked against what the server announced.
@@ -139,6 +141,7 @@ impl std::fmt::Display for ResourceKind {
             Self::Key => "key",
             Self::Map => "media initialization section",
             Self::Segment => "segment",
+            Self::File => "file",
         })
     }
 }

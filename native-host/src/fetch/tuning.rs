@@ -47,6 +47,8 @@ pub struct Limits {
     pub key_bytes: u64,
     /// Segments and maps.
     pub segment_bytes: u64,
+    /// Files of a batch.
+    pub file_bytes: u64,
 }
 
 impl Default for Deadlines {
@@ -67,6 +69,7 @@ impl Default for Limits {
             playlist_bytes: limits::MAX_PLAYLIST_BYTES as u64,
             key_bytes: limits::MAX_KEY_BYTES as u64,
             segment_bytes: limits::MAX_SEGMENT_BYTES as u64,
+            file_bytes: limits::MAX_FILE_BYTES as u64,
         }
     }
 }
@@ -79,6 +82,7 @@ impl Limits {
             ResourceKind::Playlist => self.playlist_bytes,
             ResourceKind::Key => self.key_bytes,
             ResourceKind::Map | ResourceKind::Segment => self.segment_bytes,
+            ResourceKind::File => self.file_bytes,
         }
     }
 }

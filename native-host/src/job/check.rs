@@ -110,7 +110,7 @@ pub(super) fn segment_count(plan: &CapturePlan) -> u64 {
     plan.tracks.iter().map(|track| track.segments.len() as u64).sum()
 }
 
-fn context(context: &RequestContext) -> Result<(), JobError> {
+pub(crate) fn context(context: &RequestContext) -> Result<(), JobError> {
     let entries = context.headers.len().max(context.cookies.len());
     if entries > MAX_CONTEXT_ENTRIES {
         Err(JobError::TooManyEntries(entries))
@@ -119,7 +119,7 @@ fn context(context: &RequestContext) -> Result<(), JobError> {
     }
 }
 
-fn rule(permission: Permission) -> Rule {
+pub(crate) fn rule(permission: Permission) -> Rule {
     match permission {
         Permission::Allowed => Rule::Allow,
         Permission::Refused => Rule::Refuse,

@@ -164,7 +164,7 @@ impl Coded for JobError {
 }
 
 impl JobError {
-    pub(super) fn internal(error: impl std::fmt::Display) -> Self {
+    pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
         Self::Internal(error.to_string())
     }
 

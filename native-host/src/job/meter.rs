@@ -15,7 +15,7 @@ const SPEED_WINDOW: Duration = Duration::from_secs(5);
 
 /// A job's progress; every change is seen by whoever watches.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     progress: watch::Sender<Progress>,
     received: Arc<fetch::Meter>,
     /// Fetched again because they did not decrypt.
@@ -28,7 +28,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(progress: watch::Sender<Progress>) -> Self {
+    pub(crate) fn new(progress: watch::Sender<Progress>) -> Self {
         let now = Instant::now();
         Self {
             progress,
@@ -41,16 +41,16 @@ impl Meter {
     }
 
     /// Counts what comes in.
-    pub(super) fn received(&self) -> &Arc<fetch::Meter> {
+    pub(crate) fn received(&self) -> &Arc<fetch::Meter> {
         &self.received
     }
 
-    pub(super) fn state(&self, state: JobState) {
+    pub(crate) fn state(&self, state: JobState) {
         self.count();
         self.progress.send_modify(|progress| progress.state = state);
     }
 
-    pub(super) fn segments(&self) -> SegmentCounts {
+    pub(crate) fn segments(&self) -> SegmentCounts {
         self.progress.borrow().segments
     }
 
@@ -59,7 +59,7 @@ impl Meter {
     }
 
     /// Takes over what came in until now.
-    pub(super) fn count(&self) {
+    pub(crate) fn count(&self) {
         let bytes = self.received.bytes();
         let retried = self.received.retries() + self.fetched_again.load(Ordering::Relaxed);
         let bytes_per_second = self.speed(Instant::now(), bytes);
@@ -111,7 +111,7 @@ impl Meter {
 
     /// One more segment is in the output; it ends at this time of the recording.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    pub(super) fn merged(&self, end_seconds: f64) {
+    pub(crate) fn merged(&self, end_seconds: f64) {
         let elapsed = self.started.elapsed().as_secs_f64();
         self.progress.send_modify(|progress| {
             let segments = &mut progress.segments;

@@ -38,6 +38,7 @@ use weir_core::protocol::{
     SegmentCounts, TrackKind, Verdict,
 };
 
+pub(crate) use check::{context as check_context, rule};
 pub use error::JobError;
 pub use live::{LiveFrom, LiveOptions, LoadError};
 pub use refresh::{Ask, Expired, Offer, Outlook, PATIENCE, Refresher};
@@ -55,8 +56,9 @@ use beginning::{Begin, Start};
 use ending::{Captured, Made};
 use live::{End, Recorded};
 use merging::{Finish, MergeThread, OnBroken};
-use meter::Meter;
+pub(crate) use meter::Meter;
 use points::{Fetching, Points};
+pub(crate) use pump::counting;
 
 /// What is to be captured, how, and where it goes.
 #[derive(Debug)]
@@ -453,7 +455,7 @@ fn content(kinds: impl IntoIterator<Item = TrackKind>) -> Content {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
 ) -> Result<T, JobError> {
     tokio::task::spawn_blocking(work)

@@ -201,7 +201,7 @@ fn resources(plan: &CapturePlan, entries: &[order::Entry]) -> Vec<Resource> {
 }
 
 /// Counts bytes that came in while something is waited for.
-pub(super) async fn counting<T>(meter: &Meter, waited_for: impl Future<Output = T>) -> T {
+pub(crate) async fn counting<T>(meter: &Meter, waited_for: impl Future<Output = T>) -> T {
     let mut ticks = tokio::time::interval(COUNT_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(waited_for);

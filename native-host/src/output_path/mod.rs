@@ -21,7 +21,8 @@ pub use beside::Beside;
 pub use replacement::Replacement;
 
 use crate::error::{Coded, is_full};
-use title::{split_suffix, stem_from_title};
+use title::split_suffix;
+pub(crate) use title::stem_from_title;
 
 /// Longest file name, in bytes (ext4, APFS, NTFS: 255).
 const MAX_NAME_BYTES: usize = 255;
@@ -127,7 +128,7 @@ impl Coded for OutputError {
 }
 
 impl OutputError {
-    fn at(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn at(path: &Path, source: io::Error) -> Self {
         if is_full(&source) {
             Self::Full(path.to_owned())
         } else {
@@ -368,10 +369,15 @@ impl Slot {
 
     fn name(&self) -> String {
         let Target { stem, extension, .. } = &self.target;
-        match self.counter {
-            1 => format!("{stem}{extension}"),
-            counter => format!("{stem} ({counter}){extension}"),
-        }
+        numbered(stem, extension, self.counter)
+    }
+}
+
+/// A name, and those that are taken when it is not free.
+pub(crate) fn numbered(stem: &str, extension: &str, counter: u32) -> String {
+    match counter {
+        1 => format!("{stem}{extension}"),
+        counter => format!("{stem} ({counter}){extension}"),
     }
 }
 
@@ -385,7 +391,7 @@ fn extension_of(container: Container) -> &'static str {
 }
 
 /// One form for all names that some file system takes for the same.
-fn folded(name: &str) -> String {
+pub(crate) fn folded(name: &str) -> String {
     name.nfc().flat_map(char::to_lowercase).collect()
 }
 

@@ -9,7 +9,7 @@ use super::{COUNTER_BYTES, MAX_NAME_BYTES, PART_SUFFIX};
 const UNTITLED: &str = "stream";
 
 /// A page's title as the stem of a file name: no part of a path, no device, nothing invisible.
-pub(super) fn stem_from_title(title: &str, extension: &str) -> String {
+pub(crate) fn stem_from_title(title: &str, extension: &str) -> String {
     let title = split_suffix(title.trim(), extension).map_or(title, |(stem, _)| stem);
     let visible: String = title.nfc().filter_map(in_a_name).collect();
     let spaced = visible.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -9,11 +9,60 @@ use weir_core::protocol::{Event, Finished, JobId, JobStatus, Progress};
 
 use super::RequestError;
 use super::handover::StartFrame;
+use crate::batch::{self, Batch};
 use crate::error::Coded as _;
 use crate::job::{self, Ask, Expired, Job, JobError, Offer, Stop, StopHandle, StopReason};
 
 /// Jobs that fetch at a time; the others wait. Each keeps up to 64 MiB of segments in memory.
 const MAX_RUNNING: usize = 4;
+
+/// What a job does.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// It captures a stream.
+    Capture(Box<Job>),
+    /// It saves files.
+    Download(Box<Batch>),
+}
+
+impl Work {
+    fn id(&self) -> Option<&JobId> {
+        match self {
+            Self::Capture(job) => job.id.as_ref(),
+            Self::Download(batch) => batch.id.as_ref(),
+        }
+    }
+
+    fn title(&self) -> Option<&String> {
+        match self {
+            Self::Capture(job) => job.plan.title.as_ref(),
+            Self::Download(batch) => batch.title.as_ref(),
+        }
+    }
+
+    fn queued(&self) -> Progress {
+        match self {
+            Self::Capture(job) => job.queued(),
+            Self::Download(batch) => batch.queued(),
+        }
+    }
+
+    fn is_recording(&self) -> bool {
+        matches!(self, Self::Capture(job) if job.recording().is_some())
+    }
+
+    /// Whether another process can go on with it where this one was.
+    fn can_be_handed_over(&self) -> bool {
+        matches!(self, Self::Capture(_)) && !self.is_recording()
+    }
+
+    async fn run(self, progress: watch::Sender<Progress>, stop: Stop) -> Finished {
+        match self {
+            Self::Capture(job) => job::run(*job, progress, stop).await,
+            Self::Download(batch) => batch::run(*batch, progress, stop).await,
+        }
+    }
+}
 
 /// A job has ended.
 pub(super) type Ended = (JobId, Finished);
@@ -36,6 +85,8 @@ struct Running {
     title: Option<String>,
     /// It records a live stream.
     records: bool,
+    /// Another process can go on with it.
+    can_be_handed_over: bool,
     progress: watch::Receiver<Progress>,
     stop: StopHandle,
     /// Where other links go that it has asked for.
@@ -69,15 +120,16 @@ impl Jobs {
     }
 
     /// Starts an admitted job, or lets it wait for its turn. A live stream does not wait.
-    pub(super) fn start(&mut self, job: Job, frame: Vec<u8>) {
-        let Some(id) = job.id.clone() else { return };
-        let (sender, progress) = watch::channel(job.queued());
+    pub(super) fn start(&mut self, work: Work, frame: Vec<u8>) {
+        let Some(id) = work.id().cloned() else { return };
+        let (sender, progress) = watch::channel(work.queued());
         let (handle, stop) = StopHandle::new();
         self.started += 1;
         let running = Running {
             number: self.started,
-            title: job.plan.title.clone(),
-            records: job.recording().is_some(),
+            title: work.title().cloned(),
+            records: work.is_recording(),
+            can_be_handed_over: work.can_be_handed_over(),
             progress,
             stop: handle,
             offers: None,
@@ -86,7 +138,7 @@ impl Jobs {
         self.running.insert(id.clone(), running);
         let (turns, ended) = (Arc::clone(&self.turns), self.ended.clone());
         tokio::spawn(async move {
-            let finished = in_turn(job, sender, stop, &turns).await;
+            let finished = in_turn(work, sender, stop, &turns).await;
             let _ = ended.send((id, finished));
         });
     }
@@ -153,9 +205,13 @@ impl Jobs {
     }
 
     /// How those jobs were asked for that another process can go on with, in the order in which they came. Recordings are not
-    /// of them: without a browser nobody could end them.
+    /// of them: without a browser nobody could end them. Nor are batches, which would begin anew.
     pub(super) fn requests(&self) -> Vec<StartFrame> {
-        let mut running: Vec<_> = self.running.values().filter(|job| !job.records).collect();
+        let mut running: Vec<_> = self
+            .running
+            .values()
+            .filter(|job| job.can_be_handed_over)
+            .collect();
         running.sort_by_key(|job| job.number);
         running.into_iter().map(|job| job.request.clone()).collect()
     }
@@ -235,14 +291,21 @@ impl Jobs {
     }
 }
 
-async fn in_turn(job: Job, progress: watch::Sender<Progress>, mut stop: Stop, turns: &Semaphore) -> Finished {
-    if job.recording().is_some() {
-        return job::run(job, progress, stop).await;
+async fn in_turn(
+    work: Work,
+    progress: watch::Sender<Progress>,
+    mut stop: Stop,
+    turns: &Semaphore,
+) -> Finished {
+    if work.is_recording() {
+        return work.run(progress, stop).await;
     }
     // Only the waiting is given up here: a job that runs ends itself, and cleans up.
     let _turn = tokio::select! {
         turn = turns.acquire() => turn,
-        reason = stop.stopped() => return job::refused(job.id, JobError::Stopped(reason).failure()),
+        reason = stop.stopped() => {
+            return job::refused(work.id().cloned(), JobError::Stopped(reason).failure());
+        }
     };
-    job::run(job, progress, stop).await
+    work.run(progress, stop).await
 }

@@ -17,10 +17,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use weir_core::protocol::limits::{MAX_FRAME_TO_HOST_BYTES, MAX_JOBS};
 use weir_core::protocol::{
-    CapturePlan, ErrorCode, Event, Failure, Finished, JobId, JobOptions, Request, RequestContext, RequestId,
-    SettingsChange, VERSION, WhenBrowserCloses,
+    CapturePlan, Container, DownloadItem, ErrorCode, Event, Failure, Finished, JobId, JobOptions, Request,
+    RequestContext, RequestId, SettingsChange, VERSION, Verdict, WhenBrowserCloses,
 };
 
+use crate::batch::{Batch, BatchError};
 use crate::error::Coded;
 use crate::fetch::Permission;
 use crate::job::{Ask, Job, JobError, LiveOptions, Offer, OnGap, Refresher, StopReason};
@@ -28,10 +29,10 @@ use crate::journal::Journal;
 use crate::keys::GivenKeys;
 use crate::output_path::Target;
 use crate::port::{self, FrameError, PortError};
-use crate::settings::{Concurrency, SettingsError, SettingsFile};
+use crate::settings::{Concurrency, Settings, SettingsError, SettingsFile};
 use handover::HandOver;
 pub(crate) use handover::{FINISH_CAPTURES, detach};
-use jobs::Jobs;
+use jobs::{Jobs, Work};
 use outbox::Outbox;
 use wire::Incoming;
 
@@ -309,7 +310,10 @@ impl Session {
     /// A job has ended. Where no browser is there to be told, the next one is.
     fn end(&mut self, job: jobs::Ended) -> Finished {
         let finished = self.jobs.end(job);
-        if self.peer == Peer::LeavingHost {
+        // Nobody asks for a batch again, as for a capture that has paused.
+        let ends_here = finished.verdict == Verdict::Incomplete
+            && (finished.error.as_ref()).is_some_and(|error| error.code == ErrorCode::BrowserGone);
+        if self.peer == Peer::LeavingHost || ends_here {
             self.leave_word();
         }
         finished
@@ -347,6 +351,16 @@ impl Session {
                 options,
             } => {
                 self.start(job, plan, context, &options, frame)?;
+                Event::Done { re: id }
+            }
+            Request::Download {
+                id,
+                job,
+                title,
+                items,
+                context,
+            } => {
+                self.download(job, title, items, context, frame)?;
                 Event::Done { re: id }
             }
             Request::Cancel { id, job } => {
@@ -468,7 +482,40 @@ impl Session {
             notes: Vec::new(),
         };
         job.check()?;
-        self.jobs.start(job, frame);
+        self.jobs.start(Work::Capture(Box::new(job)), frame);
+        Ok(())
+    }
+
+    fn download(
+        &mut self,
+        id: JobId,
+        title: Option<String>,
+        items: Vec<DownloadItem>,
+        context: RequestContext,
+        frame: Vec<u8>,
+    ) -> Result<(), RequestError> {
+        self.jobs.admit(&id)?;
+        let Settings {
+            output_folder,
+            concurrency,
+            ..
+        } = self.host.settings.load()?.settings;
+        let page = context.page.clone().ok_or(RequestError::NoPage)?;
+        let batch = Batch {
+            target: Target::titled(&output_folder, title.as_deref(), Container::Segments),
+            id: Some(id),
+            title,
+            items,
+            source: page,
+            context,
+            concurrency,
+            private_addresses: Permission::Refused,
+            downgrades: Permission::Refused,
+            proxy: None,
+            limit_rate: None,
+        };
+        batch.check()?;
+        self.jobs.start(Work::Download(Box::new(batch)), frame);
         Ok(())
     }
 }
@@ -500,8 +547,12 @@ enum RequestError {
     Reveal(String),
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    #[error("context.page: files are of a page, and it is not named")]
+    NoPage,
     #[error(transparent)]
     Job(#[from] JobError),
+    #[error(transparent)]
+    Batch(#[from] BatchError),
 }
 
 impl Coded for RequestError {
@@ -516,7 +567,9 @@ impl Coded for RequestError {
             Self::Busy => ErrorCode::Busy,
             Self::NoFile(_) | Self::Reveal(_) => ErrorCode::File,
             Self::Settings(error) => error.code(),
+            Self::NoPage => ErrorCode::BadField,
             Self::Job(error) => error.code(),
+            Self::Batch(error) => error.code(),
         }
     }
 }
@@ -533,6 +586,7 @@ fn id_of(request: &Request) -> RequestId {
     match request {
         Request::Hello { id, .. }
         | Request::Start { id, .. }
+        | Request::Download { id, .. }
         | Request::Cancel { id, .. }
         | Request::Finish { id, .. }
         | Request::Refreshed { id, .. }

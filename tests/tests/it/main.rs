@@ -18,6 +18,7 @@ mod fetch_tls;
 mod foreign_codecs;
 mod growing;
 mod host;
+mod host_download;
 mod host_frames;
 mod host_many;
 mod host_names;
