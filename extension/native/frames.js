@@ -1,6 +1,6 @@
 // The frames of the native port: building the extension's, checking the host's. Pure. The types are the host's own.
 
-/** @import { CapturePlan, Event, JobOptions, RefreshFailure, Request, RequestContext, SettingsChange } from '../generated/protocol' */
+/** @import { CapturePlan, DownloadItem, Event, JobOptions, RefreshFailure, Request, RequestContext, SettingsChange } from '../generated/protocol' */
 
 /** The protocol that this extension speaks (core::protocol::VERSION). */
 export const PROTOCOL = 1;
@@ -30,6 +30,21 @@ export const start = (job, plan, context, options) => (id) => ({
   plan,
   context,
   options,
+});
+
+/**
+ * Files to be saved as they are, together in one folder.
+ * @param {string} job @param {string} title what the folder may be called
+ * @param {DownloadItem[]} items @param {RequestContext} context
+ * @returns {Unnumbered}
+ */
+export const download = (job, title, items, context) => (id) => ({
+  type: 'download',
+  id,
+  job,
+  title,
+  items,
+  context,
 });
 
 /** @param {string} job @returns {Unnumbered} */

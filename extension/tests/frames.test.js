@@ -13,10 +13,12 @@ const golden = (name) => JSON.parse(readFileSync(new URL(`${name}.json`, folder)
 test('builds the requests as they are recorded', () => {
   const start = golden('request-start');
   const refreshed = golden('request-refreshed');
+  const download = golden('request-download');
   const settings = golden('request-settings');
   const built = {
     'request-hello': frames.hello('0.1.0')(1),
     'request-start': frames.start(start.job, start.plan, start.context, start.options)(2),
+    'request-download': frames.download(download.job, download.title, download.items, download.context)(8),
     'request-cancel': frames.cancel('job-1')(3),
     'request-finish': frames.finish('job-1')(7),
     'request-refreshed': frames.refreshed('job-1', refreshed.plan, refreshed.context)(8),
