@@ -24,6 +24,8 @@ pub enum Style {
 pub struct Reporter {
     style: Style,
     bar: Option<ProgressBar>,
+    /// What is counted.
+    unit: &'static str,
     told: Instant,
 }
 
@@ -32,16 +34,26 @@ impl Reporter {
     #[must_use]
     pub fn new(style: Style) -> Self {
         let bar = (style == Style::Human && stderr().is_terminal()).then(ProgressBar::no_length);
-        if let Some(bar) = &bar
-            && let Ok(shape) =
-                ProgressStyle::with_template("{bar:30} {pos}/{len} segments  {msg}  {elapsed} elapsed")
-        {
-            bar.set_style(shape);
-        }
-        Self {
+        let mut reporter = Self {
             style,
             bar,
+            unit: "",
             told: Instant::now(),
+        };
+        reporter.counts("segments");
+        reporter
+    }
+
+    /// What is counted is files.
+    pub fn counts_files(&mut self) {
+        self.counts("files");
+    }
+
+    fn counts(&mut self, unit: &'static str) {
+        self.unit = unit;
+        let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{msg}}  {{elapsed}} elapsed");
+        if let (Some(bar), Ok(shape)) = (&self.bar, ProgressStyle::with_template(&template)) {
+            bar.set_style(shape);
         }
     }
 
@@ -64,7 +76,7 @@ impl Reporter {
                     bar.set_style(shape);
                 }
                 bar.tick();
-                bar.set_message(format!("{} (Ctrl-C ends it)", way(progress)));
+                bar.set_message(format!("{} (Ctrl-C ends it)", way(progress, self.unit)));
             }
             (Style::Human, Some(bar)) => {
                 bar.set_length(progress.segments.total);
@@ -73,7 +85,7 @@ impl Reporter {
             }
             (Style::Human, None) if self.told.elapsed() >= self.interval() => {
                 self.told = Instant::now();
-                line(&mut stderr(), &way(progress));
+                line(&mut stderr(), &way(progress, self.unit));
             }
             _ => {}
         }
@@ -124,11 +136,11 @@ fn result(finished: &Finished) {
             } else {
                 "incomplete"
             };
-            let duration = Clock(finished.duration_seconds);
-            line(
-                &mut stdout(),
-                &format!("{output} ({verdict}, {}, {duration})", Bytes(finished.bytes)),
-            );
+            let size = Bytes(finished.bytes);
+            let plays = finished.duration_seconds > 0.0;
+            let duration = plays.then(|| format!(", {}", Clock(finished.duration_seconds)));
+            let duration = duration.unwrap_or_default();
+            line(&mut stdout(), &format!("{output} ({verdict}, {size}{duration})"));
         }
         Verdict::Failed | Verdict::Cancelled => {
             line(&mut stderr(), &format!("kept what was written: {output}"));
@@ -154,15 +166,15 @@ fn json(event: &Event) -> String {
 }
 
 /// How far a job is, in words.
-fn way(progress: &Progress) -> String {
+fn way(progress: &Progress, unit: &str) -> String {
     let SegmentCounts { total, fetched, .. } = progress.segments;
     match progress.recorded_seconds {
         Some(seconds) => format!(
-            "recording {}, {fetched} segments, {}",
+            "recording {}, {fetched} {unit}, {}",
             Clock(seconds),
             rates(progress)
         ),
-        None => format!("{fetched}/{total} segments, {}", rates(progress)),
+        None => format!("{fetched}/{total} {unit}, {}", rates(progress)),
     }
 }
 

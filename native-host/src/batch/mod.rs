@@ -44,6 +44,8 @@ pub struct Batch {
     pub title: Option<String>,
     /// The files.
     pub items: Vec<DownloadItem>,
+    /// What else was named, and is no file that can be asked for; and why.
+    pub left_out: Vec<(String, String)>,
     /// Headers and cookies.
     pub context: RequestContext,
     /// The page or the list that names them: what is public does not lead into a private network.
@@ -117,7 +119,7 @@ impl Batch {
             job: self.id.clone(),
             state: JobState::Queued,
             segments: SegmentCounts {
-                total: self.items.len() as u64,
+                total: self.len() as u64,
                 fetched: 0,
                 retried: 0,
             },
@@ -126,6 +128,10 @@ impl Batch {
             eta_seconds: None,
             recorded_seconds: None,
         }
+    }
+
+    fn len(&self) -> usize {
+        self.items.len() + self.left_out.len()
     }
 
     fn client(&self) -> Result<Client, JobError> {
@@ -164,13 +170,12 @@ struct Missing {
 }
 
 impl Missing {
-    fn add(&mut self, item: &DownloadItem, failure: Failure) {
-        tracing::warn!(code = %failure.code, "not saved: {}: {}", item.url, failure.message);
+    /// `what` is shown without its query, as everywhere.
+    fn add(&mut self, what: impl std::fmt::Display, failure: Failure) {
+        tracing::warn!(code = %failure.code, "not saved: {what}: {}", failure.message);
         self.count += 1;
         if self.named.len() < MAX_NAMED {
-            // Shown without its query, as everywhere.
-            self.named
-                .push(format!("not saved: {}: {}", item.url, failure.message));
+            self.named.push(format!("not saved: {what}: {}", failure.message));
         }
         self.first.get_or_insert(failure);
     }
@@ -186,6 +191,10 @@ impl Missing {
 pub async fn run(batch: Batch, progress: watch::Sender<Progress>, mut stop: Stop) -> Finished {
     let meter = Arc::new(Meter::new(progress));
     let mut missing = Missing::default();
+    for (what, message) in &batch.left_out {
+        let (code, message) = (ErrorCode::BadUrl, message.clone());
+        missing.add(what, Failure { code, message });
+    }
     let (folder, client) = match begin(&batch).await {
         Ok((folder, client)) => (Arc::new(Mutex::new(folder)), client),
         Err(error) => return refused(batch.id, error.failure()),
@@ -221,7 +230,7 @@ async fn save_all(
     for item in &batch.items {
         match batch.policy().check(&item.url, &[&batch.source]) {
             Ok(()) => allowed.push(item),
-            Err(error) => missing.add(item, error.failure()),
+            Err(error) => missing.add(&item.url, error.failure()),
         }
     }
     let resources: Vec<Resource> = allowed.iter().map(|item| resource(&item.url)).collect();
@@ -234,7 +243,7 @@ async fn save_all(
                 save(folder, item, fetched).await?;
                 meter.merged(0.0);
             }
-            Err(error) => missing.add(item, error.failure()),
+            Err(error) => missing.add(&item.url, error.failure()),
         }
     }
     Ok(())
@@ -261,17 +270,15 @@ async fn conclude(
     missing: Missing,
     segments: SegmentCounts,
 ) -> Finished {
-    let is_cancelled = matches!(
-        stopped,
-        Some(JobError::Stopped(StopReason::User | StopReason::Enough))
-    );
+    // Enough is enough: what came stays.
+    let is_cancelled = matches!(stopped, Some(JobError::Stopped(StopReason::User)));
     let failure = match &stopped {
         Some(error) => Some(error.failure()),
         None => missing.first.clone().map(|first| Failure {
             message: format!(
                 "{} of {} files were not saved; the first: {}",
                 missing.count,
-                batch.items.len(),
+                batch.len(),
                 first.message
             ),
             ..first

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use weir_core::plan::{self, ChosenTrack, Languages, PlanError, Selection};
-use weir_core::playlist::{Media, Multivariant, Playlist};
+use weir_core::playlist::{List, Media, Multivariant, Playlist};
 use weir_core::protocol::{CapturePlan, Container, ErrorCode, Finished, Progress, TrackKind};
 use weir_core::url::{AbsoluteUrl, AddressClass};
 
 use super::Exit;
 use super::args::Get;
 use super::cut::{self, LeaveOutError};
+use super::list;
 use super::source::{self, Source, SourceError};
+use crate::batch::{self, Batch, BatchError};
 use crate::error::Coded;
 use crate::fetch::{Client, Permission};
 use crate::job::{self, Job, JobError, LiveOptions, StopHandle, StopReason};
@@ -39,7 +41,7 @@ const GENERIC_NAMES: &[&str] = &[
 
 /// Why there is no job.
 #[derive(Debug, thiserror::Error)]
-enum GetError {
+pub(super) enum GetError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
@@ -50,8 +52,10 @@ enum GetError {
     Output(#[from] OutputError),
     #[error("private address: {0}; allow it with --allow-private")]
     PrivateAddress(AbsoluteUrl),
-    #[error("a plain list of {0} files, not a stream: give one of them to `weir get`, or see `weir probe`")]
-    List(usize),
+    #[error("{0} is about streams, and this is a plain list of files, which are saved as they are")]
+    OfStreams(&'static str),
+    #[error(transparent)]
+    Batch(#[from] BatchError),
     #[error("a file without absolute URLs needs --base URL")]
     NeedsBase,
     #[error("--key: {0}")]
@@ -78,9 +82,10 @@ impl Coded for GetError {
             Self::Job(error) => error.code(),
             Self::Output(error) => error.code(),
             Self::PrivateAddress(_) => ErrorCode::PrivateAddress,
-            Self::List(_) => ErrorCode::NotAPlaylist,
+            Self::Batch(error) => error.code(),
             Self::LeaveOut(error) => error.code(),
-            Self::NeedsBase
+            Self::OfStreams(_)
+            | Self::NeedsBase
             | Self::Key(_)
             | Self::KeyFile
             | Self::SubtitleFiles
@@ -109,7 +114,15 @@ pub(super) async fn run(arguments: Get, asked: Option<journal::Command>, again: 
         reason = stop.stopped() => Err(JobError::Stopped(reason).into()),
     };
     let finished = match planned {
-        Ok(job) => {
+        Ok(Planned::Files(batch)) => {
+            reporter.counts_files();
+            let queued = batch.queued();
+            watch(queued, &mut reporter, |progress| {
+                batch::run(*batch, progress, stop)
+            })
+            .await
+        }
+        Ok(Planned::Stream(job)) => {
             let job = Job {
                 command: asked,
                 resume: match again {
@@ -120,9 +133,10 @@ pub(super) async fn run(arguments: Get, asked: Option<journal::Command>, again: 
                     Some(Again::Repair(number)) => Some(number),
                     _ => None,
                 },
-                ..job
+                ..*job
             };
-            watch_job(job, stop, &mut reporter).await
+            let queued = job.queued();
+            watch(queued, &mut reporter, |progress| job::run(job, progress, stop)).await
         }
         Err(error) => {
             tracing::error!(code = %error.code(), "{error}");
@@ -133,10 +147,15 @@ pub(super) async fn run(arguments: Get, asked: Option<journal::Command>, again: 
     Exit::of(&finished)
 }
 
-async fn watch_job(job: Job, stop: job::Stop, reporter: &mut Reporter) -> Finished {
-    let (sender, mut progress) = watch::channel::<Progress>(job.queued());
+/// Tells of a job while it runs.
+async fn watch<F: Future<Output = Finished>>(
+    queued: Progress,
+    reporter: &mut Reporter,
+    run: impl FnOnce(watch::Sender<Progress>) -> F,
+) -> Finished {
+    let (sender, mut progress) = watch::channel(queued);
     let mut ticks = tokio::time::interval(reporter.interval());
-    let run = job::run(job, sender, stop);
+    let run = run(sender);
     tokio::pin!(run);
     loop {
         tokio::select! {
@@ -174,8 +193,24 @@ async fn signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
+/// What a playlist asks for.
+enum Planned {
+    /// A stream is captured.
+    Stream(Box<Job>),
+    /// The files of a plain list are saved as they are.
+    Files(Box<Batch>),
+}
+
+/// What is at the source.
+enum Found {
+    /// Where it came from, and the chosen tracks.
+    Stream(AbsoluteUrl, Vec<(ChosenTrack, Media)>),
+    /// Where it came from, where that is known.
+    Files(Option<AbsoluteUrl>, List),
+}
+
 /// Everything up to the job. The output is checked first: nothing is fetched that could not be kept.
-async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
+async fn plan_job(arguments: &Get) -> Result<Planned, GetError> {
     let source = Source::parse(&arguments.source, arguments.asking.base.as_ref())?;
     let container = container_of(arguments);
     if !matches!(container, Container::Mp4 | Container::Mkv) {
@@ -191,7 +226,19 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
     let keys = given_keys(arguments)?;
     let context = source::context(&arguments.asking)?;
     let span = cut::span(arguments)?;
-    let (origin, tracks) = read_tracks(arguments, &source).await?;
+    let (origin, tracks) = match read_source(arguments, &source).await? {
+        Found::Stream(origin, tracks) => (origin, tracks),
+        Found::Files(origin, list) => {
+            if let Some(option) = list::unfit(arguments) {
+                return Err(GetError::OfStreams(option));
+            }
+            let target = self::target(arguments.output.as_deref(), &source, Container::Segments)?;
+            let first = || list.entries.first()?.uri.resolved.clone().ok();
+            let origin = origin.or_else(first).ok_or(GetError::NeedsBase)?;
+            let batch = list::batch(arguments, &list, origin, target, context)?;
+            return Ok(Planned::Files(Box::new(batch)));
+        }
+    };
     let mut plan = plan::build(&origin, None, &tracks)?;
     let mut notes = cut::leave_out(&mut plan, &tracks, span, arguments)?;
     let chapters = cut::chapters(&plan, &tracks, arguments, &mut notes);
@@ -200,7 +247,7 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
         return Err(GetError::NoSubtitles);
     }
     let live = recording(arguments, &source, &plan);
-    Ok(Job {
+    Ok(Planned::Stream(Box::new(Job {
         id: None,
         plan,
         context,
@@ -223,7 +270,7 @@ async fn plan_job(arguments: &Get) -> Result<Job, GetError> {
         repair: None,
         refresher: None,
         notes,
-    })
+    })))
 }
 
 /// How the stream is recorded where it is live; None for a playlist that is a file and does not grow.
@@ -237,10 +284,7 @@ fn recording(arguments: &Get, source: &Source, plan: &CapturePlan) -> Option<Liv
 }
 
 /// Reads the playlist, and those that the selection needs. The first is where it came from.
-async fn read_tracks(
-    arguments: &Get,
-    source: &Source,
-) -> Result<(AbsoluteUrl, Vec<(ChosenTrack, Media)>), GetError> {
+async fn read_source(arguments: &Get, source: &Source) -> Result<Found, GetError> {
     let client_for = |url: &AbsoluteUrl| {
         if url.address_class() == AddressClass::Private && !arguments.allow_private {
             return Err(GetError::PrivateAddress(url.clone()));
@@ -258,7 +302,7 @@ async fn read_tracks(
         tracing::warn!(line = warning.line, "{}: {}", source.shown(), warning.message);
     }
     let tracks = match reading.playlist {
-        Playlist::List(list) => return Err(GetError::List(list.entries.len())),
+        Playlist::List(list) => return Ok(Found::Files(text.base, list)),
         Playlist::Media(media) => {
             let origin = text
                 .base
@@ -292,7 +336,7 @@ async fn read_tracks(
     let origin = text
         .base
         .or_else(|| tracks.first().map(|(track, _)| track.playlist.clone()));
-    Ok((origin.ok_or(GetError::NeedsBase)?, tracks))
+    Ok(Found::Stream(origin.ok_or(GetError::NeedsBase)?, tracks))
 }
 
 /// A media playlist on its own may be of subtitles: that shows in its segments.
@@ -327,7 +371,7 @@ fn first_url(media: &Media) -> Option<AbsoluteUrl> {
         .find_map(|segment| segment.uri.resolved.clone().ok())
 }
 
-fn permission(allowed: bool) -> Permission {
+pub(super) fn permission(allowed: bool) -> Permission {
     if allowed {
         Permission::Allowed
     } else {

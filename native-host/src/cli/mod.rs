@@ -5,6 +5,7 @@ mod cookies;
 mod cut;
 mod get;
 mod jobs;
+mod list;
 mod probe;
 mod source;
 mod time;

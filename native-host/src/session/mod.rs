@@ -506,6 +506,7 @@ impl Session {
             id: Some(id),
             title,
             items,
+            left_out: Vec::new(),
             source: page,
             context,
             concurrency,

@@ -269,3 +269,39 @@ fn durations_that_are_none_are_taken_from_the_media() {
     let seconds = finished["durationSeconds"].as_f64().unwrap();
     assert!((7.9..8.2).contains(&seconds), "{finished}");
 }
+
+#[test]
+fn a_plain_list_of_files_is_saved_as_it_is() {
+    let origin = Origin::start().unwrap();
+    origin.reply("/music/a.mp3", Reply::ok("ID3 one").with_type("audio/mpeg"));
+    origin.reply("/music/b.mp3", Reply::ok("ID3 two").with_type("audio/mpeg"));
+    let list = "#EXTM3U\n#EXTINF:12,The First\na.mp3\n#EXTINF:9,\nb.mp3\n#EXTINF:9,\nrtsp://radio.example/c\n#EXTINF:9,\ngone.mp3\n";
+    origin.reply("/music/songs.m3u", Reply::ok(list));
+    let home = Home::new().unwrap();
+    let output = get(
+        &home,
+        &origin.url("/music/songs.m3u?token=secret"),
+        &["--concurrency", "2"],
+    );
+    check_exit(&output, 3);
+    let finished = last_event(&output).unwrap();
+    assert_eq!(finished["verdict"], "incomplete", "{finished}");
+    assert_eq!(finished["segments"]["total"], 4);
+    assert_eq!(finished["segments"]["fetched"], 2);
+    let warnings = finished["warnings"].to_string();
+    assert!(
+        warnings.contains("rtsp://radio.example/c") && warnings.contains("gone.mp3"),
+        "{warnings}"
+    );
+    let folder = home.path().join(finished["output"].as_str().unwrap());
+    assert_eq!(folder.file_name().unwrap(), "songs");
+    let mut names = home.files(&folder).unwrap();
+    names.sort();
+    assert_eq!(names, ["The First.mp3", "b.mp3"]);
+    assert_eq!(fs::read(folder.join("b.mp3")).unwrap(), b"ID3 two");
+
+    let refused = get(&home, &origin.url("/music/songs.m3u"), &["--start", "5"]);
+    check_exit(&refused, 2);
+    let error = last_event(&refused).unwrap()["error"].to_string();
+    assert!(error.contains("--start is about streams"), "{error}");
+}
