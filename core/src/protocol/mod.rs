@@ -4,6 +4,7 @@
 
 mod code;
 mod context;
+pub mod doctor;
 mod event;
 mod ids;
 pub mod limits;

@@ -52,7 +52,7 @@ pub(super) enum Command {
     /// Takes the registration back.
     Uninstall(Registration),
     /// Looks for what keeps the extension from reaching Weir.
-    Doctor,
+    Doctor(Doctor),
     /// Finishes what a host of a browser that has gone writes to its standard input: for that host alone.
     #[command(hide = true, name = crate::session::FINISH_CAPTURES)]
     FinishCaptures,
@@ -221,6 +221,16 @@ pub(super) struct Registration {
     /// A browser, or all that this system could have; by default those that are found. May be repeated.
     #[arg(long, value_name = "NAME|all")]
     browser: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// Mends what may be mended unasked, and says what was done.
+    #[arg(long)]
+    pub fix: bool,
+    /// One JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
 }
 
 impl From<&Live> for LiveOptions {

@@ -14,17 +14,18 @@ use std::io::{IsTerminal as _, stderr, stdin, stdout};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
+use weir_core::protocol::doctor::{Examination, Finding, FindingCode, FindingState};
 use weir_core::protocol::{ErrorCode, Failure, Finished, Verdict};
 
 use crate::caller::{self, Caller};
 use crate::error::Coded as _;
-use crate::install::{self, Finding};
+use crate::install::{self, Mending};
 use crate::job;
 use crate::journal::Journal;
 use crate::report::line;
 use crate::session::{self, Host, Peer, SessionEnd};
 use crate::settings::SettingsFile;
-use args::{Arguments, Command, Registration};
+use args::{Arguments, Command, Doctor, Registration};
 
 /// Reads a cookie file; for the fuzz target of cookies.
 ///
@@ -166,7 +167,7 @@ fn command() -> ExitCode {
         Some(Command::Probe(probe)) => on_a_runtime(probe::run(*probe)).unwrap_or_else(|exit| exit),
         Some(Command::Install(registration)) => install(registration),
         Some(Command::Uninstall(registration)) => uninstall(registration),
-        Some(Command::Doctor) => doctor(),
+        Some(Command::Doctor(arguments)) => doctor(&arguments),
         Some(Command::FinishCaptures) => {
             session::detach(&mut stdout());
             serve(std::io::sink(), Peer::LeavingHost)
@@ -233,27 +234,62 @@ fn uninstall(registration: Registration) -> Exit {
     }
 }
 
-fn doctor() -> Exit {
+fn doctor(arguments: &Doctor) -> Exit {
     let settings = match SettingsFile::of_the_user() {
         Ok(settings) => settings,
         Err(error) => return fail(&error.failure()),
     };
-    let findings = install::examine(&settings);
-    for finding in &findings {
-        line(&mut stdout(), &finding.to_string());
-    }
+    let mending = if arguments.fix {
+        Mending::Mend
+    } else {
+        Mending::Look
+    };
+    let mut examination = install::examine(&settings, Journal::of_the_user().ok().as_ref(), mending);
     if let Some(log) = crate::log::path() {
-        line(
-            &mut stdout(),
-            &format!(
-                "note: settings are in {}, the log is {}",
+        examination.findings.push(Finding {
+            state: FindingState::Note,
+            code: FindingCode::Files,
+            browser: None,
+            message: format!(
+                "settings are in {}, the log is {}",
                 settings.path().display(),
                 log.display()
             ),
-        );
+            cure: None,
+        });
     }
-    let sick = findings
-        .iter()
-        .any(|finding| matches!(finding, Finding::Problem { .. }));
-    if sick { Exit::Failed } else { Exit::Complete }
+    tell(&examination, arguments.json);
+    let is_wrong = |finding: &Finding| finding.state == FindingState::Problem;
+    if examination.findings.iter().any(is_wrong) {
+        Exit::Failed
+    } else {
+        Exit::Complete
+    }
+}
+
+/// One object for programs, else a line for each finding: state, browser, what is wrong, what to do.
+fn tell(examination: &Examination, json: bool) {
+    if json {
+        line(
+            &mut stdout(),
+            &serde_json::to_string(examination).unwrap_or_default(),
+        );
+        return;
+    }
+    for finding in &examination.findings {
+        let state = match finding.state {
+            FindingState::Ok => "ok",
+            FindingState::Note => "note",
+            FindingState::Problem => "problem",
+            FindingState::Mended => "mended",
+        };
+        let parts = [
+            Some(state),
+            finding.browser.as_deref(),
+            Some(&finding.message),
+            finding.cure.as_deref(),
+        ];
+        let text: Vec<&str> = parts.into_iter().flatten().collect();
+        line(&mut stdout(), &text.join(": "));
+    }
 }

@@ -310,7 +310,7 @@ fn install_registers_and_doctor_finds_what_is_wrong() {
     };
     damage(
         &|json| json["path"] = json!("/no/such/weir"),
-        "run `weir install --browser chromium` again",
+        "run `weir install --browser chromium`",
     );
     damage(&|json| json["path"] = json!("/etc/passwd"), "not executable");
     damage(

@@ -8,6 +8,7 @@ mod cli_get;
 mod cli_key_forms;
 mod cli_keys;
 mod docs;
+mod doctor;
 mod endurance;
 mod fetch;
 mod fetch_faults;
