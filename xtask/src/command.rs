@@ -8,7 +8,11 @@ use anyhow::{Context, Result, bail};
 
 /// The cargo that started this task.
 pub(crate) fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // It is this task's, and `ring`, which asks for it, would be built anew, with all that stands on it, each time
+    // that cargo is started by a task after a person, or the other way round.
+    cargo.env_remove("CARGO_MANIFEST_DIR");
+    cargo
 }
 
 /// Runs to the end, its output going where ours goes.

@@ -1,4 +1,4 @@
-//! Weir's developer tasks: `cargo xtask setup|build|demo|test|fuzz|install`. `cargo xtask --help` lists them.
+//! Weir's developer tasks: `cargo xtask setup|build|demo|test|fuzz|package|install`. `cargo xtask --help` lists them.
 
 mod build;
 mod command;
@@ -7,6 +7,7 @@ mod extension;
 mod faults;
 mod fuzz;
 mod install;
+mod package;
 mod say;
 mod setup;
 mod test;
@@ -40,6 +41,8 @@ enum Task {
     Test(test::Arguments),
     /// Look for inputs that make the readers and the writer fail (target/fuzz)
     Fuzz(fuzz::Arguments),
+    /// Pack what people install who have no Rust: the extension, the host, their digests (dist)
+    Package,
     /// Install the host, register it with the browsers and say how to load the extension
     Install(install::Arguments),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&workspace, arguments),
         Task::Test(arguments) => test::run(&workspace, arguments),
         Task::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
+        Task::Package => package::run(&workspace),
         Task::Install(arguments) => install::run(&workspace, &arguments),
     });
     outcome.unwrap_or_else(|error| {

@@ -10,6 +10,7 @@ use crate::build::{self, Profile};
 use crate::command;
 use crate::faults;
 use crate::fuzz;
+use crate::package;
 use crate::say;
 use crate::setup::{self, WasmToolchain};
 use crate::wasm_size;
@@ -18,6 +19,9 @@ use crate::workspace::Workspace;
 
 /// The target with the browser end to end, which has a step of its own.
 const BROWSER_TESTS: &str = "browser";
+
+/// The target with what is unpacked and installed, which has a step of its own too.
+const PACKAGE_TESTS: &str = "package";
 
 /// What to check.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -53,6 +57,8 @@ enum Step {
     Wasm,
     /// From click to file in Chromium and Firefox
     Browser,
+    /// Only when it is named. What is shipped: packed, checked by Mozilla's linter, unpacked and installed in an empty home
+    Package,
     /// cargo doc with warnings denied
     Docs,
 }
@@ -75,7 +81,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: Arguments) -> Result<ExitCod
         return faults::run(workspace);
     }
     let steps: Vec<Step> = match arguments.only {
-        None => Step::value_variants().to_vec(),
+        None => Step::value_variants()
+            .iter()
+            .copied()
+            .filter(|step| *step != Step::Package)
+            .collect(),
         Some(step) if step.needs_build() => vec![Step::Build, step],
         Some(step) => vec![step],
     };
@@ -105,7 +115,14 @@ impl Step {
 
     fn needs_build(self) -> bool {
         match self {
-            Self::Format | Self::Lint | Self::Build | Self::LintWasm | Self::Fuzz | Self::Docs => false,
+            // Packing builds what it packs.
+            Self::Format
+            | Self::Lint
+            | Self::Build
+            | Self::LintWasm
+            | Self::Fuzz
+            | Self::Package
+            | Self::Docs => false,
             Self::Size | Self::Extension | Self::Test | Self::Wasm | Self::Browser => true,
         }
     }
@@ -152,7 +169,7 @@ impl Step {
                         workspace
                             .integration_tests()
                             .into_iter()
-                            .filter(|name| name != BROWSER_TESTS)
+                            .filter(|name| ![BROWSER_TESTS, PACKAGE_TESTS].contains(&name.as_str()))
                             .flat_map(|name| ["--test".to_owned(), name]),
                     ),
                 )?;
@@ -161,6 +178,11 @@ impl Step {
             Self::Fuzz => fuzz::run(workspace, &fuzz::Arguments::of_ci()).map(drop),
             Self::Wasm => wasm_test::run(workspace, toolchain),
             Self::Browser => command::run(cargo().args(["test", "--workspace", "--test", BROWSER_TESTS])),
+            Self::Package => {
+                let folder = workspace.target().join("package");
+                package::pack(workspace, toolchain, Profile::Dev, &folder)?;
+                command::run(cargo().args(["test", "--workspace", "--test", PACKAGE_TESTS]))
+            }
             Self::Docs => command::run(
                 cargo()
                     .args(["doc", "--quiet", "--workspace", "--no-deps"])

@@ -89,6 +89,18 @@ impl Workspace {
             .with_context(|| format!("Cargo.lock lists no {package}"))
     }
 
+    /// The packages by name, and the version of each.
+    pub(crate) fn versions(&self) -> Vec<(String, String)> {
+        let packages = self.metadata.get("packages").and_then(Value::as_array);
+        let text =
+            |package: &Value, field: &str| package.get(field).and_then(Value::as_str).map(str::to_owned);
+        packages
+            .into_iter()
+            .flatten()
+            .filter_map(|package| Some((text(package, "name")?, text(package, "version")?)))
+            .collect()
+    }
+
     /// The names of the integration tests of all packages that have them run natively.
     pub(crate) fn integration_tests(&self) -> Vec<String> {
         let list = |value: &Value, field: &str| {

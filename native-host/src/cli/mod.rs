@@ -36,6 +36,12 @@ pub fn read_cookies(text: &str) -> Result<Vec<weir_core::protocol::Cookie>, usiz
     cookies::read(text)
 }
 
+/// The command line as clap has it, for what is made from it: completions and manual pages.
+#[must_use]
+pub fn definition() -> clap::Command {
+    Arguments::command()
+}
+
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exit {

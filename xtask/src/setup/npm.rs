@@ -13,6 +13,7 @@ use crate::workspace::Workspace;
 const FOLDERS: &[(&str, &str)] = &[
     ("extension", "TypeScript, the browser API's types, wasm-opt"),
     ("tests/tests/browser/players", "players for the browser tests"),
+    ("xtask/web-ext", "the checker of Firefox packages"),
 ];
 
 /// Installs what each lock file pins into `node_modules` beside it, once per lock file.
