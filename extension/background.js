@@ -9,6 +9,7 @@ import * as glue from './generated/weir_wasm.js';
 
 import { Engine } from './detect/engine.js';
 import { bounded, isStream, placeOf, signature, streams } from './detect/group.js';
+import { History } from './history.js';
 import * as frames from './native/frames.js';
 import { Host } from './native/host.js';
 import { Asked } from './observe/asked.js';
@@ -390,8 +391,9 @@ async function settleJobs() {
 
 // --- the extension's pages --------------------------------------------------------------------
 
-/** What each command of a page does. @type {{[K in Command['type']]: (command: any) => unknown}} */
+/** What each command of a page does. @type {Record<string, (command: any) => unknown>} */
 const COMMANDS = {
+  ...new History(host, store, (...chosen) => captures.start(...chosen)).commands,
   capture: ({ tab, stream, quality }) => captures.start(Number(tab), String(stream), String(quality)),
   cancel: ({ job }) => host.request(frames.cancel(String(job))),
   finish: ({ job }) => host.request(frames.finish(String(job))),
@@ -417,7 +419,7 @@ async function answer(message) {
     const { type } = /** @type {Command} */ (message);
     if (!Object.hasOwn(COMMANDS, type)) throw new Failed('unknown-command', `unknown command ${type}`);
     await store.ready;
-    return { ok: true, value: await COMMANDS[type](message) };
+    return { ok: true, value: await COMMANDS[type]?.(message) };
   } catch (error) {
     return { ok: false, failure: failureOf(error) };
   }

@@ -216,6 +216,9 @@ export const isOpen = (tab) =>
 /** @param {number} tab */
 export const reloadTab = (tab) => chrome.tabs.reload(tab);
 
+/** Opens one of the extension's pages in a tab. @param {string} path */
+export const openPage = (path) => chrome.tabs.create({ url: address(path) });
+
 /** Opens the options page. */
 export const openOptions = () => chrome.runtime.openOptionsPage();
 

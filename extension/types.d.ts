@@ -2,6 +2,7 @@
 // the engine takes and gives in generated/weir_wasm.d.ts: both are made from the Rust code.
 
 import type {
+  CaptureAction,
   CapturePlan,
   Cookie,
   ErrorCode,
@@ -103,7 +104,8 @@ export type FailureCode =
   | 'stream-gone'
   | 'tab-gone'
   | 'other-stream'
-  | 'frame-too-long';
+  | 'frame-too-long'
+  | 'page-needed';
 
 export interface Failure {
   code: FailureCode;
@@ -114,6 +116,8 @@ export interface Failure {
 /** One capture, as the popup shows it. */
 export interface Job {
   job: string;
+  /** The capture of the host's journal that it goes on with; null for one that the host tells apart by itself. */
+  capture: number | null;
   /** The tab and stream that it was started from, and the address then; null for one that another window started. */
   tab: number | null;
   stream: string | null;
@@ -147,6 +151,24 @@ export interface Job {
   failure: Failure | null;
   startedAt: number;
 }
+
+/** One line of the history: a capture of the host's journal, or one that came to nothing before the host knew of it. */
+export interface Row {
+  /** As a card shows it; one that was interrupted has ended with `paused`. */
+  job: Job;
+  /** The journal's number. */
+  capture: number | null;
+  /** The host name of the page, else of the stream. */
+  site: string;
+  /** The page, where its address is whole. */
+  page: string | null;
+  /** When it was last heard of, in milliseconds since 1970. */
+  at: number;
+  can: RowAction[];
+}
+
+/** What can be done with a line of the history. */
+export type RowAction = CaptureAction | 'again' | 'forget';
 
 /** A part of an output, in seconds. */
 export interface Span {
@@ -293,6 +315,13 @@ export type Command =
   | { type: 'cancel'; job: string }
   | { type: 'finish'; job: string }
   | { type: 'reveal'; job: string }
+  | { type: 'pause'; job: string }
+  | { type: 'again'; job: string | null; capture: number | null }
+  | { type: 'history' }
+  | { type: 'repair'; capture: number }
+  | { type: 'forget'; job: string | null; capture: number | null }
+  | { type: 'reveal-capture'; capture: number }
+  | { type: 'open-capture'; capture: number }
   | { type: 'clear' }
   | { type: 'trace'; tab: number }
   | { type: 'trace-goes-on' }

@@ -15,6 +15,41 @@ export type AbsoluteUrl = string;
 /** A part of a resource, in bytes. `offset + length` never overflows. */
 export type ByteRange = { offset: number | string, length: number | string, };
 
+/** A capture of the journal, whoever asked for it. */
+export type Capture = {
+/** Its number. */
+capture: CaptureNumber,
+/** The job that a browser last asked for it with; null for one of the command line. */
+job: JobId | null,
+/** How it is. */
+state: CaptureState,
+/** For people. */
+title: string | null,
+/** The page that it came from, without what may be a secret. */
+page: string | null,
+/** The playlist, without what may be a secret. */
+source: string,
+/** The absolute path of the output, finished or not. */
+output: string | null,
+/** When it began, in seconds since 1970. */
+beganEpochSeconds: number,
+/** When it was last heard of. */
+changedEpochSeconds: number,
+/** How far it is. */
+segments: SegmentCounts,
+/** The output's size. */
+bytes: number,
+/** The report of its end; null before. */
+finished: Finished | null,
+/** What the host would do with it now. */
+can: Array<CaptureAction>, };
+
+/** What can be asked of the host with a capture's number. */
+export type CaptureAction = "reveal" | "open" | "resume" | "repair";
+
+/** The number of a capture in the host's journal, as `weir jobs` shows it. */
+export type CaptureNumber = number;
+
 /** What one click captures. Built by `plan`, checked again by the host. */
 export type CapturePlan = {
 /** The playlist that the user chose: the multivariant one where there is one. */
@@ -25,6 +60,9 @@ title: string | null,
 live: boolean,
 /** One per playlist: the main one first, then audio, then subtitles. Never empty. */
 tracks: Array<PlannedTrack>, };
+
+/** How a capture of the journal is. */
+export type CaptureState = "running" | "interrupted" | "complete" | "incomplete" | "failed" | "cancelled";
 
 /** The kinds of output. */
 export type Container = "mp4" | "mkv" | "ts" | "segments";
@@ -54,7 +92,7 @@ url: AbsoluteUrl,
 name: string | null, };
 
 /** What went wrong. Append-only: a code keeps its meaning for ever. */
-export type ErrorCode = "not-a-playlist" | "bad-playlist" | "bad-url" | "nothing-to-capture" | "drm" | "scheme-refused" | "private-address" | "insecure-downgrade" | "http-status" | "link-expired" | "dns" | "tls" | "network" | "redirect" | "bad-response" | "bad-key" | "decrypt" | "bad-media" | "unsupported" | "disk-full" | "output-folder" | "file" | "symlink-refused" | "cannot-resume" | "already-running" | "bad-settings" | "usage" | "bad-frame" | "unknown-command" | "bad-field" | "hello-first" | "update-host" | "update-extension" | "duplicate-job" | "unknown-job" | "busy" | "bad-header" | "unauthorised-caller" | "gaps" | "live-window" | "cancelled" | "browser-gone" | "stalled" | "internal";
+export type ErrorCode = "not-a-playlist" | "bad-playlist" | "bad-url" | "nothing-to-capture" | "drm" | "scheme-refused" | "private-address" | "insecure-downgrade" | "http-status" | "link-expired" | "dns" | "tls" | "network" | "redirect" | "bad-response" | "bad-key" | "decrypt" | "bad-media" | "unsupported" | "disk-full" | "output-folder" | "file" | "symlink-refused" | "cannot-resume" | "already-running" | "bad-settings" | "usage" | "bad-frame" | "unknown-command" | "bad-field" | "hello-first" | "update-host" | "update-extension" | "duplicate-job" | "unknown-job" | "busy" | "bad-header" | "unauthorised-caller" | "gaps" | "live-window" | "cancelled" | "browser-gone" | "stalled" | "paused" | "internal";
 
 /** One frame from the host. */
 export type Event = { "type": "hello",
@@ -79,7 +117,11 @@ error: Failure, } | { "type": "jobs",
 /** The request. */
 re: RequestId,
 /** Running jobs first, then finished ones, newest first; at most `limits::MAX_JOBS` finished ones. */
-jobs: Array<JobStatus>, } | { "type": "settings",
+jobs: Array<JobStatus>, } | { "type": "history",
+/** The request. */
+re: RequestId,
+/** The newest first; at most `limits::MAX_HISTORY`. */
+captures: Array<Capture>, } | { "type": "settings",
 /** The request. */
 re: RequestId,
 /** The settings as they are now. */
@@ -280,6 +322,10 @@ context: RequestContext, } | { "type": "cancel",
 /** Answer to this. */
 id: RequestId,
 /** Which one. */
+job: JobId, } | { "type": "pause",
+/** Answer to this. */
+id: RequestId,
+/** Which one. */
 job: JobId, } | { "type": "finish",
 /** Answer to this. */
 id: RequestId,
@@ -304,7 +350,33 @@ id: RequestId, } | { "type": "reveal",
 /** Answer to this. */
 id: RequestId,
 /** Which one. */
-job: JobId, } | { "type": "settings",
+job: JobId, } | { "type": "history",
+/** Answer to this. */
+id: RequestId, } | { "type": "resume",
+/** Answer to this. */
+id: RequestId,
+/** The new job's id, chosen by the extension. */
+job: JobId,
+/** Which one. */
+capture: CaptureNumber, } | { "type": "repair",
+/** Answer to this. */
+id: RequestId,
+/** The new job's id, chosen by the extension. */
+job: JobId,
+/** Which one. */
+capture: CaptureNumber, } | { "type": "forget",
+/** Answer to this. */
+id: RequestId,
+/** Which one. */
+capture: CaptureNumber, } | { "type": "revealCapture",
+/** Answer to this. */
+id: RequestId,
+/** Which one. */
+capture: CaptureNumber, } | { "type": "openCapture",
+/** Answer to this. */
+id: RequestId,
+/** Which one. */
+capture: CaptureNumber, } | { "type": "settings",
 /** Answer to this. */
 id: RequestId,
 /** What to change, if anything. */

@@ -50,6 +50,9 @@ export const download = (job, title, items, context) => (id) => ({
 /** @param {string} job @returns {Unnumbered} */
 export const cancel = (job) => (id) => ({ type: 'cancel', id, job });
 
+/** Stops a job where it can go on. @param {string} job @returns {Unnumbered} */
+export const pause = (job) => (id) => ({ type: 'pause', id, job });
+
 /** @param {string} job @returns {Unnumbered} */
 export const finish = (job) => (id) => ({ type: 'finish', id, job });
 
@@ -68,10 +71,28 @@ export const jobs = () => (id) => ({ type: 'jobs', id });
 /** @param {string} job @returns {Unnumbered} */
 export const reveal = (job) => (id) => ({ type: 'reveal', id, job });
 
+/** @returns {Unnumbered} */
+export const history = () => (id) => ({ type: 'history', id });
+
+/** @param {string} job the new job's @param {number} capture @returns {Unnumbered} */
+export const resume = (job, capture) => (id) => ({ type: 'resume', id, job, capture });
+
+/** @param {string} job the new job's @param {number} capture @returns {Unnumbered} */
+export const repair = (job, capture) => (id) => ({ type: 'repair', id, job, capture });
+
+/** @param {number} capture @returns {Unnumbered} */
+export const forget = (capture) => (id) => ({ type: 'forget', id, capture });
+
+/** @param {number} capture @returns {Unnumbered} */
+export const revealCapture = (capture) => (id) => ({ type: 'revealCapture', id, capture });
+
+/** @param {number} capture @returns {Unnumbered} */
+export const openCapture = (capture) => (id) => ({ type: 'openCapture', id, capture });
+
 /** @param {SettingsChange | null} change @returns {Unnumbered} */
 export const settings = (change) => (id) => ({ type: 'settings', id, change });
 
-const ANSWERS = new Set(['hello', 'done', 'error', 'jobs', 'settings']);
+const ANSWERS = new Set(['hello', 'done', 'error', 'jobs', 'history', 'settings']);
 const NEWS = new Set(['progress', 'finished', 'refresh']);
 
 /**

@@ -10,12 +10,30 @@ import * as outcome from './outcome.js';
 const MAX_FINISHED = 30;
 
 /**
- * A capture that the user has just asked for.
+ * A capture that the user has just asked for. Where it was paused, it goes on.
  * @param {Job[]} jobs
  * @param {Pick<Job, 'job' | 'tab' | 'stream' | 'quality' | 'title' | 'startedAt' | 'plannedAt'>} start
  * @returns {Job[]}
  */
-export const prepared = (jobs, start) => [{ ...blank(start.job), ...start }, ...jobs];
+export const prepared = (jobs, start) => [
+  { ...blank(start.job), ...start },
+  ...jobs.filter((job) => !(isPaused(job) && job.tab === start.tab && job.stream === start.stream)),
+];
+
+/**
+ * A capture of the host's journal that the host goes on with by itself.
+ * @param {Job[]} jobs @param {Pick<Job, 'job' | 'capture' | 'title' | 'startedAt'>} start @returns {Job[]}
+ */
+export const resumed = (jobs, start) => [
+  { ...blank(start.job), ...start, state: 'queued' },
+  ...without(jobs, (job) => job.capture === start.capture),
+];
+
+/** It can go on. @param {Job} job */
+export const isPaused = ({ state, failure }) => state === 'finished' && failure?.code === 'paused';
+
+/** The captures but for finished ones of a kind. @param {Job[]} jobs @param {(job: Job) => boolean} condition */
+export const without = (jobs, condition) => jobs.filter((job) => job.state !== 'finished' || !condition(job));
 
 /**
  * A capture that was under way is planned once more.
@@ -128,9 +146,10 @@ export const cleared = (jobs) => jobs.filter((job) => job.state !== 'finished');
 /** Is anything under way? @param {Job[]} jobs */
 export const busy = (jobs) => jobs.some((job) => job.state !== 'finished');
 
-/** @param {string} job @returns {Job} */
-const blank = (job) => ({
+/** Nothing is known of it but its name. @param {string} job @returns {Job} */
+export const blank = (job) => ({
   job,
+  capture: null,
   tab: null,
   stream: null,
   source: null,
@@ -157,7 +176,7 @@ const blank = (job) => ({
 });
 
 /** @param {Job} job @param {Failure} failure @returns {Job} */
-const ended = (job, failure) => ({
+export const ended = (job, failure) => ({
   ...job,
   state: 'finished',
   verdict: failure.code === 'cancelled' ? 'cancelled' : 'failed',

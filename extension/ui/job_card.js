@@ -1,5 +1,6 @@
 // One capture: how far it is, or how it ended and where the file is.
 
+import { isPaused } from '../report/jobs.js';
 import { element } from './dom.js';
 import {
   clock,
@@ -12,16 +13,20 @@ import {
   words,
 } from './words.js';
 
-/** @import { Job } from '../types' */
+/** @import { Failure, Job } from '../types' */
 
 /** What its buttons do; each says whether it was done. @typedef {() => Promise<boolean>} Action */
-/** @typedef {{cancel: Action, finish: Action, reveal: Action}} Actions */
+/** Those that it has buttons for, where its state lets them. @typedef {Partial<Record<Names, Action>>} Actions */
+/** @typedef {'cancel' | 'pause' | 'finish' | 'again' | 'repair' | 'open' | 'reveal' | 'forget'} Names */
 
 /** Most missing parts that are listed; the rest is a number. */
 const MAX_LISTED = 20;
 
-/** @param {Job} job @param {HTMLElement | null} old the card so far @param {Actions} actions */
-export function drawJob(job, old, actions) {
+/**
+ * @param {Job} job @param {HTMLElement | null} old the card so far @param {Actions} actions
+ * @param {(Node | string)[]} [about] where it is from, and when
+ */
+export function drawJob(job, old, actions, about = []) {
   // The card of a running capture is changed in place: rebuilt, its bar would lose its motion and a button its focus.
   if (old && old.dataset.state === job.state && job.state !== 'finished') {
     const shown = old.querySelector('.bar');
@@ -37,10 +42,11 @@ export function drawJob(job, old, actions) {
       'data-testid': 'job',
       'data-job': job.job,
       'data-state': job.state,
-      'data-verdict': job.verdict ?? '',
+      'data-verdict': isPaused(job) ? 'paused' : (job.verdict ?? ''),
       'data-output': job.output ?? '',
     },
     element('h3', { id: titleId(job), title }, title),
+    ...(about.length === 0 ? [] : [element('p', { class: 'where' }, ...about)]),
     ...(job.state === 'finished' ? ended(job, actions) : underway(job, actions)),
   );
   const focused = /** @type {HTMLElement | null} */ (document.activeElement);
@@ -65,17 +71,19 @@ function focusAgain(card, id) {
 }
 
 /** @param {Job} job @param {Actions} actions */
-function underway(job, { cancel, finish }) {
+function underway(job, { cancel, pause, finish }) {
   const shown = element('p', { class: 'figures' }, ...figures(job));
   const isLive = job.recordedSeconds !== null;
   const end = button(job, 'cancel', isLive ? words('discard') : words('cancel'), cancel);
-  if (isRecording(job)) {
+  if (isRecording(job) && finish) {
     const stop = button(job, 'finish', words('finish'), finish);
     stop.classList.add('primary');
     return [shown, element('div', { class: 'actions' }, stop, end)];
   }
   // The host knows a capture only once its plan is made.
   end.disabled = job.state === 'preparing';
+  const canPause = pause && !isLive && (job.state === 'queued' || job.state === 'running');
+  const stops = [...(canPause ? [button(job, 'pause', words('pause'), pause)] : []), ...(cancel ? [end] : [])];
   const label = words('progress_label', job.title || words('untitled'));
   const bar = element(
     'div',
@@ -83,13 +91,13 @@ function underway(job, { cancel, finish }) {
     element('span'),
   );
   setBar(bar, job);
-  return [bar, element('div', { class: 'row' }, shown, end)];
+  return [bar, element('div', { class: 'row' }, shown, element('div', { class: 'actions' }, ...stops))];
 }
 
 /**
  * A button that is clicked once, and again only when that did not work. It stays focusable: a keyboard's place is not
  * lost by pressing it.
- * @param {Job} job @param {string} id @param {string} text @param {Action} action
+ * @param {Job} job @param {string} id @param {string} text @param {Action} [action]
  */
 function button(job, id, text, action) {
   const made = element(
@@ -98,7 +106,7 @@ function button(job, id, text, action) {
     text,
   );
   made.addEventListener('click', async () => {
-    if (made.ariaDisabled === 'true') return;
+    if (made.ariaDisabled === 'true' || !action) return;
     made.ariaDisabled = 'true';
     if (!(await action())) made.ariaDisabled = 'false';
   });
@@ -120,10 +128,12 @@ function setBar(bar, { segments, recordedSeconds }) {
 }
 
 /** @param {Job} job */
+const percent = ({ segments }) => `${Math.floor((segments.fetched / segments.total) * 100)}%`;
+
+/** @param {Job} job */
 function figures(job) {
   const { state, segments, bytes, bytesPerSecond, etaSeconds, recordedSeconds } = job;
-  const percent = () => `${Math.floor((segments.fetched / segments.total) * 100)}%`;
-  const known = segments.total > 0 ? [percent()] : [];
+  const known = segments.total > 0 ? [percent(job)] : [];
   const share = recordedSeconds === null ? known : [clock(recordedSeconds)];
   const moving = state === 'running' && bytesPerSecond > 0 ? [words('speed', size(bytesPerSecond))] : [];
   const left = moving.length > 0 && etaSeconds !== null ? [words('time_left', clock(etaSeconds))] : [];
@@ -133,15 +143,11 @@ function figures(job) {
 }
 
 /** @param {Job} job @param {Actions} actions */
-function ended(job, { reveal }) {
+function ended(job, actions) {
   const { failure, output, bytes, durationSeconds } = job;
-  const facts = output === null ? [] : [...(durationSeconds ? [clock(durationSeconds)] : []), size(bytes)];
-  const show = element(
-    'button',
-    { type: 'button', 'data-testid': 'reveal', 'aria-describedby': titleId(job) },
-    words('show_in_folder'),
-  );
-  show.addEventListener('click', () => void reveal());
+  const share = isPaused(job) && job.segments.total > 0 ? [percent(job)] : [];
+  const length = durationSeconds ? [clock(durationSeconds)] : [];
+  const facts = output === null ? [] : [...share, ...length, size(bytes)];
   return [
     element(
       'p',
@@ -149,19 +155,64 @@ function ended(job, { reveal }) {
       element('span', { class: 'verdict' }, stateWords(job)),
       ...facts.map((fact) => element('span', {}, fact)),
     ),
-    ...(failure && failure.code !== 'cancelled'
+    ...(failure && !isAsked(failure)
       ? [element('p', { 'data-testid': 'error', 'data-code': failure.code }, failureWords(failure))]
       : []),
     ...details(job),
-    ...(output === null ? [] : [element('p', { class: 'path', dir: 'ltr' }, output), element('div', {}, show)]),
+    ...(output === null ? [] : [element('p', { class: 'path', dir: 'ltr' }, output)]),
+    ...offered(job, actions),
   ];
+}
+
+/** The user has stopped it: that is no error. @param {Failure} failure */
+const isAsked = ({ code }) => code === 'cancelled' || code === 'paused';
+
+/** What can be done with a capture that has ended. @param {Job} job @param {Actions} actions */
+function offered(job, { again, repair, open, reveal, forget }) {
+  const { failure, output, verdict } = job;
+  /** @type {[string, string, Action | undefined | false][]} */
+  const all = [
+    ['again', isPaused(job) ? words('resume') : words('retry'), verdict !== 'complete' && again],
+    ['repair', words('repair'), repair],
+    ['open', words('open_file'), output !== null && open],
+    ['reveal', words('show_in_folder'), output !== null && reveal],
+    ['copy-error', words('copy_error'), failure !== null && !isAsked(failure) && (() => copy(failure))],
+    ['forget', words('forget'), forget],
+  ];
+  const buttons = all.flatMap(([id, text, action]) =>
+    action ? [id === 'copy-error' ? copying(job, text, action) : pressed(job, id, text, action)] : [],
+  );
+  return buttons.length === 0 ? [] : [element('div', { class: 'buttons' }, ...buttons)];
+}
+
+/** A button that can be pressed again. @param {Job} job @param {string} id @param {string} text @param {Action} action */
+const pressed = (job, id, text, action) =>
+  button(job, id, text, async () => {
+    await action();
+    return false;
+  });
+
+/** @param {Job} job @param {string} text @param {Action} action */
+function copying(job, text, action) {
+  const made = pressed(job, 'copy-error', text, async () => {
+    await action();
+    made.textContent = words('copied');
+    return true;
+  });
+  return made;
+}
+
+/** For whoever reports it. @param {Failure} failure */
+async function copy({ code, message }) {
+  await navigator.clipboard.writeText(`${code}: ${message}`);
+  return true;
 }
 
 /** What else there is to know, folded away. @param {Job} job */
 function details({ failure, parts, missing, notes, subtitles }) {
   const spans = missing.slice(0, MAX_LISTED).map(spanWords);
   if (parts > spans.length) spans.push(words('more', parts - spans.length));
-  const message = failure && failure.code !== 'cancelled' ? [failure.message] : [];
+  const message = failure && !isAsked(failure) ? [failure.message] : [];
   const listed = [
     ...described('missing', words('missing'), spans, 'short'),
     ...described('notes', words('notes'), notes.map(noteWords)),

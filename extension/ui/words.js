@@ -67,6 +67,10 @@ export function clock(seconds) {
   return shown.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');
 }
 
+/** A day and a time. @param {number} at in milliseconds since 1970 */
+export const moment = (at) =>
+  new Intl.DateTimeFormat(language(), { dateStyle: 'medium', timeStyle: 'short' }).format(at);
+
 /** @param {Quality} quality */
 export function qualityWords(quality) {
   const { height, width, frameRate } = quality;
@@ -83,6 +87,7 @@ export function stateWords(job) {
   if (job.state === 'running' && job.isRefreshing) return words('state_refreshing');
   if (job.state === 'running' && job.recordedSeconds !== null) return words('state_recording');
   if (job.state !== 'finished') return words(`state_${job.state}`);
+  if (job.failure?.code === 'paused') return words('state_paused');
   if (job.verdict === 'incomplete' && job.parts > 0) return words('verdict_incomplete', job.parts);
   if (job.verdict === 'incomplete' && job.failure?.code === 'bad-media') return words('verdict_left_out');
   if (job.verdict === 'incomplete') return words('verdict_cut_short');

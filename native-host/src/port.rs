@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use weir_core::protocol::limits::MAX_FRAME_TO_HOST_BYTES;
 use weir_core::protocol::{
-    CapturePlan, DownloadItem, ErrorCode, JobId, JobOptions, RefreshFailure, Request, RequestContext,
-    RequestId, SettingsChange,
+    CaptureNumber, CapturePlan, DownloadItem, ErrorCode, JobId, JobOptions, RefreshFailure, Request,
+    RequestContext, RequestId, SettingsChange,
 };
 
 use crate::error::Coded;
@@ -268,6 +268,21 @@ fn parse_command(head: &Head, text: &str) -> Result<Request, FrameError> {
             "jobs" => fields(text).map(|Bare { id, .. }| Request::Jobs { id }),
             "finish" => fields(text).map(|OfJob { id, job, .. }| Request::Finish { id, job }),
             "reveal" => fields(text).map(|OfJob { id, job, .. }| Request::Reveal { id, job }),
+            "pause" => fields(text).map(|OfJob { id, job, .. }| Request::Pause { id, job }),
+            "history" => fields(text).map(|Bare { id, .. }| Request::History { id }),
+            "resume" => {
+                fields(text).map(|Again { id, job, capture, .. }| Request::Resume { id, job, capture })
+            }
+            "repair" => {
+                fields(text).map(|Again { id, job, capture, .. }| Request::Repair { id, job, capture })
+            }
+            "forget" => fields(text).map(|OfCapture { id, capture, .. }| Request::Forget { id, capture }),
+            "revealCapture" => {
+                fields(text).map(|OfCapture { id, capture, .. }| Request::RevealCapture { id, capture })
+            }
+            "openCapture" => {
+                fields(text).map(|OfCapture { id, capture, .. }| Request::OpenCapture { id, capture })
+            }
             "settings" => {
                 fields(text).map(|ChangeSettings { id, change, .. }| Request::Settings { id, change })
             }
@@ -386,6 +401,25 @@ struct OfJob {
     _command: IgnoredAny,
     id: RequestId,
     job: JobId,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfCapture {
+    #[serde(rename = "type")]
+    _command: IgnoredAny,
+    id: RequestId,
+    capture: CaptureNumber,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Again {
+    #[serde(rename = "type")]
+    _command: IgnoredAny,
+    id: RequestId,
+    job: JobId,
+    capture: CaptureNumber,
 }
 
 #[derive(Deserialize)]

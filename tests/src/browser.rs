@@ -9,6 +9,7 @@ mod firefox;
 mod launch;
 pub mod popup;
 pub mod process;
+mod roles;
 
 use std::path::Path;
 use std::time::Duration;

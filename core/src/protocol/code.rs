@@ -142,6 +142,8 @@ codes! {
     BrowserGone = "browser-gone", Host;
     /// A live stream brought nothing new for too long: the output holds what came until then.
     Stalled = "stalled", Server;
+    /// Paused by the user: it goes on where it is when it is asked for again.
+    Paused = "paused", User;
     /// A state that should not exist.
     Internal = "internal", Bug;
 }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::code::ErrorCode;
+use super::history::Capture;
 use super::ids::{JobId, MediaSequence, RequestId, TrackKind};
 use super::request::WhenBrowserCloses;
 use crate::url::AbsoluteUrl;
@@ -46,6 +47,13 @@ pub enum Event {
         re: RequestId,
         /// Running jobs first, then finished ones, newest first; at most [`super::limits::MAX_JOBS`] finished ones.
         jobs: Vec<JobStatus>,
+    },
+    /// Answers `history`.
+    History {
+        /// The request.
+        re: RequestId,
+        /// The newest first; at most [`super::limits::MAX_HISTORY`].
+        captures: Vec<Capture>,
     },
     /// Answers `settings`.
     Settings {

@@ -19,6 +19,12 @@ pub struct MediaSequence(pub u64);
 #[serde(transparent)]
 pub struct RequestId(pub u32);
 
+/// The number of a capture in the host's journal, as `weir jobs` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(transparent)]
+pub struct CaptureNumber(pub u32);
+
 /// Names one job: 1 to 64 characters of `A-Z a-z 0-9 - _`, so that it can be part of a file name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]

@@ -40,6 +40,9 @@ pub const MAX_FILE_BYTES: usize = 512 * 1024 * 1024;
 /// Most jobs that one host runs or queues at a time; one more is answered with `busy`.
 pub const MAX_JOBS: usize = 64;
 
+/// Most captures of the journal that the host tells of: as many as fit into a frame, at 2 KB each.
+pub const MAX_HISTORY: usize = 500;
+
 /// Most headers and most cookies in one request context.
 pub const MAX_CONTEXT_ENTRIES: usize = 1_000;
 

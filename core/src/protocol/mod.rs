@@ -6,6 +6,7 @@ mod code;
 mod context;
 pub mod doctor;
 mod event;
+mod history;
 mod ids;
 pub mod limits;
 mod plan;
@@ -18,7 +19,8 @@ pub use event::{
     Event, Failure, Finished, Gap, JobState, JobStatus, Progress, SegmentCounts, Settings, TrackSummary,
     Verdict,
 };
-pub use ids::{Iv, JobId, KeyMethod, MediaSequence, RequestId, TrackKind};
+pub use history::{Capture, CaptureAction, CaptureState};
+pub use ids::{CaptureNumber, Iv, JobId, KeyMethod, MediaSequence, RequestId, TrackKind};
 pub use plan::{ByteRange, CapturePlan, PlannedMap, PlannedSegment, PlannedTrack, SegmentKey};
 pub use request::{
     Container, DownloadItem, JobOptions, RefreshFailure, Request, SettingsChange, WhenBrowserCloses,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::context::RequestContext;
-use super::ids::{JobId, RequestId};
+use super::ids::{CaptureNumber, JobId, RequestId};
 use super::plan::CapturePlan;
 use crate::url::AbsoluteUrl;
 
@@ -67,6 +67,14 @@ pub enum Request {
         /// Which one.
         job: JobId,
     },
+    /// Stops a job where it can go on: what was captured is kept, and the same capture goes on with it. Answered by `done`; the
+    /// job's `finished` follows.
+    Pause {
+        /// Answer to this.
+        id: RequestId,
+        /// Which one.
+        job: JobId,
+    },
     /// Ends the recording of a live stream in order: what was recorded is finished and kept. Answered by `done`; the job's
     /// `finished` follows.
     Finish {
@@ -108,6 +116,52 @@ pub enum Request {
         id: RequestId,
         /// Which one.
         job: JobId,
+    },
+    /// Asks for the captures of the host's journal. Answered by `history`.
+    History {
+        /// Answer to this.
+        id: RequestId,
+    },
+    /// Goes on with a capture that was interrupted and that the host can ask for by itself. Answered by `done` once it is
+    /// accepted; the events of the job follow.
+    Resume {
+        /// Answer to this.
+        id: RequestId,
+        /// The new job's id, chosen by the extension.
+        job: JobId,
+        /// Which one.
+        capture: CaptureNumber,
+    },
+    /// Fetches what a finished capture is missing, and puts it in its place. Answered as `resume` is.
+    Repair {
+        /// Answer to this.
+        id: RequestId,
+        /// The new job's id, chosen by the extension.
+        job: JobId,
+        /// Which one.
+        capture: CaptureNumber,
+    },
+    /// Strikes a capture out of the journal. Its files stay. Answered by `done`.
+    Forget {
+        /// Answer to this.
+        id: RequestId,
+        /// Which one.
+        capture: CaptureNumber,
+    },
+    /// Shows a capture's file in the file manager. Answered by `done`.
+    RevealCapture {
+        /// Answer to this.
+        id: RequestId,
+        /// Which one.
+        capture: CaptureNumber,
+    },
+    /// Opens a capture's file, if it is the one that Weir made, with the program that the user has for such files. Answered
+    /// by `done`.
+    OpenCapture {
+        /// Answer to this.
+        id: RequestId,
+        /// Which one.
+        capture: CaptureNumber,
     },
     /// Reads the settings, after changing what `change` holds. Answered by `settings`.
     Settings {

@@ -42,7 +42,7 @@ pub(super) enum Command {
     /// Lists captures, those of the browser too: finished, running, interrupted.
     Jobs(Jobs),
     /// Goes on with a capture that was interrupted.
-    Resume(Numbered),
+    Resume(Resume),
     /// Fetches what a finished capture is missing, and puts it in its place in the file.
     Repair(Repair),
     /// Strikes a capture out of the list. Its files stay.
@@ -176,6 +176,14 @@ pub(super) struct Telling {
     quiet: bool,
 }
 
+impl Telling {
+    /// As with `--json`.
+    pub(super) const JSON: Self = Self {
+        json: true,
+        quiet: false,
+    };
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Probe {
     /// The playlist: a URL, or a file on this machine.
@@ -203,7 +211,20 @@ pub(super) struct Numbered {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Resume {
+    /// Its number, as `weir jobs` shows it.
+    #[arg(value_name = "ID")]
+    pub id: Number,
+    /// As that of `get`, whatever the capture was asked for with: for the host of a browser.
+    #[arg(long, hide = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Repair {
+    /// As that of `get`, whatever the capture was asked for with: for the host of a browser.
+    #[arg(long, hide = true)]
+    pub json: bool,
     /// Its number, as `weir jobs` shows it.
     #[arg(value_name = "ID")]
     pub id: Number,

@@ -18,7 +18,7 @@ use crate::batch::{self, Batch, BatchError};
 use crate::error::Coded;
 use crate::fetch::{Client, Permission};
 use crate::job::{self, Job, JobError, LiveOptions, StopHandle, StopReason};
-use crate::journal::{self, Journal};
+use crate::journal::{self, Again, Journal};
 use crate::keys::{GivenKeyError, GivenKeys};
 use crate::output_path::{OutputError, Target};
 use crate::report::Reporter;
@@ -94,13 +94,6 @@ impl Coded for GetError {
             | Self::IvOfClear => ErrorCode::Usage,
         }
     }
-}
-
-/// A capture that is asked for once more.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Again {
-    Resume(journal::Number),
-    Repair(journal::Number),
 }
 
 /// Runs the command. `asked` is how to give it again, `again` the capture that it is about.

@@ -4,12 +4,12 @@ use std::io::{stderr, stdout};
 
 use clap::Parser as _;
 
-use super::args::{Arguments, Command, Get, Jobs};
-use super::get::Again;
+use super::args::{Arguments, Command, Get, Jobs, Telling};
 use super::{Exit, fail, get};
 use crate::error::Coded as _;
-use crate::journal::{self, Journal, JournalError, Number, Record, State};
-use crate::report::{line, printable};
+use crate::job;
+use crate::journal::{self, Again, Journal, JournalError, Number, Record, State};
+use crate::report::{Reporter, Style, line, printable};
 
 /// `weir jobs`.
 pub(super) fn list(arguments: &Jobs) -> Exit {
@@ -61,44 +61,49 @@ pub(super) fn forget(id: Number) -> Exit {
 }
 
 /// `weir resume`: asks as it was asked the first time.
-pub(super) async fn resume(id: Number) -> Exit {
-    let asked = has_state(id, |state| match state {
-        State::Interrupted => Ok(()),
-        State::Running => Err(JournalError::Running(id)),
-        State::Complete | State::Incomplete | State::Failed | State::Cancelled => Err(JournalError::Over(id)),
-    });
-    match asked.and_then(|journal| as_before(&journal, id)) {
-        Ok((arguments, command)) => get::run(arguments, Some(command), Some(Again::Resume(id))).await,
-        Err(error) => fail(&error.failure()),
+pub(super) async fn resume(id: Number, json: bool) -> Exit {
+    let again = Again::Resume(id);
+    match journal_of(again).and_then(|journal| as_before(&journal, id)) {
+        Ok((arguments, command)) => get::run(told(arguments, json), Some(command), Some(again)).await,
+        Err(error) => refused(&error, json),
     }
 }
 
 /// `weir repair`: asks as it was asked the first time, or with the arguments of `weir get` that are given, and fetches only
 /// what is missing.
-pub(super) async fn repair(id: Number, words: Vec<String>) -> Exit {
-    let asked = has_state(id, |state| match state {
-        State::Incomplete => Ok(()),
-        State::Running => Err(JournalError::Running(id)),
-        State::Interrupted | State::Complete | State::Failed | State::Cancelled => {
-            Err(JournalError::Whole(id))
-        }
-    });
-    let asked = asked.and_then(|journal| match &words[..] {
+pub(super) async fn repair(id: Number, words: Vec<String>, json: bool) -> Exit {
+    let again = Again::Repair(id);
+    let asked = journal_of(again).and_then(|journal| match &words[..] {
         [] => as_before(&journal, id).map(|(arguments, _)| arguments),
         words => parse(["get"].into_iter().chain(words.iter().map(String::as_str)))
             .ok_or(JournalError::NoArguments(id)),
     });
     match asked {
-        Ok(arguments) => get::run(arguments, None, Some(Again::Repair(id))).await,
-        Err(JournalError::NotAskedHere(id)) => fail(&JournalError::NoArguments(id).failure()),
-        Err(error) => fail(&error.failure()),
+        Ok(arguments) => get::run(told(arguments, json), None, Some(again)).await,
+        Err(JournalError::NotAskedHere(id)) => refused(&JournalError::NoArguments(id), json),
+        Err(error) => refused(&error, json),
     }
 }
 
+fn told(mut arguments: Get, json: bool) -> Get {
+    if json {
+        arguments.telling = Telling::JSON;
+    }
+    arguments
+}
+
+/// A program is told as of any capture that has failed.
+fn refused(error: &JournalError, json: bool) -> Exit {
+    if json {
+        Reporter::new(Style::Json).finished(&job::refused(None, error.failure()));
+    }
+    fail(&error.failure())
+}
+
 /// The journal, when the job is in a state that fits.
-fn has_state(id: Number, fits: impl Fn(State) -> Result<(), JournalError>) -> Result<Journal, JournalError> {
+fn journal_of(again: Again) -> Result<Journal, JournalError> {
     let journal = Journal::of_the_user()?;
-    fits(journal.record_of(id)?.state)?;
+    again.fits(journal.record_of(again.number())?.state)?;
     Ok(journal)
 }
 

@@ -165,9 +165,11 @@ fn command() -> ExitCode {
             on_a_runtime(get::run(*get, asked, None)).unwrap_or_else(|exit| exit)
         }
         Some(Command::Jobs(arguments)) => jobs::list(&arguments),
-        Some(Command::Resume(job)) => on_a_runtime(jobs::resume(job.id)).unwrap_or_else(|exit| exit),
+        Some(Command::Resume(job)) => {
+            on_a_runtime(jobs::resume(job.id, job.json)).unwrap_or_else(|exit| exit)
+        }
         Some(Command::Repair(job)) => {
-            on_a_runtime(jobs::repair(job.id, job.words)).unwrap_or_else(|exit| exit)
+            on_a_runtime(jobs::repair(job.id, job.words, job.json)).unwrap_or_else(|exit| exit)
         }
         Some(Command::Forget(job)) => jobs::forget(job.id),
         Some(Command::Probe(probe)) => on_a_runtime(probe::run(*probe)).unwrap_or_else(|exit| exit),

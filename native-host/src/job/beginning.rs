@@ -9,7 +9,7 @@ use super::{Job, JobError, Kept, Stop, content, error, order};
 use crate::decrypt::{CipherOf, CipherRing};
 use crate::failpoint::Failpoint;
 use crate::fetch::Client;
-use crate::journal::{Beginning, Claim, Ending, Entry, JournalError, SavedPoint, Unfinished};
+use crate::journal::{Asker, Beginning, Claim, Ending, Entry, JournalError, SavedPoint, Unfinished};
 use crate::merge::{About, MergeError, Merger, TrackHint};
 use crate::output_path::Slot;
 
@@ -108,6 +108,10 @@ fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
         container: job.container,
         command: job.command.clone(),
         segments: job.queued().segments.total,
+        browser: job.id.clone().map(|id| Asker {
+            job: id,
+            page: job.context.page.as_ref().map(ToString::to_string),
+        }),
         // Another day's stream may have the same address.
         patience: job.recording().map(|options| options.outage),
     };

@@ -128,7 +128,7 @@ pub enum JobError {
     #[error("every segment is missing")]
     NothingLeft,
     /// Ended early.
-    #[error("{}", match .0 { StopReason::User | StopReason::Enough => "cancelled", StopReason::BrowserGone => "the browser closed the port" })]
+    #[error("{}", match .0 { StopReason::User | StopReason::Enough => "cancelled", StopReason::BrowserGone => "the browser closed the port", StopReason::Paused => "paused" })]
     Stopped(StopReason),
     /// A task or a thread died.
     #[error("internal error: {0}")]
@@ -158,6 +158,7 @@ impl Coded for JobError {
             Self::Stalled { .. } => ErrorCode::Stalled,
             Self::Stopped(StopReason::User | StopReason::Enough) => ErrorCode::Cancelled,
             Self::Stopped(StopReason::BrowserGone) => ErrorCode::BrowserGone,
+            Self::Stopped(StopReason::Paused) => ErrorCode::Paused,
             Self::Internal(_) => ErrorCode::Internal,
         }
     }

@@ -11,6 +11,8 @@ pub enum StopReason {
     Enough,
     /// The browser closed the port.
     BrowserGone,
+    /// The user wants it to go on later: what there is is kept.
+    Paused,
 }
 
 /// The end that stops a job. Dropping it stops nothing.
@@ -35,7 +37,7 @@ impl StopHandle {
             let stands = match current {
                 None => false,
                 Some(StopReason::Enough) => reason == StopReason::Enough,
-                Some(StopReason::User | StopReason::BrowserGone) => true,
+                Some(StopReason::User | StopReason::BrowserGone | StopReason::Paused) => true,
             };
             if !stands {
                 *current = Some(reason);

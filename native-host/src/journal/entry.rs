@@ -11,7 +11,7 @@ use super::ending::{self, Ending};
 use super::hole::{self, SavedHole};
 use super::lock::Lock;
 use super::point::{self, Durability, SavedPoint};
-use super::{Beginning, Identity, Journal, JournalError, Number, now};
+use super::{Asker, Beginning, Identity, Journal, JournalError, Number, now};
 use crate::failpoint::Failpoint;
 use crate::merge::Point;
 use crate::output_path::Slot;
@@ -87,6 +87,12 @@ pub(super) fn claim(
         (None, None) => insert(&transaction, beginning)?,
     };
     let lock = Lock::take(&journal.folder, id)?.ok_or(JournalError::Running(id))?;
+    if let Some(Asker { job, page }) = &beginning.browser {
+        transaction.execute(
+            "INSERT OR REPLACE INTO browser (job, asked_as, page) VALUES (?1, ?2, ?3)",
+            params![id, job.as_str(), page],
+        )?;
+    }
     transaction.commit()?;
     let point = point::load(&connection, id);
     let entry = Entry {

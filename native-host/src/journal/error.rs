@@ -59,6 +59,14 @@ pub enum JournalError {
         /// Where the file should be.
         path: PathBuf,
     },
+    /// There is none, or it is not as it was made.
+    #[error("cannot open capture {id}: {} is no media file that it made, or was changed since", .path.display())]
+    NoMediaFile {
+        /// Which one.
+        id: Number,
+        /// Where its file should be.
+        path: PathBuf,
+    },
     /// Asked for by a browser, or with something that is not kept.
     #[error(
         "cannot resume capture {0} by its number: Weir keeps no tokens, cookies or headers, and a browser asks for itself. \
@@ -110,6 +118,7 @@ impl Coded for JournalError {
             Self::Unknown(_) => ErrorCode::UnknownJob,
             Self::Over(_) | Self::Whole(_) | Self::NoArguments(_) => ErrorCode::Usage,
             Self::Folder { .. } => ErrorCode::OutputFolder,
+            Self::NoMediaFile { .. } => ErrorCode::File,
             Self::NoHome
             | Self::File { .. }
             | Self::Sqlite(_)

@@ -7,6 +7,7 @@
 mod ending;
 mod entry;
 mod error;
+mod history;
 mod hole;
 mod identity;
 mod lock;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::Serialize;
-use weir_core::protocol::{Container, Finished, Verdict};
+use weir_core::protocol::{Container, Finished, JobId, Verdict};
 
 pub use ending::Ending;
 pub use entry::{Claim, Entry, Mendable, Over, Unfinished};
@@ -55,6 +56,8 @@ pub struct Beginning {
     pub command: Option<Command>,
     /// How many segments it has.
     pub segments: u64,
+    /// The browser's job that asks for it; None on a command line.
+    pub browser: Option<Asker>,
     /// What was begun before longer ago than this is not gone on with, unless its number is given.
     pub patience: Option<Duration>,
 }
@@ -70,7 +73,49 @@ impl Beginning {
             container: Container::Mp4,
             command: None,
             segments: 100,
+            browser: None,
             patience: None,
+        }
+    }
+}
+
+/// A browser's job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asker {
+    /// Its name on the port.
+    pub job: JobId,
+    /// The page, as it is shown: without what may be a secret.
+    pub page: Option<String>,
+}
+
+/// A capture that is asked for once more, by its number, with the command line that asked for it first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It was interrupted, and goes on.
+    Resume(Number),
+    /// What it is missing is fetched.
+    Repair(Number),
+}
+
+impl Again {
+    /// Which one.
+    #[must_use]
+    pub fn number(self) -> Number {
+        match self {
+            Self::Resume(number) | Self::Repair(number) => number,
+        }
+    }
+
+    /// Whether a capture in this state can be asked for so.
+    ///
+    /// # Errors
+    /// [`JournalError::Running`], [`JournalError::Over`], [`JournalError::Whole`].
+    pub fn fits(self, state: State) -> Result<(), JournalError> {
+        match (self, state) {
+            (Self::Resume(_), State::Interrupted) | (Self::Repair(_), State::Incomplete) => Ok(()),
+            (again, State::Running) => Err(JournalError::Running(again.number())),
+            (Self::Resume(number), _) => Err(JournalError::Over(number)),
+            (Self::Repair(number), _) => Err(JournalError::Whole(number)),
         }
     }
 }
@@ -199,7 +244,8 @@ impl Journal {
         let Some(connection) = self.existing()? else {
             return Ok(Vec::new());
         };
-        let mut statement = connection.prepare(&format!("{SELECT} ORDER BY id DESC"))?;
+        let mut statement =
+            connection.prepare(&format!("SELECT {SELECT_COLUMNS} FROM job ORDER BY id DESC"))?;
         let records = statement.query_map([], |row| self.record(row))?;
         Ok(records.collect::<Result<_, _>>()?)
     }
@@ -211,7 +257,11 @@ impl Journal {
     pub fn record_of(&self, id: Number) -> Result<Record, JournalError> {
         let connection = self.existing()?.ok_or(JournalError::Unknown(id))?;
         let record = connection
-            .query_row(&format!("{SELECT} WHERE id = ?1"), [id], |row| self.record(row))
+            .query_row(
+                &format!("SELECT {SELECT_COLUMNS} FROM job WHERE id = ?1"),
+                [id],
+                |row| self.record(row),
+            )
             .optional()?;
         record.ok_or(JournalError::Unknown(id))
     }
@@ -300,9 +350,9 @@ impl Journal {
     }
 }
 
-const SELECT: &str =
-    "SELECT id, state, title, source, part, began, changed, segments, merged, bytes, finished,
-    (SELECT ending FROM ending WHERE ending.job = job.id) AS ending FROM job";
+const SELECT_COLUMNS: &str =
+    "id, state, title, source, part, began, changed, segments, merged, bytes, finished,
+    (SELECT ending FROM ending WHERE ending.job = job.id) AS ending";
 
 impl State {
     /// Of a job that has ended like this.

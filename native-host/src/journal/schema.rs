@@ -66,6 +66,11 @@ const LATER_TABLES: &str = "
         digest BLOB NOT NULL,
         PRIMARY KEY (job, track, first)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS browser (
+        job INTEGER PRIMARY KEY REFERENCES job (id) ON DELETE CASCADE,
+        asked_as TEXT NOT NULL,
+        page TEXT
+    ) STRICT;
 ";
 
 /// Opens the file, and makes the tables when it is new.

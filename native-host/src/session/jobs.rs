@@ -8,6 +8,7 @@ use weir_core::protocol::limits::MAX_JOBS;
 use weir_core::protocol::{Event, Finished, JobId, JobStatus, Progress};
 
 use super::RequestError;
+use super::again::Once;
 use super::handover::StartFrame;
 use crate::batch::{self, Batch};
 use crate::error::Coded as _;
@@ -23,6 +24,8 @@ pub(super) enum Work {
     Capture(Box<Job>),
     /// It saves files.
     Download(Box<Batch>),
+    /// A command line has asked for it before, and asks again.
+    Again(Box<Once>),
 }
 
 impl Work {
@@ -30,6 +33,7 @@ impl Work {
         match self {
             Self::Capture(job) => job.id.as_ref(),
             Self::Download(batch) => batch.id.as_ref(),
+            Self::Again(once) => Some(&once.id),
         }
     }
 
@@ -37,6 +41,7 @@ impl Work {
         match self {
             Self::Capture(job) => job.plan.title.as_ref(),
             Self::Download(batch) => batch.title.as_ref(),
+            Self::Again(once) => once.title.as_ref(),
         }
     }
 
@@ -44,6 +49,7 @@ impl Work {
         match self {
             Self::Capture(job) => job.queued(),
             Self::Download(batch) => batch.queued(),
+            Self::Again(once) => once.queued(),
         }
     }
 
@@ -60,6 +66,7 @@ impl Work {
         match self {
             Self::Capture(job) => job::run(*job, progress, stop).await,
             Self::Download(batch) => batch::run(*batch, progress, stop).await,
+            Self::Again(once) => once.run(progress, stop).await,
         }
     }
 }
@@ -143,10 +150,19 @@ impl Jobs {
         });
     }
 
+    /// Stops a job where it can go on.
+    pub(super) fn pause(&self, id: &JobId) -> Result<(), RequestError> {
+        self.stop(id, StopReason::Paused)
+    }
+
     pub(super) fn cancel(&self, id: &JobId) -> Result<(), RequestError> {
+        self.stop(id, StopReason::User)
+    }
+
+    fn stop(&self, id: &JobId, reason: StopReason) -> Result<(), RequestError> {
         match self.running.get(id) {
-            Some(job) => job.stop.stop(StopReason::User),
-            // Its `finished` is on the way or was sent: there is nothing left to cancel.
+            Some(job) => job.stop.stop(reason),
+            // Its `finished` is on the way or was sent: there is nothing left to stop.
             None if self.finished.iter().any(|status| status.job == *id) => {}
             None => return Err(RequestError::UnknownJob(id.clone())),
         }
@@ -246,6 +262,15 @@ impl Jobs {
             self.finished.push_front(status);
             self.finished.truncate(MAX_JOBS);
         }
+    }
+
+    /// What is struck out of the journal is not remembered here either.
+    pub(super) fn forget(&mut self, output: &str) {
+        let is_of = |status: &JobStatus| {
+            let end = status.finished.as_ref();
+            end.is_some_and(|end| end.output.as_deref() == Some(output))
+        };
+        self.finished.retain(|status| !is_of(status));
     }
 
     /// The job that ended last.

@@ -4,7 +4,9 @@
 //! waits for a slow browser is bounded: answers and ends of jobs are kept in order and stop the reading of
 //! new requests when there are many, progress is sent only when nothing else waits, the latest alone.
 
+mod again;
 mod handover;
+mod history;
 mod jobs;
 mod outbox;
 mod wire;
@@ -15,7 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
-use weir_core::protocol::limits::{MAX_FRAME_TO_HOST_BYTES, MAX_JOBS};
+use weir_core::protocol::limits::{MAX_FRAME_TO_HOST_BYTES, MAX_HISTORY, MAX_JOBS};
 use weir_core::protocol::{
     CapturePlan, Container, DownloadItem, ErrorCode, Event, Failure, Finished, JobId, JobOptions, Request,
     RequestContext, RequestId, SettingsChange, VERSION, Verdict, WhenBrowserCloses,
@@ -25,11 +27,12 @@ use crate::batch::{Batch, BatchError};
 use crate::error::Coded;
 use crate::fetch::Permission;
 use crate::job::{Ask, Job, JobError, LiveOptions, Offer, OnGap, Refresher, StopReason};
-use crate::journal::Journal;
+use crate::journal::{Again, Journal, JournalError};
 use crate::keys::GivenKeys;
 use crate::output_path::Target;
 use crate::port::{self, FrameError, PortError};
 use crate::settings::{Concurrency, Settings, SettingsError, SettingsFile};
+use again::Once;
 use handover::HandOver;
 pub(crate) use handover::{FINISH_CAPTURES, detach};
 use jobs::{Jobs, Work};
@@ -363,6 +366,10 @@ impl Session {
                 self.download(job, title, items, context, frame)?;
                 Event::Done { re: id }
             }
+            Request::Pause { id, job } => {
+                self.jobs.pause(&job)?;
+                Event::Done { re: id }
+            }
             Request::Cancel { id, job } => {
                 self.jobs.cancel(&job)?;
                 Event::Done { re: id }
@@ -392,7 +399,32 @@ impl Session {
                 }
             }
             Request::Reveal { id, job } => {
-                reveal(Path::new(self.jobs.output(&job)?))?;
+                history::reveal(Path::new(self.jobs.output(&job)?))?;
+                Event::Done { re: id }
+            }
+            Request::History { id } => Event::History {
+                re: id,
+                captures: self.journal()?.history(MAX_HISTORY)?,
+            },
+            Request::Resume { id, job, capture } => {
+                self.start_again(job, Again::Resume(capture.0.into()), frame)?;
+                Event::Done { re: id }
+            }
+            Request::Repair { id, job, capture } => {
+                self.start_again(job, Again::Repair(capture.0.into()), frame)?;
+                Event::Done { re: id }
+            }
+            Request::Forget { id, capture } => {
+                let record = self.journal()?.forget(capture.0.into())?;
+                self.jobs.forget(&record.output.unwrap_or_default());
+                Event::Done { re: id }
+            }
+            Request::RevealCapture { id, capture } => {
+                history::reveal_capture(self.journal()?, capture)?;
+                Event::Done { re: id }
+            }
+            Request::OpenCapture { id, capture } => {
+                history::open_capture(self.journal()?, capture)?;
                 Event::Done { re: id }
             }
             Request::Settings { id, change } => {
@@ -407,6 +439,26 @@ impl Session {
             }
         };
         Ok(Some(event))
+    }
+
+    fn journal(&self) -> Result<&Journal, RequestError> {
+        self.host
+            .journal
+            .as_ref()
+            .ok_or(RequestError::Journal(JournalError::NoHome))
+    }
+
+    /// Starts a job of the journal that the host can ask for by itself.
+    fn start_again(&mut self, id: JobId, again: Again, frame: Vec<u8>) -> Result<(), RequestError> {
+        self.jobs.admit(&id)?;
+        let journal = self.journal()?;
+        let record = journal.record_of(again.number())?;
+        again.fits(record.state)?;
+        journal.command_of(record.id)?;
+        let title = record.title;
+        self.jobs
+            .start(Work::Again(Box::new(Once { id, title, again })), frame);
+        Ok(())
     }
 
     /// Hands a job a plan with other links. The job looks at it, and its answer is this request's.
@@ -546,6 +598,10 @@ enum RequestError {
     Busy,
     #[error("cannot show the folder: {0}")]
     Reveal(String),
+    #[error("cannot open the file: {0}")]
+    Open(String),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("context.page: files are of a page, and it is not named")]
@@ -566,7 +622,8 @@ impl Coded for RequestError {
             Self::UnknownJob(_) => ErrorCode::UnknownJob,
             Self::NoRecording(_) | Self::NotWaiting(_) => ErrorCode::Usage,
             Self::Busy => ErrorCode::Busy,
-            Self::NoFile(_) | Self::Reveal(_) => ErrorCode::File,
+            Self::NoFile(_) | Self::Reveal(_) | Self::Open(_) => ErrorCode::File,
+            Self::Journal(error) => error.code(),
             Self::Settings(error) => error.code(),
             Self::NoPage => ErrorCode::BadField,
             Self::Job(error) => error.code(),
@@ -593,17 +650,16 @@ fn id_of(request: &Request) -> RequestId {
         | Request::Refreshed { id, .. }
         | Request::RefreshFailed { id, .. }
         | Request::Jobs { id }
+        | Request::Pause { id, .. }
+        | Request::History { id }
+        | Request::Resume { id, .. }
+        | Request::Repair { id, .. }
+        | Request::Forget { id, .. }
+        | Request::RevealCapture { id, .. }
+        | Request::OpenCapture { id, .. }
         | Request::Reveal { id, .. }
         | Request::Settings { id, .. } => *id,
     }
-}
-
-/// Opens the folder that holds `output` in the file manager. The folder, not the file: what was captured
-/// is opened by a person, not by a message.
-fn reveal(output: &Path) -> Result<(), RequestError> {
-    let folder = output.parent().filter(|folder| folder.is_dir());
-    let folder = folder.ok_or_else(|| RequestError::Reveal(format!("{} is gone", output.display())))?;
-    opener::open(folder).map_err(|error| RequestError::Reveal(error.to_string()))
 }
 
 /// The frame that tells a caller who is not on the list why nothing follows.

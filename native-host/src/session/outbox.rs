@@ -58,6 +58,18 @@ fn shorten(event: &mut Event) -> bool {
                     true
                 })
         }
+        Event::History { captures, .. } => {
+            let ends = captures
+                .iter_mut()
+                .filter_map(|capture| capture.finished.as_mut());
+            let shortened = ends.map(shorten_gaps).filter(|shortened| *shortened).count() > 0;
+            let fewer = captures.len() * 3 / 4;
+            shortened
+                || (!captures.is_empty() && {
+                    captures.truncate(fewer);
+                    true
+                })
+        }
         _ => false,
     }
 }

@@ -227,7 +227,14 @@ fn write_host_manifest(kind: Kind, folder: &Path, host: &Path) -> anyhow::Result
 
 async fn start_server(programs: &Programs, home: &Home) -> anyhow::Result<(Child, u16)> {
     let mut command = Command::new(&programs.driver);
-    command.arg("--port=0").env("HOME", home.path());
+    // Programs of the home come first: a test may put one there.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(
+        [home.path().join("bin")]
+            .into_iter()
+            .chain(std::env::split_paths(&path)),
+    )?;
+    command.arg("--port=0").env("HOME", home.path()).env("PATH", path);
     if programs.kind == Kind::Firefox {
         command
             // Without it, a session may not open an extension's pages.

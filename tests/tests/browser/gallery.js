@@ -8,7 +8,7 @@ const { drawJob } = await import(chrome.runtime.getURL('ui/job_card.js'));
 const { localise } = await import(chrome.runtime.getURL('ui/words.js'));
 localise();
 const blank = {
-  tab: null, stream: null, source: null, quality: null, plannedAt: 0, isRefreshing: false, refreshFailure: null, title: 'Lecture 7: how a weir works', state: 'running',
+  capture: null, tab: null, stream: null, source: null, quality: null, plannedAt: 0, isRefreshing: false, refreshFailure: null, title: 'Lecture 7: how a weir works', state: 'running',
   segments: { total: 0, fetched: 0, retried: 0 }, bytes: 0, bytesPerSecond: 0, etaSeconds: null,
   recordedSeconds: null, verdict: null, output: null, durationSeconds: null, parts: 0, missing: [], notes: [],
   subtitles: [], failure: null, startedAt: 0,
@@ -61,10 +61,16 @@ const jobs = {
     failure: failure('http-status', `the server answered 403 Forbidden to https://host.example/${long}`),
   },
 };
+jobs.paused = {
+  state: 'finished', verdict: 'failed', failure: failure('paused', 'paused'), bytes: 81_300_000,
+  segments: { total: 400, fetched: 123, retried: 2 }, output: '/home/someone/Videos/Weir/Lecture 7- how a weir works.mp4.part',
+};
 jobs['failed-tab-gone'] = { ...jobs.failed, failure: failure('tab-gone', 'segment 41: the link has expired (403)') };
 const unused = async () => true;
 const cards = Object.entries(jobs).map(([name, job]) =>
-  drawJob({ ...blank, job: name, ...job }, null, { cancel: unused, finish: unused, reveal: unused }));
+  drawJob({ ...blank, job: name, ...job }, null, {
+    cancel: unused, pause: unused, finish: unused, reveal: unused, again: unused,
+  }));
 const list = Object.assign(document.createElement('ul'), { className: 'cards', id: 'gallery' });
 list.append(...cards);
 document.querySelector('main').replaceChildren(list);

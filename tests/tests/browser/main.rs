@@ -10,12 +10,14 @@
 
 mod capture;
 mod cost;
+mod dashboard;
 mod deliveries;
 mod detection;
 mod expiring;
 mod harness;
 mod interruptions;
 mod keys;
+mod page_pictures;
 mod pages;
 mod pictures;
 mod players;

@@ -121,21 +121,34 @@ async fn the_cards_are_walked_through_by_keyboard_with_a_ring_to_see() {
         }
     }
     let wanted = [
+        "running pause",
         "running cancel",
+        "refreshing pause",
         "refreshing cancel",
         "recording finish",
         "recording cancel",
         "recording-long-title finish",
         "recording-long-title cancel",
         "recording-finishing cancel",
+        "discarded again",
         "complete summary",
         "complete reveal",
         "recording-with-a-gap summary",
+        "recording-with-a-gap again",
         "recording-with-a-gap reveal",
+        "recording-with-a-gap copy-error",
         "stalled summary",
+        "stalled again",
         "stalled reveal",
+        "stalled copy-error",
         "failed summary",
+        "failed again",
+        "failed copy-error",
+        "paused again",
+        "paused reveal",
         "failed-tab-gone summary",
+        "failed-tab-gone again",
+        "failed-tab-gone copy-error",
     ];
     assert_eq!(walked, wanted);
     harness.close().await;
@@ -179,7 +192,7 @@ async fn draw_gallery(browser: &Browser, locale: &str) {
 }
 
 /// Takes a picture in each colour scheme, and looks for what is wrong in it.
-async fn take(browser: &Browser, name: &str, (width, height): (u32, u32)) {
+pub(crate) async fn take(browser: &Browser, name: &str, (width, height): (u32, u32)) {
     let mut pictures = Vec::new();
     let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
     for (scheme, suffix) in SCHEMES {

@@ -21,6 +21,7 @@ mod growing;
 mod host;
 mod host_download;
 mod host_frames;
+mod host_history;
 mod host_many;
 mod host_names;
 mod host_refresh;

@@ -159,7 +159,7 @@ pub(super) async fn run(
             asked = counting(meter, refreshes.next(job, &client, expired)) => asked,
             reason = stop.stopped() => match reason {
                 StopReason::Enough => break End::User,
-                StopReason::User | StopReason::BrowserGone => return Err(JobError::Stopped(reason)),
+                StopReason::User | StopReason::BrowserGone | StopReason::Paused => return Err(JobError::Stopped(reason)),
             },
         };
         match asked {
@@ -242,7 +242,7 @@ async fn round(
         }
         reason = stop.stopped() => match reason {
             StopReason::Enough => (0, End::User),
-            StopReason::User | StopReason::BrowserGone => return Err(JobError::Stopped(reason)),
+            StopReason::User | StopReason::BrowserGone | StopReason::Paused => return Err(JobError::Stopped(reason)),
         },
     };
     drop(tasks);

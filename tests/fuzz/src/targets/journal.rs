@@ -25,6 +25,7 @@ pub(crate) fn run(data: &[u8]) {
     let _ = journal.has_unfinished(&Identity::of_its_own());
     let _ = journal.take_words();
     let beginning = Beginning {
+        browser: None,
         identity: Identity::of_its_own(),
         title: None,
         source: "https://a.example/a.m3u8".to_owned(),
