@@ -12,6 +12,7 @@ import { bounded, isStream, placeOf, signature, streams } from './detect/group.j
 import { History } from './history.js';
 import * as frames from './native/frames.js';
 import { Host } from './native/host.js';
+import { Notices } from './notices.js';
 import { Asked } from './observe/asked.js';
 import { mayBePlaylist, overhear } from './observe/bodies.js';
 import {
@@ -53,7 +54,7 @@ const SELF = { id: platform.id, base: platform.address('') };
 const store = new Store(
   { read: platform.readSession, write: platform.writeSession, remove: platform.removeSession },
   ({ tab }) => {
-    if (tab === null) stayAwake();
+    if (tab === null) jobsChanged();
     else void showBadge(tab);
     views.changed(tab);
   },
@@ -65,6 +66,13 @@ const asPage = new AsPage(
   new OwnRequests({ change: platform.changeRequestRules, list: platform.requestRules }, platform.host),
 );
 const views = new Views('view', viewOf, () => void letGo());
+const notices = new Notices(
+  {
+    badge: (running, title) => void platform.setCommonBadge(running > 0 ? String(running) : '', title),
+    notify: (...notice) => void platform.notify(...notice),
+  },
+  () => views.count(null) > 0,
+);
 const traceViews = new Views('trace', traceViewOf, (tab) => void leaveTrace(tab));
 const traces = new Traces({
   own: platform.address(''),
@@ -134,8 +142,14 @@ platform.onMessage((message, sender) => {
   if (kind === 'content') return hear(message, sender.tab?.id ?? -1, frameOf(sender));
   return kind === 'page' ? answer(message) : undefined;
 });
-// What is to be done then is done by `resume`.
-platform.onInstalled(() => {});
+// What else is to be done then is done by `resume`.
+platform.onInstalled((reason) => {
+  if (reason === 'install') void platform.openPage('ui/welcome.html');
+});
+platform.onNotification((job) => void showEnded(job));
+platform.onCommand((command) => {
+  if (command === 'dashboard') void platform.openPage('ui/dashboard.html');
+});
 platform.onPort((port) => {
   if (!port.sender || senderKind(port.sender, SELF) !== 'page') return;
   views.add(port, (tab) => void look(tab));
@@ -350,7 +364,7 @@ async function look(tab) {
 /** A worker has started: captures that the last one had under way, or was planning, go on. */
 async function resume() {
   await store.ready;
-  stayAwake();
+  jobsChanged();
   await traces.resume();
   if (store.isNew) void platform.enterOpenPages();
   const lost = { code: /** @type {const} */ ('browser-gone'), message: 'the extension was restarted' };
@@ -360,12 +374,25 @@ async function resume() {
   if (jobs.busy(store.jobs)) await host.connect().catch(() => {});
 }
 
+function jobsChanged() {
+  notices.see(store.jobs);
+  stayAwake();
+}
+
 /** A worker that is ended while captures are under way is started again, even when nobody looks and no page asks. */
 function stayAwake() {
   const isBusy = jobs.busy(store.jobs);
   if (isBusy === isAwake) return;
   isAwake = isBusy;
   void platform.wakeMe('captures', isBusy);
+}
+
+/** The user has clicked what was told of a capture: its file is shown, or else what there is to know. @param {string} job */
+async function showEnded(job) {
+  await store.ready;
+  const output = store.jobs.find((one) => one.job === job)?.output ?? null;
+  const shown = output === null ? null : await host.request(frames.reveal(job)).catch(() => null);
+  if (shown === null) await platform.openPage('ui/dashboard.html');
 }
 
 /** Nobody looks any more: a host that has had nothing to do is let go, one that has jobs to tell of stays. */

@@ -13,6 +13,12 @@ export const version = chrome.runtime.getManifest().version;
 /** The full address of one of the extension's files. @param {string} path */
 export const address = (path) => chrome.runtime.getURL(path);
 
+/** What the manifest asks for, sites last. */
+export const permissions = [
+  ...(chrome.runtime.getManifest().permissions ?? []),
+  ...(chrome.runtime.getManifest().host_permissions ?? []),
+];
+
 /** Text in the user's language. @param {string} key @param {string[]} [values] */
 export const message = (key, values) => chrome.i18n.getMessage(key, values);
 
@@ -122,8 +128,12 @@ export const requestRules = () => chrome.declarativeNetRequest.getSessionRules()
 
 // --- pages that were there before ---------------------------------------------------------------
 
-/** The extension has come, or another version of it. That it is told starts the worker. @param {() => void} handler */
-export const onInstalled = (handler) => chrome.runtime.onInstalled.addListener(() => handler());
+/**
+ * The extension has come (`install`), or another version of it. That it is told starts the worker.
+ * @param {(reason: string) => void} handler
+ */
+export const onInstalled = (handler) =>
+  chrome.runtime.onInstalled.addListener(({ reason }) => handler(reason));
 
 /**
  * Runs the content scripts of the manifest in every page that is open. Where the browser has done so by itself, the
@@ -196,11 +206,22 @@ export async function activeTab() {
   return tab?.id ?? -1;
 }
 
+/** The colour of the number of captures under way. */
+const RUNNING = '#17693f';
+
+/** What the button says where a tab has nothing to say. @param {string} text @param {string} title */
+export async function setCommonBadge(text, title) {
+  await chrome.action.setBadgeBackgroundColor({ color: RUNNING });
+  await chrome.action.setBadgeText({ text });
+  await chrome.action.setTitle({ title });
+}
+
 /** @param {number} tab @param {string} text */
 export async function setBadge(tab, text) {
   try {
-    await chrome.action.setBadgeBackgroundColor({ tabId: tab, color: '#0b6e8f' });
-    await chrome.action.setBadgeText({ tabId: tab, text });
+    await chrome.action.setBadgeBackgroundColor({ tabId: tab, color: text === '' ? RUNNING : '#0b6e8f' });
+    // Where a tab has none, that of the captures under way shows.
+    await chrome.action.setBadgeText(/** @type {any} */ ({ tabId: tab, text: text === '' ? null : text }));
   } catch {
     // The tab is gone, and its badge with it.
   }
@@ -219,8 +240,43 @@ export const reloadTab = (tab) => chrome.tabs.reload(tab);
 /** Opens one of the extension's pages in a tab. @param {string} path */
 export const openPage = (path) => chrome.tabs.create({ url: address(path) });
 
+/** The keys that open the popup, empty where the user has taken them away, or the browser has no such keys (phones). */
+export async function popupShortcut() {
+  const all = (await chrome.commands?.getAll()) ?? [];
+  return all.find(({ name }) => name === '_execute_action')?.shortcut ?? '';
+}
+
+/** The user has pressed the keys of a command of the manifest. @param {(command: string) => void} handler */
+export const onCommand = (handler) => chrome.commands?.onCommand.addListener((command) => handler(command));
+
 /** Opens the options page. */
 export const openOptions = () => chrome.runtime.openOptionsPage();
+
+// --- notifications ------------------------------------------------------------------------------
+
+/** Firefox has no buttons on notifications, and takes none. */
+const HAS_BUTTONS = chrome.debugger !== undefined;
+
+/**
+ * @param {string} id @param {string} title @param {string} text
+ * @param {string | null} button what a click on its button, or on it where it has none, does
+ */
+export async function notify(id, title, text, button) {
+  const buttons = button !== null && HAS_BUTTONS ? { buttons: [{ title: button }] } : {};
+  const message = button !== null && !HAS_BUTTONS ? `${text}\n${button}` : text;
+  const iconUrl = address('icons/icon-128.png');
+  await chrome.notifications.create(id, { type: 'basic', iconUrl, title, message, ...buttons });
+}
+
+/** The user has clicked a notification, or its button. @param {(id: string) => void} handler */
+export function onNotification(handler) {
+  const clicked = (/** @type {string} */ id) => {
+    void chrome.notifications.clear(id);
+    handler(id);
+  };
+  chrome.notifications.onClicked.addListener(clicked);
+  chrome.notifications.onButtonClicked?.addListener(clicked);
+}
 
 // --- cookies ----------------------------------------------------------------------------------
 

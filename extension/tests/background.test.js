@@ -91,7 +91,9 @@ Object.assign(globalThis, {
     },
     declarativeNetRequest: { updateSessionRules: nothing, getSessionRules: async () => [] },
     cookies: { getAll: async () => [], getAllCookieStores: async () => [] },
-    action: { setBadgeText: nothing, setBadgeBackgroundColor: nothing },
+    action: { setBadgeText: nothing, setBadgeBackgroundColor: nothing, setTitle: nothing },
+    i18n: { getMessage: (/** @type {string} */ key) => key },
+    notifications: { onClicked: happening(), create: nothing, clear: nothing },
   },
 });
 await import('../background.js');

@@ -27,6 +27,15 @@ const failures = [
 const notes = codes(text('types.d.ts'), 'NoteCode');
 const ends = codes(text('types.d.ts'), 'TraceEnd');
 
+const permissions = ['base', 'chromium', 'firefox'].flatMap((name) => {
+  const manifest = JSON.parse(text(`manifests/${name}.json`));
+  return [...manifest.permissions, ...(manifest.host_permissions ?? [])];
+});
+
+/** As ui/words.js makes it. @param {string} permission */
+const permissionKey = (permission) =>
+  `permission_${permission.replaceAll(/[<>]/g, '').replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+
 test('both languages have the same keys, with the same values to fill in', () => {
   assert.deepEqual(Object.keys(zh), Object.keys(en));
   for (const [key, { message }] of Object.entries(en)) {
@@ -44,7 +53,8 @@ test('every failure has words', () => {
 
 test('every key that is used is there, and every key that is there is used', () => {
   const files = readdirSync(new URL('ui/', root)).filter((name) => /\.(js|html)$/.test(name));
-  const sources = [...files.map((name) => text(`ui/${name}`)), text('manifests/base.json')].join('\n');
+  const others = ['notices.js', 'manifests/base.json'].map(text);
+  const sources = [...files.map((name) => text(`ui/${name}`)), ...others].join('\n');
   const used = new Set([
     ...[...sources.matchAll(/words\(\s*'([a-z_0-9]+)'/g)].map(([, key]) => key),
     ...[...sources.matchAll(/words\([a-z]+ \? '([a-z_]+)' : '([a-z_]+)'/g)].flatMap(([, a, b]) => [a, b]),
@@ -56,6 +66,7 @@ test('every key that is used is there, and every key that is there is used', () 
     ...['preparing', 'queued', 'running', 'finishing'].map((state) => `state_${state}`),
     ...['complete', 'failed', 'cancelled'].map((verdict) => `verdict_${verdict}`),
     ...['closed', 'connecting', 'failed'].map((state) => `host_${state}`),
+    ...permissions.map(permissionKey),
   ]);
   assert.deepEqual(
     [...used].filter((key) => !en[String(key)]),

@@ -19,6 +19,8 @@ export function drawHostNotice(place, host, retry) {
   const { failure, state } = host;
   // While a new try is under way the notice stays, so that nothing jumps.
   if (state === 'connecting' && !place.hidden) return;
+  // The same again: what is focused stays, and a screen reader says nothing twice.
+  if (failure !== null && state === 'failed' && !place.hidden && place.dataset.code === failure.code) return;
   place.hidden = state !== 'failed' || failure === null;
   if (place.hidden || failure === null) {
     place.replaceChildren();

@@ -26,6 +26,15 @@ export const failureWords = ({ code }) => words(failureKey(code)) || words('erro
 /** The locale key of a failure's words. @param {string} code */
 export const failureKey = (code) => `error_${code.replaceAll('-', '_')}`;
 
+/** Why a permission of the manifest is asked for. @param {string} permission */
+export const permissionWords = (permission) => words(permissionKey(permission));
+
+/** The locale key of a permission's reason. @param {string} permission */
+export const permissionKey = (permission) =>
+  permission === '<all_urls>'
+    ? 'permission_all_urls'
+    : `permission_${permission.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+
 /** @param {HostState} host */
 export function hostWords(host) {
   if (host.state === 'ready') return words('host_ready', host.version ?? '');

@@ -103,6 +103,7 @@ impl Browser {
         for start in 1..=STARTS {
             let browser = Self::launch(programs, options).await?;
             if browser.extension_answers().await {
+                browser.close_first_run_page().await?;
                 return Ok(browser);
             }
             eprintln!("start {start} of {STARTS}: the extension did not answer, and the browser is ended");
@@ -135,6 +136,29 @@ impl Browser {
             Ok((opened && self.text().await?.contains("manifest_version")).then_some(()))
         });
         matches!(timeout(START_PATIENCE, manifest).await, Ok(Ok(Some(()))))
+    }
+
+    /// The extension opens a page when it is installed. It has to be there, and makes room for the tabs of the test.
+    async fn close_first_run_page(&self) -> anyhow::Result<()> {
+        let close = "const tabs = await chrome.tabs.query({});
+            const opened = tabs.filter(({ url }) => url?.endsWith('/ui/welcome.html'));
+            await chrome.tabs.remove(opened.map(({ id }) => id));
+            return opened.length";
+        let closed = self
+            .until(|| async { Ok(self.call(close).await?.as_u64().filter(|count| *count > 0)) })
+            .await?;
+        match closed {
+            Some(1) => Ok(()),
+            closed => bail!("the first-run page was opened {} times", closed.unwrap_or(0)),
+        }
+    }
+
+    /// Registers `weir` as native host while the browser runs.
+    ///
+    /// # Errors
+    /// The manifest cannot be written.
+    pub fn register_host(&self, weir: &Path) -> anyhow::Result<()> {
+        self.home.register(self.kind, weir)
     }
 
     /// Ends the browser in order, then by force what is left.

@@ -93,13 +93,18 @@ impl Home {
         let home = Self::empty(options.home.as_deref())?;
         std::fs::create_dir_all(home.profile())?;
         if let Some(host) = &options.host {
-            let folder = match kind {
-                Kind::Chromium => home.profile().join(chromium::HOSTS),
-                Kind::Firefox => home.path().join(firefox::HOSTS),
-            };
-            write_host_manifest(kind, &folder, host)?;
+            home.register(kind, host)?;
         }
         Ok(home)
+    }
+
+    /// Writes the host's manifest where the browser looks for it.
+    pub(super) fn register(&self, kind: Kind, host: &Path) -> anyhow::Result<()> {
+        let folder = match kind {
+            Kind::Chromium => self.profile().join(chromium::HOSTS),
+            Kind::Firefox => self.path().join(firefox::HOSTS),
+        };
+        write_host_manifest(kind, &folder, host)
     }
 
     fn empty(kept: Option<&Path>) -> anyhow::Result<Self> {

@@ -51,6 +51,26 @@ async fn take_all(browser: &Browser, name: &str, locale: &str) {
 }
 
 #[tokio::test]
+async fn the_first_run_page_is_whole_and_readable_in_both_languages() {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Missing).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    for language in LANGUAGES {
+        for host in ["missing", "ready"] {
+            open(browser, "ui/welcome.html", language, host).await;
+            let state = if host == "ready" { "ready" } else { "failed" };
+            browser
+                .wait_for(&format!("[data-testid=host-state][data-state={state}]"))
+                .await
+                .unwrap();
+            take_all(browser, &format!("welcome-{host}"), language.0).await;
+        }
+    }
+    harness.close().await;
+}
+
+#[tokio::test]
 async fn all_captures_are_whole_and_readable_in_both_languages() {
     let Some(harness) = Harness::start(Kind::Chromium, Host::Missing).await else {
         return;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use weir_tests::browser::{Browser, Kind};
+use weir_tests::program;
 use weir_tests::site::Page;
 
 use crate::harness::{Harness, Host, in_both};
@@ -10,6 +11,8 @@ use crate::harness::{Harness, Host, in_both};
 in_both! {
     without_a_host_the_popup_names_the_command_that_installs_it,
     the_options_page_changes_the_folder_and_refuses_a_bad_one,
+    the_first_run_page_turns_to_ready_when_the_host_is_installed,
+    how_a_capture_ended_is_told_when_no_page_is_open,
 }
 
 async fn without_a_host_the_popup_names_the_command_that_installs_it(kind: Kind) {
@@ -66,6 +69,94 @@ async fn the_options_page_changes_the_folder_and_refuses_a_bad_one(kind: Kind) {
         (job.verdict.as_str(), Path::new(&job.output).parent()),
         ("complete", Some(chosen.as_path()))
     );
+    harness.close().await;
+}
+
+/// That it opens by itself is seen at the start of every browser.
+async fn the_first_run_page_turns_to_ready_when_the_host_is_installed(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Missing).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    browser.open(&browser.page("ui/welcome.html")).await.unwrap();
+    browser.control("heading", "Welcome to Weir", None).await.unwrap();
+    browser.press("button", "Try again", None).await.unwrap();
+    let text = browser.text().await.unwrap();
+    assert!(
+        text.contains("cargo xtask install") && text.contains("Host not connected"),
+        "{text}"
+    );
+    // Chromium gives an extension that is loaded from a folder at its start no keys; Firefox does.
+    let keys = "const all = await chrome.commands.getAll();
+        return [all.find(({ name }) => name === '_execute_action').shortcut, document.getElementById('shortcut').innerText]";
+    let keys: [String; 2] = serde_json::from_value(browser.call(keys).await.unwrap()).unwrap();
+    let wanted = match (kind, keys[0].as_str()) {
+        (Kind::Firefox, keys) => {
+            assert_eq!(keys, "Alt+Shift+W");
+            "By keyboard, Alt+Shift+W opens the popup."
+        }
+        (Kind::Chromium, "") => "No keyboard shortcut is set.",
+        (Kind::Chromium, keys) => keys,
+    };
+    assert!(keys[1].contains(wanted), "{keys:?}");
+    let unexplained =
+        "return [...document.querySelectorAll('#permissions dd')].filter((one) => !one.textContent).length";
+    assert_eq!(browser.call(unexplained).await.unwrap(), 0);
+    for permission in ["Access to all sites", "nativeMessaging", "notifications"] {
+        assert!(text.contains(permission), "{permission}: {text}");
+    }
+    browser.control("link", "Settings", None).await.unwrap();
+
+    browser.register_host(&program::weir().unwrap()).unwrap();
+    browser
+        .wait_for("[data-testid=host-state][data-state=ready]")
+        .await
+        .unwrap();
+    let text = browser.text().await.unwrap();
+    assert!(
+        text.contains("Nothing more to install.") && !text.contains("cargo xtask install"),
+        "{text}"
+    );
+    browser.press("link", "All captures", None).await.unwrap();
+    browser.control("heading", "All captures", None).await.unwrap();
+    harness.close().await;
+}
+
+async fn how_a_capture_ended_is_told_when_no_page_is_open(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    site.hold_segments(2);
+    harness.stream_of(Page::Xhr).await;
+    browser.click("capture").await.unwrap();
+    browser
+        .wait_for("[data-testid=job][data-state=running]")
+        .await
+        .unwrap();
+    let job = browser.jobs().await.unwrap().remove(0).job;
+    // A page without a line to the worker.
+    browser
+        .driver()
+        .goto(browser.page("manifest.json"))
+        .await
+        .unwrap();
+    let under_way = "return await chrome.action.getBadgeText({})";
+    assert_eq!(browser.call(under_way).await.unwrap(), "1");
+    // Where nothing can show it, it is closed at once.
+    let listen = "const heard = document.documentElement.dataset;
+        for (const event of ['onShown', 'onClosed'])
+            chrome.notifications[event]?.addListener((id) => { heard.told = id; })";
+    browser.call(listen).await.unwrap();
+    site.release();
+    let told = "const { told } = document.documentElement.dataset;
+        return told === undefined ? Object.keys(await chrome.notifications.getAll()) : [told]";
+    let told = browser.until(|| async {
+        let told = browser.call(told).await?;
+        Ok(told.as_array().filter(|all| !all.is_empty()).cloned())
+    });
+    assert_eq!(told.await.unwrap().unwrap(), [job]);
+    assert_eq!(browser.call(under_way).await.unwrap(), "");
     harness.close().await;
 }
 
