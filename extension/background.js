@@ -30,6 +30,7 @@ import {
 import { NO_TAB, Requests } from './observe/requests.js';
 import { AsPage, headersOf } from './plan/as_page.js';
 import { Captures } from './plan/captures.js';
+import { Downloads } from './plan/download.js';
 import { OwnRequests } from './plan/own_requests.js';
 import { Planner } from './plan/planner.js';
 import * as platform from './platform.js';
@@ -120,6 +121,11 @@ const captures = new Captures({
     refuse: (job, reason) => host.request(frames.refreshFailed(job, reason)),
   },
   readAll: async (tab) => reports.get(tab)?.idle,
+});
+const downloads = new Downloads({
+  store,
+  connect: () => host.connect(),
+  send: (job, title, items, context) => host.request(frames.download(job, title, items, context)),
 });
 
 // --- listeners --------------------------------------------------------------------------------
@@ -422,6 +428,7 @@ async function settleJobs() {
 const COMMANDS = {
   ...new History(host, store, (...chosen) => captures.start(...chosen)).commands,
   capture: ({ tab, stream, quality }) => captures.start(Number(tab), String(stream), String(quality)),
+  download: ({ tab, items }) => downloads.start(Number(tab), items),
   cancel: ({ job }) => host.request(frames.cancel(String(job))),
   finish: ({ job }) => host.request(frames.finish(String(job))),
   reveal: ({ job }) => host.request(frames.reveal(String(job))),

@@ -200,6 +200,58 @@ export async function askFrames(tab, message) {
   return (await Promise.all(answers)).filter((answer) => answer !== undefined);
 }
 
+/** How long a frame may take to run a function, in milliseconds: it may stand still. */
+const RUN_DEADLINE = 90_000;
+
+/**
+ * Runs a function in every frame of a tab, apart from the page's own scripts: what it returns in each, the main frame's
+ * first. A frame that lets no extension in, or stands still, is left out; the main frame is not.
+ * @template T
+ * @param {number} tab @param {(...values: any[]) => Promise<T>} run needs nothing from outside of itself
+ * @param {unknown[]} values @returns {Promise<T[]>}
+ */
+export async function runInFrames(tab, run, ...values) {
+  const frames = (await chrome.webNavigation.getAllFrames({ tabId: tab })) ?? [];
+  const inFrame = async (/** @type {number} */ frame) => {
+    const [done] = await chrome.scripting.executeScript({
+      target: { tabId: tab, frameIds: [frame] },
+      func: run,
+      args: values,
+      injectImmediately: true,
+    });
+    // What goes wrong in it is told beside the result, or not at all.
+    if (done?.result == null) throw new Error('the page could not be read');
+    return /** @type {T} */ (done.result);
+  };
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error('the page stands still')), RUN_DEADLINE));
+  const others = frames.filter(({ frameId }) => frameId !== 0).slice(0, MAX_FRAMES - 1);
+  const answers = [0, ...others.map(({ frameId }) => frameId)].map((frame) => Promise.race([inFrame(frame), late]));
+  const [main, ...rest] = await Promise.allSettled(answers);
+  if (main?.status !== 'fulfilled') throw main?.reason;
+  return [main, ...rest].flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+}
+
+/**
+ * Has a tab be the one that is seen of its window while a task lasts: a page that nobody sees loads nothing on scroll.
+ * @template T
+ * @param {number} tab @param {() => Promise<T>} task @returns {Promise<T>}
+ */
+export async function whileSeen(tab, task) {
+  const { windowId } = await chrome.tabs.get(tab);
+  const [seen] = await chrome.tabs.query({ active: true, windowId });
+  await chrome.tabs.update(tab, { active: true });
+  try {
+    return await task();
+  } finally {
+    // Unless somebody has gone elsewhere meanwhile.
+    const isStill = (await chrome.tabs.get(tab).catch(() => null))?.active ?? true;
+    if (seen?.id !== undefined && isStill) await chrome.tabs.update(seen.id, { active: true }).catch(() => {});
+  }
+}
+
+/** Shows the images of a tab. @param {number} tab */
+export const openImages = (tab) => chrome.tabs.create({ url: address(`ui/images.html?tab=${tab}`) });
+
 /** The tab that the popup was opened over. */
 export async function activeTab() {
   const [tab] = await chrome.tabs.query({ active: true, currentWindow: true });

@@ -5,6 +5,7 @@ import type {
   CaptureAction,
   CapturePlan,
   Cookie,
+  DownloadItem,
   ErrorCode,
   Header,
   JobState,
@@ -105,7 +106,9 @@ export type FailureCode =
   | 'tab-gone'
   | 'other-stream'
   | 'frame-too-long'
-  | 'page-needed';
+  | 'page-needed'
+  | 'page-gone'
+  | 'no-files';
 
 export interface Failure {
   code: FailureCode;
@@ -113,11 +116,13 @@ export interface Failure {
   message: string;
 }
 
-/** One capture, as the popup shows it. */
+/** One capture, or the files of a page that are saved, as the popup shows it. */
 export interface Job {
   job: string;
   /** The capture of the host's journal that it goes on with; null for one that the host tells apart by itself. */
   capture: number | null;
+  /** A stream that becomes one file, or several files as they are. */
+  kind: 'stream' | 'files';
   /** The tab and stream that it was started from, and the address then; null for one that another window started. */
   tab: number | null;
   stream: string | null;
@@ -194,7 +199,10 @@ export type NoteCode =
   | 'key-unproven'
   | 'other-host'
   | 'other-place'
-  | 'key-of-page';
+  | 'key-of-page'
+  | 'not-saved'
+  | 'saved-once'
+  | 'further';
 
 /** What a person should know of an output, whole or not. */
 export interface Note {
@@ -202,6 +210,32 @@ export interface Note {
   code: NoteCode | null;
   /** What is filled in. */
   values: string[];
+}
+
+/** An image that a page has. */
+export interface FoundImage {
+  /** Absolute: http, https or `data:`. */
+  url: string;
+  /** What is shown for it: itself, or the thumbnail that leads to it. */
+  preview: string;
+  /** In pixels; null where the page does not tell and it has not been loaded. */
+  width: number | null;
+  height: number | null;
+  /** What the page says of it; empty where it says nothing. */
+  text: string;
+  /** Where its address was found. */
+  how: 'img' | 'srcset' | 'lazy' | 'link' | 'css' | 'input' | 'svg' | 'poster' | 'head';
+}
+
+/** What a document was found to have. */
+export interface ImageFindings {
+  images: FoundImage[];
+  /** How many have addresses that are good in their page only. */
+  blobs: number;
+  /** How many were left out because there are too many, or because they are too long. */
+  left: number;
+  /** Why scrolling has ended: at the page's end, after so many steps, after so long; null where there was none. */
+  end: 'end' | 'steps' | 'time' | null;
 }
 
 /** The connection to the native host. */
@@ -312,6 +346,7 @@ export interface TraceView {
 /** What an extension page may ask of the background. */
 export type Command =
   | { type: 'capture'; tab: number; stream: string; quality: string }
+  | { type: 'download'; tab: number; items: DownloadItem[] }
   | { type: 'cancel'; job: string }
   | { type: 'finish'; job: string }
   | { type: 'reveal'; job: string }

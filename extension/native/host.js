@@ -112,10 +112,10 @@ export class Host {
     return new Promise((resolve, reject) => {
       const id = ++this.#lastId;
       const frame = request(id);
-      // Only a plan can be that long, and measuring a short frame costs nothing.
-      const hasPlan = frame.type === 'start' || frame.type === 'refreshed';
-      if (hasPlan && new Blob([JSON.stringify(frame)]).size > MAX_FRAME_BYTES) {
-        reject(new Failed('frame-too-long', 'the plan is longer than the 64 MiB that the browser passes on'));
+      // Only a plan or a list of files can be that long.
+      const isLong = frame.type === 'start' || frame.type === 'refreshed' || frame.type === 'download';
+      if (isLong && new Blob([JSON.stringify(frame)]).size > MAX_FRAME_BYTES) {
+        reject(new Failed('frame-too-long', 'it is longer than the 64 MiB that the browser passes on'));
         return;
       }
       const timer = setTimeout(() => {

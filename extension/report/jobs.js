@@ -12,7 +12,7 @@ const MAX_FINISHED = 30;
 /**
  * A capture that the user has just asked for. Where it was paused, it goes on.
  * @param {Job[]} jobs
- * @param {Pick<Job, 'job' | 'tab' | 'stream' | 'quality' | 'title' | 'startedAt' | 'plannedAt'>} start
+ * @param {Partial<Job> & Pick<Job, 'job' | 'tab' | 'title' | 'startedAt'>} start
  * @returns {Job[]}
  */
 export const prepared = (jobs, start) => [
@@ -150,6 +150,7 @@ export const busy = (jobs) => jobs.some((job) => job.state !== 'finished');
 export const blank = (job) => ({
   job,
   capture: null,
+  kind: 'stream',
   tab: null,
   stream: null,
   source: null,

@@ -29,6 +29,9 @@ const SENTENCES = [
   ['watched', /^capture \d+ was under way in another process: this is how it ended there$/],
   ['begun-anew', /; the capture was begun anew$/],
   ['not-resumable', /^this capture cannot be resumed if it is interrupted: /],
+  ['not-saved', /^not saved: (.+?): (.+)$/],
+  ['saved-once', /^(\d+) files are the same as others and were saved once$/],
+  ['further', /^(\d+) more files were not saved$/],
   ['no-subtitles', /^the subtitles are left out: they cannot go the way of this codec$/],
 ];
 
@@ -51,8 +54,21 @@ export function missing(gaps) {
   return { parts: all.length, missing: all.slice(0, MAX_SPANS) };
 }
 
-/** @param {string[]} warnings */
-export const notes = (warnings) => warnings.slice(0, MAX_NOTES).map(noteOf);
+/**
+ * What the host's sentences say. Of many files that are not saved the first are named, and all are counted.
+ * @param {string[]} warnings @returns {Note[]}
+ */
+export function notes(warnings) {
+  const all = warnings.map(noteOf);
+  const others = all.filter(({ code }) => code !== 'not-saved' && code !== 'further').slice(0, MAX_NOTES);
+  const named = all.filter(({ code }) => code === 'not-saved');
+  const told = named.slice(0, MAX_NOTES);
+  const counted = all.filter(({ code }) => code === 'further').map(({ values }) => Number(values[0]));
+  const further = counted.reduce((sum, one) => sum + one, named.length - told.length);
+  /** @type {Note[]} */
+  const more = further > 0 ? [{ code: 'further', values: [String(further)] }] : [];
+  return [...told, ...more, ...others];
+}
 
 /** Notes and further ones, each once. @param {Note[]} notes @param {Note[]} further */
 export const together = (notes, further) => [

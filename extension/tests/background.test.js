@@ -180,7 +180,7 @@ test('no page starts, ends or changes anything (bad input 83)', async () => {
   const before = told.length;
   for (const message of [
     { type: 'capture', tab: 3, stream: url, quality: 'best' },
-    { type: 'download', tab: 3, stream: url },
+    { type: 'download', tab: 3, items: [{ url: 'https://page.example/a.jpg', name: null }] },
     { type: 'cancel', job: 'a' },
     { type: 'settings', change: { outputFolder: '/etc' } },
     { type: 'start', id: 1, job: 'a', plan: {} },
@@ -189,7 +189,7 @@ test('no page starts, ends or changes anything (bad input 83)', async () => {
   ])
     assert.equal(await say(script(3), message), undefined, message.type);
   // Of the extension's own pages, what is no command is refused.
-  const answer = await say(popup, { type: 'download', stream: url });
+  const answer = await say(popup, { type: 'fetch', stream: url });
   assert.equal(answer.failure.code, 'unknown-command');
   assert.equal(told.length, before);
 });

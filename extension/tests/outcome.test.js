@@ -125,6 +125,27 @@ const SENTENCES = [
     filled: [],
     note: { code: 'no-subtitles', values: [] },
   },
+  {
+    file: 'batch/mod.rs',
+    literal: 'not saved: {what}: {}',
+    filled: ['https://cdn.example/a.jpg', 'HTTP 404: from https://cdn.example/a.jpg'],
+    note: {
+      code: 'not-saved',
+      values: ['https://cdn.example/a.jpg', 'HTTP 404: from https://cdn.example/a.jpg'],
+    },
+  },
+  {
+    file: 'batch/mod.rs',
+    literal: '{copies} files are the same as others and were saved once',
+    filled: ['3'],
+    note: { code: 'saved-once', values: ['3'] },
+  },
+  {
+    file: 'batch/mod.rs',
+    literal: '{more} more files were not saved',
+    filled: ['7'],
+    note: { code: 'further', values: ['7'] },
+  },
 ];
 
 test('the sentences of the host are known', () => {
@@ -143,4 +164,11 @@ test('what is not known is shown as it is, and not without bounds', () => {
   assert.deepEqual(notes(['track 0 is upside down']), [{ code: null, values: ['track 0 is upside down'] }]);
   const many = notes(Array(1_000).fill('x'.repeat(10_000)));
   assert.deepEqual([many.length, many[0]?.values[0]?.length], [20, 500]);
+});
+
+test('of many files that are not saved the first are named, all are counted, and nothing else is pushed out', () => {
+  const lost = Array.from({ length: 200 }, (_, n) => `not saved: https://cdn.example/${n}.jpg: HTTP 404`);
+  const all = notes([...lost, '40 more files were not saved', '3 files are the same as others and were saved once']);
+  assert.deepEqual(all.slice(0, 20).map(({ values }) => values[0]), lost.slice(0, 20).map((one) => one.split(' ')[2]?.slice(0, -1)));
+  assert.deepEqual(all.slice(20), [{ code: 'further', values: ['220'] }, { code: 'saved-once', values: ['3'] }]);
 });

@@ -82,7 +82,7 @@ function underway(job, { cancel, pause, finish }) {
   }
   // The host knows a capture only once its plan is made.
   end.disabled = job.state === 'preparing';
-  const canPause = pause && !isLive && (job.state === 'queued' || job.state === 'running');
+  const canPause = pause && job.kind === 'stream' && !isLive && (job.state === 'queued' || job.state === 'running');
   const stops = [...(canPause ? [button(job, 'pause', words('pause'), pause)] : []), ...(cancel ? [end] : [])];
   const label = words('progress_label', job.title || words('untitled'));
   const bar = element(
@@ -133,7 +133,8 @@ const percent = ({ segments }) => `${Math.floor((segments.fetched / segments.tot
 /** @param {Job} job */
 function figures(job) {
   const { state, segments, bytes, bytesPerSecond, etaSeconds, recordedSeconds } = job;
-  const known = segments.total > 0 ? [percent(job)] : [];
+  const all = job.kind === 'files' ? filesOf(job) : [percent(job)];
+  const known = segments.total > 0 ? all : [];
   const share = recordedSeconds === null ? known : [clock(recordedSeconds)];
   const moving = state === 'running' && bytesPerSecond > 0 ? [words('speed', size(bytesPerSecond))] : [];
   const left = moving.length > 0 && etaSeconds !== null ? [words('time_left', clock(etaSeconds))] : [];
@@ -147,7 +148,7 @@ function ended(job, actions) {
   const { failure, output, bytes, durationSeconds } = job;
   const share = isPaused(job) && job.segments.total > 0 ? [percent(job)] : [];
   const length = durationSeconds ? [clock(durationSeconds)] : [];
-  const facts = output === null ? [] : [...share, ...length, size(bytes)];
+  const facts = output === null ? [] : [...filesOf(job), ...share, ...length, size(bytes)];
   return [
     element(
       'p',
@@ -155,7 +156,7 @@ function ended(job, actions) {
       element('span', { class: 'verdict' }, stateWords(job)),
       ...facts.map((fact) => element('span', {}, fact)),
     ),
-    ...(failure && !isAsked(failure)
+    ...(failure && !isAsked(failure) && !isNamed(job)
       ? [element('p', { 'data-testid': 'error', 'data-code': failure.code }, failureWords(failure))]
       : []),
     ...details(job),
@@ -169,10 +170,10 @@ const isAsked = ({ code }) => code === 'cancelled' || code === 'paused';
 
 /** What can be done with a capture that has ended. @param {Job} job @param {Actions} actions */
 function offered(job, { again, repair, open, reveal, forget }) {
-  const { failure, output, verdict } = job;
+  const { failure, kind, output, verdict } = job;
   /** @type {[string, string, Action | undefined | false][]} */
   const all = [
-    ['again', isPaused(job) ? words('resume') : words('retry'), verdict !== 'complete' && again],
+    ['again', isPaused(job) ? words('resume') : words('retry'), kind === 'stream' && verdict !== 'complete' && again],
     ['repair', words('repair'), repair],
     ['open', words('open_file'), output !== null && open],
     ['reveal', words('show_in_folder'), output !== null && reveal],
@@ -207,6 +208,14 @@ async function copy({ code, message }) {
   await navigator.clipboard.writeText(`${code}: ${message}`);
   return true;
 }
+
+/** How many files were saved. @param {Job} job */
+const filesOf = ({ kind, segments: { fetched, total } }) =>
+  kind === 'files' ? [words('files_of', fetched, total)] : [];
+
+/** Each file that is not saved is named with its reason: one of these alone would pass for all. @param {Job} job */
+const isNamed = ({ kind, verdict, notes }) =>
+  kind === 'files' && verdict === 'incomplete' && notes.some(({ code }) => code === 'not-saved');
 
 /** What else there is to know, folded away. @param {Job} job */
 function details({ failure, parts, missing, notes, subtitles }) {

@@ -20,6 +20,7 @@ byId('options').addEventListener('click', () => platform.openOptions());
 byId('all').addEventListener('click', () => void platform.openPage('ui/dashboard.html'));
 byId('clear').addEventListener('click', () => void carryOut({ type: 'clear' }));
 const tab = asked === null ? await platform.activeTab() : Number(asked);
+byId('images').addEventListener('click', () => void platform.openImages(tab));
 byId('trace').addEventListener('click', (event) => {
   // What it does to a tab is the user's own doing.
   if (event.isTrusted) void platform.openTrace(tab);

@@ -93,10 +93,13 @@ export function qualityWords(quality) {
 
 /** The state of a capture in one line. @param {Job} job */
 export function stateWords(job) {
+  if (job.state === 'running' && job.kind === 'files') return words('state_saving');
   if (job.state === 'running' && job.isRefreshing) return words('state_refreshing');
   if (job.state === 'running' && job.recordedSeconds !== null) return words('state_recording');
   if (job.state !== 'finished') return words(`state_${job.state}`);
   if (job.failure?.code === 'paused') return words('state_paused');
+  const unsaved = job.segments.total - job.segments.fetched;
+  if (job.verdict === 'incomplete' && job.kind === 'files') return words('verdict_files', unsaved);
   if (job.verdict === 'incomplete' && job.parts > 0) return words('verdict_incomplete', job.parts);
   if (job.verdict === 'incomplete' && job.failure?.code === 'bad-media') return words('verdict_left_out');
   if (job.verdict === 'incomplete') return words('verdict_cut_short');

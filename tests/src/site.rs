@@ -6,6 +6,7 @@
 
 pub mod deliveries;
 pub mod expiring;
+pub mod images;
 pub mod keys;
 pub mod live;
 pub mod players;
@@ -44,6 +45,8 @@ pub enum Page {
     Expiring,
     /// The same, of a playlist whose own address is good for one reading; it gets another now and then.
     Tickets,
+    /// Images in every way: see [`images`].
+    Images,
     /// Asks for nothing.
     Empty,
 }
@@ -103,6 +106,7 @@ impl Site {
         site.serve_session();
         site.serve_stream()?;
         site.serve_decoys();
+        site.serve_images();
         site.serve_live();
         site.serve_expiring()?;
         site.serve_deliveries()?;
@@ -161,9 +165,13 @@ impl Site {
             Page::Live,
             Page::Expiring,
             Page::Tickets,
+            Page::Images,
             Page::Empty,
         ] {
-            let html = page.html(&media);
+            let html = match page {
+                Page::Images => self.images_page(),
+                _ => page.html(&media),
+            };
             self.pages.route(page.path(), move |_| {
                 let cookie = format!("{}=page; HttpOnly; SameSite=Lax; Path=/", COOKIE.0);
                 Reply::ok(html.clone())
@@ -273,6 +281,7 @@ impl Page {
             Self::Live => "/watch/live",
             Self::Expiring => "/watch/expiring",
             Self::Tickets => "/watch/tickets",
+            Self::Images => "/images",
             Self::Empty => "/empty",
         }
     }
@@ -285,6 +294,7 @@ impl Page {
             Self::Decoys => (include_str!("site/decoys.html"), "", ""),
             Self::Live => (include_str!("site/live.html"), live::TITLE, ""),
             Self::Tickets => (include_str!("site/tickets.html"), TITLE, ""),
+            Self::Images => (include_str!("site/images.html"), images::TITLE, ""),
             Self::Empty => (
                 "<!doctype html><title>Nothing</title><body data-player=ready>Nothing",
                 "",

@@ -8,7 +8,7 @@ const { drawJob } = await import(chrome.runtime.getURL('ui/job_card.js'));
 const { localise } = await import(chrome.runtime.getURL('ui/words.js'));
 localise();
 const blank = {
-  capture: null, tab: null, stream: null, source: null, quality: null, plannedAt: 0, isRefreshing: false, refreshFailure: null, title: 'Lecture 7: how a weir works', state: 'running',
+  kind: 'stream', capture: null, tab: null, stream: null, source: null, quality: null, plannedAt: 0, isRefreshing: false, refreshFailure: null, title: 'Lecture 7: how a weir works', state: 'running',
   segments: { total: 0, fetched: 0, retried: 0 }, bytes: 0, bytesPerSecond: 0, etaSeconds: null,
   recordedSeconds: null, verdict: null, output: null, durationSeconds: null, parts: 0, missing: [], notes: [],
   subtitles: [], failure: null, startedAt: 0,
@@ -64,6 +64,18 @@ const jobs = {
 jobs.paused = {
   state: 'finished', verdict: 'failed', failure: failure('paused', 'paused'), bytes: 81_300_000,
   segments: { total: 400, fetched: 123, retried: 2 }, output: '/home/someone/Videos/Weir/Lecture 7- how a weir works.mp4.part',
+};
+const files = { kind: 'files', title: 'Weirs of the Thames', segments: { total: 40, fetched: 12, retried: 0 } };
+jobs.saving = { ...files, bytes: 3_400_000, bytesPerSecond: 1_200_000, etaSeconds: 7 };
+jobs['saved-not-all'] = {
+  ...files, state: 'finished', verdict: 'incomplete', bytes: 11_200_000, durationSeconds: 0,
+  segments: { total: 40, fetched: 17, retried: 2 }, output: '/home/someone/Videos/Weir/Weirs of the Thames',
+  failure: failure('http-status', '23 of 40 files were not saved; the first: HTTP 404 from https://cdn.example/a.jpg'),
+  notes: [
+    { code: 'not-saved', values: ['https://cdn.example/photos/boveney.jpg', 'HTTP 404 from https://cdn.example/photos/boveney.jpg'] },
+    { code: 'not-saved', values: [`https://cdn.example/${long}.jpg`, 'the server closed the connection'] },
+    { code: 'further', values: ['21'] }, { code: 'saved-once', values: ['3'] },
+  ],
 };
 jobs['failed-tab-gone'] = { ...jobs.failed, failure: failure('tab-gone', 'segment 41: the link has expired (403)') };
 const unused = async () => true;

@@ -15,6 +15,7 @@ mod deliveries;
 mod detection;
 mod expiring;
 mod harness;
+mod images;
 mod interruptions;
 mod keys;
 mod page_pictures;

@@ -84,9 +84,9 @@ async fn every_state_of_a_card_is_whole_and_readable_in_both_languages() {
     for locale in ["en", "zh_CN"] {
         harness.popup_of(Page::Empty).await;
         draw_gallery(browser, locale).await;
-        take(browser, &format!("cards-{locale}"), (420, 2300)).await;
+        take(browser, &format!("cards-{locale}"), (420, 2900)).await;
         // As wide as a window of 640 pixels at 200 %.
-        take(browser, &format!("cards-narrow-{locale}"), (320, 2700)).await;
+        take(browser, &format!("cards-narrow-{locale}"), (320, 3400)).await;
     }
     harness.close().await;
 }
@@ -146,6 +146,10 @@ async fn the_cards_are_walked_through_by_keyboard_with_a_ring_to_see() {
         "failed copy-error",
         "paused again",
         "paused reveal",
+        "saving cancel",
+        "saved-not-all summary",
+        "saved-not-all reveal",
+        "saved-not-all copy-error",
         "failed-tab-gone summary",
         "failed-tab-gone again",
         "failed-tab-gone copy-error",
@@ -183,6 +187,51 @@ async fn every_state_of_a_trace_is_whole_and_readable_in_both_languages() {
         // As wide as a window of 640 pixels at 200 %.
         take(browser, &format!("trace-states-narrow-{locale}"), (320, 2600)).await;
     }
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn the_images_of_a_page_are_whole_and_readable_in_both_languages() {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    harness.play(Page::Images).await;
+    let tab = browser.tab_number(&site.page_url(Page::Images)).await.unwrap();
+    for (locale, texts) in [
+        ("en", include_str!("../../../extension/_locales/en/messages.json")),
+        (
+            "zh_CN",
+            include_str!("../../../extension/_locales/zh_CN/messages.json"),
+        ),
+    ] {
+        browser.open("about:blank").await.unwrap();
+        // Before the page's own scripts: a browser speaks only the languages that are installed with it.
+        let speaks = format!(
+            "const texts = {texts};
+            chrome.i18n.getMessage = (key, values = []) =>
+                (texts[key]?.message ?? '').replaceAll(/\\$(\\d)/g, (_, number) => values[number - 1] ?? '');
+            chrome.i18n.getUILanguage = () => '{}';",
+            locale.replace('_', "-")
+        );
+        browser
+            .command("Page.addScriptToEvaluateOnNewDocument", json!({"source": speaks}))
+            .await
+            .unwrap();
+        let page = browser.page(&format!("ui/images.html?tab={tab}"));
+        browser.driver().goto(page).await.unwrap();
+        browser.wait_for("[data-testid=image]").await.unwrap();
+        browser.wait_for(".lost").await.unwrap();
+        take(browser, &format!("images-{locale}"), (1200, 900)).await;
+        // As wide as a window of 640 pixels at 200 %.
+        take(browser, &format!("images-narrow-{locale}"), (320, 1400)).await;
+    }
+    browser.click("save-images").await.unwrap();
+    browser.finished_job().await.unwrap();
+    let summary = browser.wait_for("[data-testid=details] summary").await.unwrap();
+    summary.click().await.unwrap();
+    take(browser, "images-saved", (1200, 900)).await;
+    take(browser, "images-saved-narrow", (320, 1400)).await;
     harness.close().await;
 }
 
