@@ -172,10 +172,14 @@ struct Missing {
 impl Missing {
     /// `what` is shown without its query, as everywhere.
     fn add(&mut self, what: impl std::fmt::Display, failure: Failure) {
-        tracing::warn!(code = %failure.code, "not saved: {what}: {}", failure.message);
+        let place = format!("{what}: ");
+        // Most say themselves what they are about.
+        let said = failure.message.strip_prefix(&place).unwrap_or(&failure.message);
+        let told = format!("not saved: {place}{said}");
+        tracing::warn!(code = %failure.code, "{told}");
         self.count += 1;
         if self.named.len() < MAX_NAMED {
-            self.named.push(format!("not saved: {what}: {}", failure.message));
+            self.named.push(told);
         }
         self.first.get_or_insert(failure);
     }

@@ -3,9 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use thirtyfour::WindowHandle;
+use tokio::time::{Duration, Instant};
+use weir_tests::browser::process::of_home;
 use weir_tests::browser::{Browser, Kind, Options, Programs, Window};
 use weir_tests::program;
 use weir_tests::site::{Page, Site};
+
+/// How long killed processes may take to be gone.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// Makes a test for each browser of an async function that takes a [`Kind`].
 macro_rules! in_both {
@@ -92,11 +97,12 @@ impl Harness {
     pub(crate) async fn close(self) {
         let home = self.browser.home().to_owned();
         self.browser.close().await.unwrap();
-        assert_eq!(
-            weir_tests::browser::process::of_home(&home),
-            [],
-            "processes are left"
-        );
+        // What was killed takes a moment to be gone, longer on a busy machine.
+        let until = Instant::now() + ENDING;
+        while !of_home(&home).is_empty() && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(of_home(&home), [], "processes are left");
     }
 }
 

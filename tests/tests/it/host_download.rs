@@ -96,6 +96,7 @@ fn files_are_saved_side_by_side_each_content_once_and_what_fails_is_named() {
             && warnings[0].contains("404"),
         "{warnings:?}"
     );
+    assert_eq!(warnings[0].matches("gone.png").count(), 1, "{warnings:?}");
     assert!(
         warnings[1].contains("/login.png") && warnings[1].contains("web page"),
         "{warnings:?}"
