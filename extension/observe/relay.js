@@ -55,11 +55,18 @@
   const MAX_SOURCES = 4;
 
   chrome.runtime?.onMessage.addListener((message, _, respond) => {
+    if (message?.type === 'plays') respond(plays());
     if (message?.type !== 'keys') return;
     const list = (/** @type {Map<string, Set<string>>} */ kind, /** @type {boolean} */ used) =>
       [...kind].map(([hex, urls]) => ({ hex, used, urls: [...urls] }));
     respond([...list(keys[0], true), ...list(keys[1], false)]);
   });
+
+  /** Whether a video or sound is here that a script feeds, by Media Source: the last witness of a stream that was not seen. */
+  const plays = () =>
+    [...document.querySelectorAll('video, audio')].some((media) =>
+      /** @type {HTMLMediaElement} */ (media).currentSrc.startsWith('blob:'),
+    );
 
   /** @param {{hex?: unknown, url?: unknown, used?: unknown}} key */
   function keepKey({ hex, url, used }) {

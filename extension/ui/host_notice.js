@@ -1,12 +1,13 @@
-// What to do when the native host does not answer: one command to copy, one button to try again.
+// What to do when the native host does not answer: the command that installs it, to copy, and one button to try again.
 
 import { element } from './dom.js';
 import { failureWords, words } from './words.js';
 
 /** @import { HostState } from '../types' */
 
-/** What installs the host, from a copy of the sources. */
-const INSTALL = 'cargo xtask install';
+/** What installs the host: in the folder that its archive was unpacked to, and in a copy of the sources. */
+const FROM_ARCHIVE = /Windows/.test(navigator.userAgent) ? 'weir.exe install' : './install.sh';
+const FROM_SOURCES = 'cargo xtask install';
 
 /** Failures that an installation cures. */
 const CURED_BY_INSTALLING = new Set(['host-missing', 'host-forbidden', 'update-host', 'unauthorised-caller']);
@@ -33,22 +34,26 @@ export function drawHostNotice(place, host, retry) {
   place.replaceChildren(
     element('h2', {}, words(install ? 'host_needed' : 'host_trouble')),
     element('p', {}, failureWords(failure)),
-    ...(install ? [command()] : []),
+    ...(install
+      ? [
+          ...command(words('install_archive'), FROM_ARCHIVE, 'install-command'),
+          ...command(words('install_sources'), FROM_SOURCES, 'install-from-sources'),
+        ]
+      : []),
     element('div', { class: 'row' }, again),
     element('details', {}, element('summary', {}, words('details')), element('p', {}, failure.message)),
   );
 }
 
-function command() {
-  const copy = element('button', { type: 'button', 'data-testid': 'copy-install' }, words('copy'));
+/** @param {string} where @param {string} text @param {string} testid */
+function command(where, text, testid) {
+  const copy = element('button', { type: 'button', 'data-testid': `copy-${testid}` }, words('copy'));
   copy.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(INSTALL);
+    await navigator.clipboard.writeText(text);
     copy.textContent = words('copied');
   });
-  return element(
-    'div',
-    { class: 'command' },
-    element('code', { 'data-testid': 'install-command' }, INSTALL),
-    copy,
-  );
+  return [
+    element('p', {}, where),
+    element('div', { class: 'command' }, element('code', { 'data-testid': testid }, text), copy),
+  ];
 }

@@ -47,8 +47,8 @@ const onCard = {
 localise();
 byId('filter').addEventListener('input', draw);
 byId('filter').addEventListener('submit', (event) => event.preventDefault());
-byId('all').addEventListener('click', () => choose(true));
-byId('none').addEventListener('click', () => choose(false));
+byId('select-all').addEventListener('click', () => choose(true));
+byId('select-none').addEventListener('click', () => choose(false));
 byId('scroll').addEventListener('click', () => void look(true));
 byId('save').addEventListener('click', () => void save());
 watch(`view:${tab}`, drawView);

@@ -27,6 +27,20 @@ byId('trace').addEventListener('click', (event) => {
 });
 watch(`view:${tab}`, draw);
 
+/** When the page was last asked whether it plays, in milliseconds since 1970, and how often it may be. */
+let witnessedAt = 0;
+const WITNESS_INTERVAL = 2_000;
+
+/** Nothing is listed: a page that plays all the same has asked for its stream before anybody looked, or plays none. */
+async function showWitness() {
+  if (Date.now() - witnessedAt < WITNESS_INTERVAL) return;
+  witnessedAt = Date.now();
+  const answers = await platform.askFrames(tab, { type: 'plays' });
+  const isUnseen = answers.includes(true);
+  byId('unseen').hidden = !isUnseen;
+  byId('hint').hidden = isUnseen;
+}
+
 /** @param {View} view */
 function draw(view) {
   const { tab, title, streams, jobs, host } = view;
@@ -49,6 +63,7 @@ function draw(view) {
     seenOf,
   );
   byId('empty').hidden = streams.length > 0;
+  if (streams.length === 0) void showWitness();
 
   show(
     byId('jobs'),

@@ -10,6 +10,7 @@ use weir_tests::site::Page;
 use crate::harness::{Harness, Host, in_both};
 
 in_both! {
+    a_video_that_plays_unseen_is_told,
     what_only_looks_like_a_stream_is_not_listed,
     another_page_in_the_tab_clears_the_list_and_the_badge,
 }
@@ -46,6 +47,39 @@ async fn what_only_looks_like_a_stream_is_not_listed(kind: Kind) {
     ] {
         assert!(asked(decoy), "the page did not ask for {decoy}");
     }
+    harness.close().await;
+}
+
+/// A page that feeds a video by script, of whose playlist nothing was seen: the last witness.
+async fn a_video_that_plays_unseen_is_told(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    let page = site.page_url(Page::Empty);
+    let tab = browser.open(&page).await.unwrap();
+    let popup = browser.open_popup(&page).await.unwrap();
+    browser.wait_for("#hint:not([hidden])").await.unwrap();
+    browser.wait_for("#unseen[hidden]").await.unwrap();
+
+    browser.switch_to(&tab).await.unwrap();
+    let feed = "const video = document.createElement('video');
+        video.src = URL.createObjectURL(new MediaSource());
+        document.body.append(video);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        return video.currentSrc.startsWith('blob:')";
+    assert_eq!(browser.call(feed).await.unwrap(), true);
+    browser.switch_to(&popup).await.unwrap();
+    browser.driver().refresh().await.unwrap();
+    browser.wait_for("#unseen:not([hidden])").await.unwrap();
+    browser.wait_for("#hint[hidden]").await.unwrap();
+    assert!(
+        browser
+            .text()
+            .await
+            .unwrap()
+            .contains("no playlist of it was seen")
+    );
     harness.close().await;
 }
 

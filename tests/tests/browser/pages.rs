@@ -25,7 +25,7 @@ async fn without_a_host_the_popup_names_the_command_that_installs_it(kind: Kind)
     let shown = "const command = document.querySelector('[data-testid=install-command]');
         return command?.checkVisibility() ? command.innerText : null";
     let command = browser.until(|| async { Ok(browser.call(shown).await?.as_str().map(str::to_owned)) });
-    assert_eq!(command.await.unwrap().as_deref(), Some("cargo xtask install"));
+    assert_eq!(command.await.unwrap().as_deref(), Some("./install.sh"));
     assert_eq!(
         harness.browser.streams().await.unwrap().len(),
         1,
