@@ -68,7 +68,7 @@ fn every_module_of_the_product_is_on_the_code_map() {
 
 #[test]
 fn every_permission_of_the_extension_is_explained() {
-    let readme = document("README.md");
+    let readmes = ["README.md", "README.zh-CN.md"].map(|name| (name, document(name)));
     for browser in ["base", "chromium", "firefox"] {
         let manifest: serde_json::Value =
             serde_json::from_str(&document(&format!("extension/manifests/{browser}.json")))
@@ -77,10 +77,12 @@ fn every_permission_of_the_extension_is_explained() {
         assert!(browser != "base" || !permissions.is_empty());
         for permission in permissions {
             let name = permission.as_str().expect("a permission's name");
-            assert!(
-                readme.contains(&format!("| `{name}` |")),
-                "README.md does not explain `{name}`"
-            );
+            for (readme, text) in &readmes {
+                assert!(
+                    text.contains(&format!("| `{name}` |")),
+                    "{readme} does not explain `{name}`"
+                );
+            }
         }
     }
 }
