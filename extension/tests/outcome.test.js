@@ -127,7 +127,7 @@ const SENTENCES = [
   },
   {
     file: 'batch/mod.rs',
-    literal: 'not saved: {what}: {}',
+    literal: 'not saved: {what}: {said}',
     filled: ['https://cdn.example/a.jpg', 'HTTP 404: from https://cdn.example/a.jpg'],
     note: {
       code: 'not-saved',

@@ -175,7 +175,7 @@ impl Missing {
         let place = format!("{what}: ");
         // Most say themselves what they are about.
         let said = failure.message.strip_prefix(&place).unwrap_or(&failure.message);
-        let told = format!("not saved: {place}{said}");
+        let told = format!("not saved: {what}: {said}");
         tracing::warn!(code = %failure.code, "{told}");
         self.count += 1;
         if self.named.len() < MAX_NAMED {
