@@ -429,6 +429,8 @@ const COMMANDS = {
   ...new History(host, store, (...chosen) => captures.start(...chosen)).commands,
   capture: ({ tab, stream, quality }) => captures.start(Number(tab), String(stream), String(quality)),
   download: ({ tab, items }) => downloads.start(Number(tab), items),
+  command: ({ tab, stream, quality, tool }) =>
+    captures.command(Number(tab), String(stream), String(quality), tool),
   cancel: ({ job }) => host.request(frames.cancel(String(job))),
   finish: ({ job }) => host.request(frames.finish(String(job))),
   reveal: ({ job }) => host.request(frames.reveal(String(job))),

@@ -346,6 +346,7 @@ export interface TraceView {
 /** What an extension page may ask of the background. */
 export type Command =
   | { type: 'capture'; tab: number; stream: string; quality: string }
+  | { type: 'command'; tab: number; stream: string; quality: string; tool: Tool }
   | { type: 'download'; tab: number; items: DownloadItem[] }
   | { type: 'cancel'; job: string }
   | { type: 'finish'; job: string }
@@ -363,6 +364,9 @@ export type Command =
   | { type: 'stop-trace'; tab: number }
   | { type: 'connect' }
   | { type: 'settings'; change?: Partial<Settings> };
+
+/** A program that a stream can be handed to as a command line. */
+export type Tool = 'weir' | 'ffmpeg' | 'yt-dlp' | 'N_m3u8DL-RE';
 
 /** The background's answer to a command. */
 export type Answer<T = unknown> = { ok: true; value: T } | { ok: false; failure: Failure };

@@ -5,10 +5,13 @@ import { streams } from '../detect/group.js';
 import * as platform from '../platform.js';
 import { Failed, failureOf } from '../report/failure.js';
 import * as jobs from '../report/jobs.js';
-import { headersOf } from './as_page.js';
+import { cookiesOf, headersOf } from './as_page.js';
+import { addressesOf } from './capture.js';
+import { commandFor, TOOLS } from './commands.js';
+import { cookieHeader } from './cookies.js';
 import { sameQuality, search, sources } from './refresh.js';
 
-/** @import { Failure, Job, Playlist, Quality, Stream } from '../types' */
+/** @import { Failure, Job, Playlist, Quality, Stream, Tool } from '../types' */
 /** @import { CapturePlan, RefreshFailure, RequestContext } from '../generated/protocol' */
 /** @import { Engine } from '../detect/engine.js' */
 /** @import { Store } from '../state/store.js' */
@@ -84,6 +87,25 @@ export class Captures {
       const failure = failureOf(error);
       this.#fail(job, failure.code === 'stream-gone' ? lost : failure);
     }
+  }
+
+  /**
+   * A stream as a command line for a program.
+   * @param {number} tab @param {string} id of a stream @param {string} quality @param {Tool} tool
+   */
+  async command(tab, id, quality, tool) {
+    const stream = this.#streamOf(tab, id);
+    const chosen = qualityOf(stream, quality);
+    const { url } = stream;
+    const source = this.#store.tab(tab).playlists.find((one) => one.url === url);
+    if (!source || !TOOLS.includes(tool)) throw new Failed('stream-gone', 'the tab has moved on');
+    const [{ title }, cookies] = await Promise.all([
+      platform.describeTab(tab),
+      cookiesOf(tab, new Set(addressesOf(source).map((address) => new URL(address).hostname))),
+    ]);
+    const height = chosen === null || chosen.value === 'best' ? null : chosen.height;
+    const [headers, cookie] = [headersOf(source), cookieHeader([url], cookies)];
+    return commandFor(tool, { url, headers, cookies, cookie, height, title });
   }
 
   /** The host asks for other links for a capture. @param {string} id */

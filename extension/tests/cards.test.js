@@ -75,8 +75,8 @@ test('a title that is markup is shown as text, before, during and after a captur
     qualities: [],
   });
   check(
-    drawStream({ stream, title: TITLE, busy: false }, null, () => {}),
-    ['button', 'div', 'h3', 'li', 'option', 'p', 'select', 'span'],
+    drawStream({ stream, title: TITLE, busy: false }, null, () => {}, async () => true),
+    ['button', 'details', 'div', 'h3', 'li', 'option', 'p', 'select', 'span', 'summary'],
   );
   const done = async () => true;
   const actions = { cancel: done, finish: done, reveal: done };

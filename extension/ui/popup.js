@@ -2,15 +2,15 @@
 // clicked; a capture goes on without it.
 
 import * as platform from '../platform.js';
-import { actionsOf, announce, carryOut } from './acting.js';
-import { watch } from './background.js';
+import { actionsOf, announce, carryOut, complain } from './acting.js';
+import { ask, watch } from './background.js';
 import { byId, show } from './dom.js';
 import { drawHostNotice } from './host_notice.js';
 import { drawJob } from './job_card.js';
 import { drawStream, seenOf } from './stream_card.js';
-import { hostWords, localise } from './words.js';
+import { hostWords, localise, words } from './words.js';
 
-/** @import { View } from '../types' */
+/** @import { Command, View } from '../types' */
 
 const asked = new URL(location.href).searchParams.get('tab');
 
@@ -26,6 +26,18 @@ byId('trace').addEventListener('click', (event) => {
   if (event.isTrusted) void platform.openTrace(tab);
 });
 watch(`view:${tab}`, draw);
+
+/** Copies a stream as a command. @param {Command} command @returns {Promise<boolean>} whether it was copied */
+async function copyAs(command) {
+  try {
+    await navigator.clipboard.writeText(await ask(command));
+    byId('announcements').textContent = words('copied');
+    return true;
+  } catch (error) {
+    complain(error);
+    return false;
+  }
+}
 
 /** When the page was last asked whether it plays, in milliseconds since 1970, and how often it may be. */
 let witnessedAt = 0;
@@ -59,6 +71,7 @@ function draw(view) {
         item,
         old,
         (quality) => void carryOut({ type: 'capture', tab, stream: item.stream.id, quality }),
+        (tool, quality) => copyAs({ type: 'command', tab, stream: item.stream.id, quality, tool }),
       ),
     seenOf,
   );

@@ -3,7 +3,7 @@
 import { element } from './dom.js';
 import { marks, qualityWords, words } from './words.js';
 
-/** @import { Stream } from '../types' */
+/** @import { Stream, Tool } from '../types' */
 
 /**
  * What of a stream is seen. Its addresses are not: the tokens in them may be other ones every second, and its id and values
@@ -18,8 +18,9 @@ export function seenOf({ stream: { url, unread, qualities, ...stream }, ...item 
  * @param {{stream: Stream, title: string, busy: boolean}} item
  * @param {HTMLElement | null} old the card so far: a quality that was chosen stays chosen
  * @param {(quality: string) => void} capture
+ * @param {(tool: Tool, quality: string) => Promise<boolean>} copy as a command; whether it was
  */
-export function drawStream({ stream, title, busy }, old, capture) {
+export function drawStream({ stream, title, busy }, old, capture, copy) {
   const chosen = /** @type {HTMLSelectElement | null} */ (old?.querySelector('select') ?? null)?.value;
   const hadFocus = /** @type {HTMLElement | null} */ (old?.querySelector(':focus') ?? null)?.dataset.testid;
   const name = title || words('untitled');
@@ -73,12 +74,35 @@ export function drawStream({ stream, title, busy }, old, capture) {
     ),
     ...(stream.drm ? [element('p', { class: 'quiet' }, words('error_drm'))] : []),
     element('div', { class: 'actions' }, quality, button),
+    // What a page made itself has no address.
+    ...(stream.drm || stream.url.includes('#') ? [] : [copyAs((tool) => copy(tool, quality.value), old)]),
   );
   if (hadFocus)
     queueMicrotask(() =>
       /** @type {HTMLElement | null} */ (card.querySelector(`[data-testid=${hadFocus}]`))?.focus(),
     );
   return card;
+}
+
+/** The programs that a stream can be copied for. @type {Tool[]} */
+const TOOLS = ['weir', 'ffmpeg', 'yt-dlp', 'N_m3u8DL-RE'];
+
+/** @param {(tool: Tool) => Promise<boolean>} copy @param {HTMLElement | null} old the card so far: what was open stays open */
+function copyAs(copy, old) {
+  const buttons = TOOLS.map((tool) => {
+    const button = element('button', { type: 'button', 'data-testid': `copy-${tool}` }, tool);
+    button.addEventListener('click', async () => {
+      if (await copy(tool)) button.textContent = `${tool}: ${words('copied')}`;
+    });
+    return button;
+  });
+  return element(
+    'details',
+    { class: 'copy-as', open: old?.querySelector('.copy-as[open]') !== null && old !== null },
+    element('summary', { 'data-testid': 'copy-as' }, words('copy_as')),
+    element('p', { class: 'quiet' }, words('copy_as_hint')),
+    element('div', { class: 'buttons' }, ...buttons),
+  );
 }
 
 /** @param {Stream} stream */

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use weir_core::plan::{self, ChosenTrack, Languages, PlanError, Selection};
 use weir_core::playlist::{List, Media, Multivariant, Playlist};
-use weir_core::protocol::{CapturePlan, Container, ErrorCode, Finished, Progress, TrackKind};
+use weir_core::protocol::{CapturePlan, Container, ErrorCode, Finished, Progress, RequestContext, TrackKind};
 use weir_core::url::{AbsoluteUrl, AddressClass};
 
 use super::Exit;
@@ -219,7 +219,7 @@ async fn plan_job(arguments: &Get) -> Result<Planned, GetError> {
     let keys = given_keys(arguments)?;
     let context = source::context(&arguments.asking)?;
     let span = cut::span(arguments)?;
-    let (origin, tracks) = match read_source(arguments, &source).await? {
+    let (origin, tracks) = match read_source(arguments, &source, &context).await? {
         Found::Stream(origin, tracks) => (origin, tracks),
         Found::Files(origin, list) => {
             if let Some(option) = list::unfit(arguments) {
@@ -277,7 +277,7 @@ fn recording(arguments: &Get, source: &Source, plan: &CapturePlan) -> Option<Liv
 }
 
 /// Reads the playlist, and those that the selection needs. The first is where it came from.
-async fn read_source(arguments: &Get, source: &Source) -> Result<Found, GetError> {
+async fn read_source(arguments: &Get, source: &Source, context: &RequestContext) -> Result<Found, GetError> {
     let client_for = |url: &AbsoluteUrl| {
         if url.address_class() == AddressClass::Private && !arguments.allow_private {
             return Err(GetError::PrivateAddress(url.clone()));
@@ -286,7 +286,13 @@ async fn read_source(arguments: &Get, source: &Source) -> Result<Found, GetError
             permission(arguments.allow_private),
             permission(arguments.allow_downgrade),
         );
-        Ok(source::client(url, &arguments.asking, private, downgrades)?)
+        Ok(source::client(
+            url,
+            context.clone(),
+            &arguments.asking,
+            private,
+            downgrades,
+        )?)
     };
     let client = source.url().map(client_for).transpose()?;
     let text = source.read(client.as_ref()).await?;

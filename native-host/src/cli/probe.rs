@@ -49,6 +49,7 @@ async fn read(arguments: &args::Probe) -> Result<Reading, SourceError> {
         // Nothing is fetched but what was typed: there is nothing to protect from it.
         Source::Url(url) => Some(source::client(
             url,
+            source::context(&arguments.asking)?,
             &arguments.asking,
             Permission::Allowed,
             Permission::Allowed,

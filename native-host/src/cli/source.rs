@@ -147,7 +147,7 @@ pub(super) fn read_child(
     })
 }
 
-/// The headers and cookies that were asked for.
+/// The headers and cookies that were asked for. Read once: the file of cookies may be a pipe.
 pub(super) fn context(asking: &Asking) -> Result<RequestContext, SourceError> {
     let mut headers = asking.headers.clone();
     let named = [("User-Agent", &asking.user_agent), ("Referer", &asking.referer)];
@@ -179,12 +179,13 @@ pub(super) fn context(asking: &Asking) -> Result<RequestContext, SourceError> {
 /// A client for what `source` leads to.
 pub(super) fn client(
     source: &AbsoluteUrl,
+    context: RequestContext,
     asking: &Asking,
     private_addresses: Permission,
     downgrades: Permission,
 ) -> Result<Client, SourceError> {
     let options = ClientOptions {
-        context: context(asking)?,
+        context,
         source: source.clone(),
         private_addresses,
         downgrades,

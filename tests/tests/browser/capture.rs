@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde_json::json;
 use weir_tests::browser::Kind;
 use weir_tests::demo::{self, Witness};
 use weir_tests::media;
@@ -11,6 +12,7 @@ use crate::detection::badge;
 use crate::harness::{Harness, Host, in_both};
 
 in_both! {
+    a_stream_is_copied_as_a_command_that_captures_it,
     a_click_makes_a_file_with_the_frames_of_the_source,
     a_player_that_asks_by_fetch_is_seen_too,
     the_lower_quality_is_captured_when_it_is_chosen,
@@ -61,6 +63,65 @@ async fn a_click_makes_a_file_with_the_frames_of_the_source(kind: Kind) {
     let witness = demo::compare(output, site).unwrap();
     assert!(!matches!(witness, Witness::Samples { samples: 0 }));
     assert!(!output.with_extension("mp4.part").exists());
+    harness.close().await;
+}
+
+/// What is copied is pasted into a shell, as a person would: it has the page's Referer and the session's cookie.
+async fn a_stream_is_copied_as_a_command_that_captures_it(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    harness.stream_of(Page::Xhr).await;
+    if kind == Kind::Chromium {
+        let origin = browser.page("").trim_end_matches('/').to_owned();
+        let permissions =
+            json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"], "origin": origin});
+        browser
+            .command("Browser.grantPermissions", permissions)
+            .await
+            .unwrap();
+    }
+    browser.click("copy-as").await.unwrap();
+    for tool in ["ffmpeg", "yt-dlp", "N_m3u8DL-RE", "weir"] {
+        browser.click(&format!("copy-{tool}")).await.unwrap();
+        let copied = format!("[data-testid='copy-{tool}']");
+        let copied = browser.until(|| async {
+            let text = browser.wait_for(&copied).await?.text().await?;
+            Ok((text == format!("{tool}: Copied")).then_some(()))
+        });
+        assert!(copied.await.unwrap().is_some(), "{tool}");
+    }
+    // Firefox lets no page read the clipboard without asking.
+    if kind == Kind::Chromium {
+        let read = browser
+            .call("return navigator.clipboard.readText()")
+            .await
+            .unwrap();
+        let command =
+            read.as_str()
+                .unwrap()
+                .replacen("weir get", "weir get --allow-private -o copied.mp4", 1);
+        let folder = tempfile::tempdir().unwrap();
+        let weir = weir_tests::program::weir().unwrap();
+        let path = std::env::var_os("PATH").unwrap();
+        let path = std::env::join_paths(
+            std::iter::once(weir.parent().unwrap().to_owned()).chain(std::env::split_paths(&path)),
+        );
+        let shell = std::process::Command::new("sh")
+            .args(["-c", &command])
+            .current_dir(folder.path())
+            .env("HOME", folder.path())
+            .env("PATH", path.unwrap())
+            .output()
+            .unwrap();
+        assert!(
+            shell.status.success(),
+            "{command}\n{}",
+            String::from_utf8_lossy(&shell.stderr)
+        );
+        demo::compare(&folder.path().join("copied.mp4"), site).unwrap();
+    }
     harness.close().await;
 }
 

@@ -1,0 +1,65 @@
+// A stream as a command line for this or another program, to be pasted into a POSIX shell: with what the page asks with.
+// Pure. aria2 is not among them: it reads no playlists.
+
+/** @import { Cookie, Header, Tool } from '../types' */
+
+/** The programs, as they are called. @type {readonly Tool[]} */
+export const TOOLS = ['weir', 'ffmpeg', 'yt-dlp', 'N_m3u8DL-RE'];
+
+/** What ends the text that is typed for the cookies. No line of a cookie can be it. */
+const END = 'END_OF_COOKIES';
+
+/**
+ * @typedef {object} Asking
+ * @property {string} url of the first-level playlist
+ * @property {Header[]} headers that the page sends for it
+ * @property {Cookie[]} cookies of its hosts
+ * @property {string | null} cookie the header of them for `url`
+ * @property {number | null} height of the quality that was chosen; null for the best
+ * @property {string} title of the page
+ */
+
+/** @param {Tool} tool @param {Asking} asking */
+export function commandFor(tool, asking) {
+  const { url, cookie, height, title } = asking;
+  const headers = [...asking.headers, ...(cookie === null ? [] : [{ name: 'Cookie', value: cookie }])];
+  const lines = headers.map(({ name, value }) => `${name}: ${value}`);
+  const name = title.replace(/[\p{Cc}/\\:*?"<>|]+/gu, ' ').trim() || 'stream';
+  switch (tool) {
+    case 'weir':
+      return weir(asking);
+    case 'ffmpeg': {
+      // It wants them in one text, with the ends of lines that HTTP has.
+      const format = lines.map(() => '%s').join('\\r\\n');
+      const all = lines.length === 0 ? '' : ` -headers "$(printf '${format}' ${lines.map(quoted).join(' ')})"`;
+      return `ffmpeg${all} -i ${quoted(url)} -c copy ${quoted(`./${name}.mp4`)}`;
+    }
+    case 'yt-dlp': {
+      const format = height === null ? [] : ['-f', `bv*[height<=${height}]+ba/b[height<=${height}]`];
+      const words = [...lines.flatMap((line) => ['--add-header', line]), ...format, '-o', `${name.replaceAll('%', '%%')}.%(ext)s`];
+      return ['yt-dlp', ...words.map(quoted), '--', quoted(url)].join(' ');
+    }
+    case 'N_m3u8DL-RE': {
+      const words = [...lines.flatMap((line) => ['-H', line]), '--save-name', name, '--auto-select'];
+      return ['N_m3u8DL-RE', quoted(url), ...words.map(quoted)].join(' ');
+    }
+  }
+}
+
+/** Cookies go by their hosts and paths, as in a browser. @param {Asking} asking */
+function weir({ url, headers, cookies, height }) {
+  const words = headers.flatMap(({ name, value }) => ['-H', `${name}: ${value}`]);
+  if (height !== null) words.push('--quality', `${height}p`);
+  const command = ['weir get', ...words.map(quoted), quoted(url)].join(' ');
+  if (cookies.length === 0) return command;
+  const jar = cookies.map(({ name, value, domain, hostOnly, path, secure }) =>
+    [hostOnly ? domain : `.${domain.replace(/^\./, '')}`, word(!hostOnly), path, word(secure), 0, name, value].join('\t'),
+  );
+  return `${command} --cookies /dev/stdin <<'${END}'\n${jar.join('\n')}\n${END}`;
+}
+
+/** As files of cookies have it. @param {boolean} is */
+const word = (is) => (is ? 'TRUE' : 'FALSE');
+
+/** One word of a shell, whatever is in it. @param {string} text */
+const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
