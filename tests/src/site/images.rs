@@ -46,7 +46,7 @@ const LESSER: [Image; 3] = [
     ("plain-picture", 30, 20),
 ];
 
-/// What a lesser image of [`THERE`] is named by on the page: the text of the first.
+/// What a lesser image of the page is named by: the text of the first.
 pub const PLAIN_TEXT: &str = "Boveney <b>Weir</b>";
 
 impl Site {
