@@ -1,5 +1,6 @@
 // One stream of the tab: what it is, which qualities there are, and the button.
 
+import { TOOLS } from '../plan/commands.js';
 import { element } from './dom.js';
 import { marks, qualityWords, words } from './words.js';
 
@@ -83,9 +84,6 @@ export function drawStream({ stream, title, busy }, old, capture, copy) {
     );
   return card;
 }
-
-/** The programs that a stream can be copied for. @type {Tool[]} */
-const TOOLS = ['weir', 'ffmpeg', 'yt-dlp', 'N_m3u8DL-RE'];
 
 /** @param {(tool: Tool) => Promise<boolean>} copy @param {HTMLElement | null} old the card so far: what was open stays open */
 function copyAs(copy, old) {

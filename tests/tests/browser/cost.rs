@@ -9,10 +9,16 @@ use weir_tests::origin::Reply;
 use weir_tests::program;
 use weir_tests::site::{Page, Site};
 
-use crate::harness::in_both;
+#[tokio::test]
+#[ignore = "a benchmark, for a quiet machine: minutes"]
+async fn the_hook_costs_a_page_little_in_chromium() {
+    measure(Kind::Chromium).await;
+}
 
-in_both! {
-    the_hook_costs_a_page_little,
+#[tokio::test]
+#[ignore = "a benchmark, for a quiet machine: minutes"]
+async fn the_hook_costs_a_page_little_in_firefox() {
+    measure(Kind::Firefox).await;
 }
 
 /// How often everything is measured; medians are compared.
@@ -47,11 +53,7 @@ const MEASURE: &str = "
         await Promise.all(Array.from({ length: 50 }, (_, at) => (at % 2 ? byXhr() : byFetch())));
     return [perFrame, performance.now() - from];";
 
-async fn the_hook_costs_a_page_little(kind: Kind) {
-    if std::env::var_os("WEIR_BENCH").is_none() {
-        println!("skipped: a benchmark, run with WEIR_BENCH=1 on a quiet machine");
-        return;
-    }
+async fn measure(kind: Kind) {
     let Some(programs) = Programs::find(kind) else {
         println!("skipped: {kind:?} or its driver is not installed");
         return;
