@@ -13,13 +13,16 @@
 
   /**
    * Wraps what pages and workers read with. It stands alone: its own text goes into workers.
+   * @callback Watch
    * @param {(report: {url: string, status: number | null, contentType: string | null, text: string} | {call: object} | {key: object}) => void} send
    * an empty `url` is a text that came from no address of its own, an empty `text` the start of a shared worker
    * @param {() => string} line the name of the channel on which workers report
    * @param {boolean} begin whether to report calls from the start
    * @returns {(on: boolean) => void} begins or ends reporting who asks for what
    */
-  const watch = function watch(send, line, begin) {
+
+  // What stands in parentheses is compiled along with the script around it, and not read a second time when it is called.
+  const watch = /** @type {Watch} */ (function watch(send, line, begin) {
     const MAX_PLAYLIST_CHARACTERS = 16 * 1024 * 1024;
     // Longest text that is searched for playlists inside, and most values that are looked at in it.
     const MAX_SEARCHED_CHARACTERS = 4 * 1024 * 1024;
@@ -456,10 +459,8 @@
       return typeof name === 'string' && apply(toLowerCase, name, []) === 'aes-cbc';
     };
 
-    const wrapCipher = () => {
-      // There is none without a secure context.
-      const subtle = globalThis.SubtleCrypto?.prototype;
-      if (!subtle) return;
+    /** Once the page asks for it: most never do, and it is the largest of the interfaces. @param {any} subtle */
+    const wrapCipher = (subtle) => {
       const { exportKey } = subtle;
 
       wrapMethod(subtle, 'importKey', (native, self, args) => {
@@ -513,7 +514,15 @@
         }
       });
     };
-    wrapCipher();
+    let hasCipher = false;
+    wrapMethod(Crypto.prototype, 'subtle', (native, self, args) => {
+      const subtle = apply(native, self, args);
+      if (!hasCipher) {
+        hasCipher = true;
+        quietly(() => wrapCipher(getPrototypeOf(subtle)))(undefined);
+      }
+      return subtle;
+    });
 
     wrapMethod(ownerOf('atob'), 'atob', (native, self, args) => {
       const binary = apply(native, self, args);
@@ -679,11 +688,12 @@
     });
     setTraced(begin);
     return setTraced;
-  };
+  });
 
   const { apply } = Reflect;
   const { CustomEvent, BroadcastChannel } = globalThis;
   const { stringify } = JSON;
+  const { random } = Math;
   const { dispatchEvent } = EventTarget.prototype;
 
   /** Is the tab traced? Only the relay says so, on the channel that no page has. */
@@ -714,9 +724,10 @@
 
   /** @type {BroadcastChannel | null} */
   let workers = null;
-  const name = `${crypto.getRandomValues(new Uint32Array(4)).join('-')}`;
+  let name = '';
   const line = () => {
     if (workers === null) {
+      name = `weir-${random()}-${random()}`;
       workers = new BroadcastChannel(name);
       workers.addEventListener('message', ({ data }) => send(data));
     }
