@@ -90,7 +90,7 @@ async fn measure(kind: Kind) {
     site.pages().reply("/cost.json", small);
     let here = site.page_url(Page::Empty);
     // Another site to a browser, which gives it a process of its own: the hook is new there.
-    let elsewhere = here.replace("127.0.0.1", "localhost");
+    let elsewhere = here.replace("localhost", "127.0.0.1");
     assert_ne!(here, elsewhere);
     let folder = tempfile::tempdir().unwrap();
     let mut browsers = Vec::new();
