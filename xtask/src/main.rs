@@ -1,5 +1,7 @@
-//! Weir's developer tasks: `cargo xtask setup|build|demo|test|fuzz|package|install`. `cargo xtask --help` lists them.
+//! Weir's developer tasks: `cargo xtask setup|build|demo|test|fuzz|bench|package|install`. `cargo xtask --help` lists them.
 
+#[cfg(target_os = "linux")]
+mod bench;
 mod build;
 mod command;
 mod demo;
@@ -41,6 +43,9 @@ enum Task {
     Test(test::Arguments),
     /// Look for inputs that make the readers and the writer fail (target/fuzz)
     Fuzz(fuzz::Arguments),
+    /// Compare Weir with ffmpeg and others: time, memory, bytes written (target/bench)
+    #[cfg(target_os = "linux")]
+    Bench(bench::Arguments),
     /// Pack what people install who have no Rust: the extension, the host, their digests (dist)
     Package,
     /// Install the host, register it with the browsers and say how to load the extension
@@ -55,6 +60,8 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&workspace, arguments),
         Task::Test(arguments) => test::run(&workspace, arguments),
         Task::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
+        #[cfg(target_os = "linux")]
+        Task::Bench(arguments) => bench::run(&workspace, &arguments),
         Task::Package => package::run(&workspace),
         Task::Install(arguments) => install::run(&workspace, &arguments),
     });

@@ -1,11 +1,14 @@
 //! One connection: requests in, replies out, until either side has enough.
 
+use std::io;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::reply::{self, Body};
 use super::{Reply, Request, Shared, Step};
@@ -29,8 +32,11 @@ pub(super) async fn serve(mut stream: TcpStream, number: usize, shared: Arc<Shar
         match &reply.body {
             Body::Full(full) => {
                 let (head, body) = reply.serialise(&request, full);
-                if stream.write_all(head.as_bytes()).await.is_err() || stream.write_all(&body).await.is_err()
-                {
+                let sent = match reply.bytes_per_second {
+                    Some(rate) => send_slowly(&mut stream, head.as_bytes(), &body, rate).await,
+                    None => send(&mut stream, head.as_bytes(), &body).await,
+                };
+                if sent.is_err() {
                     return;
                 }
             }
@@ -59,6 +65,27 @@ pub(super) async fn serve(mut stream: TcpStream, number: usize, shared: Arc<Shar
             .await;
         let _ = stream.shutdown().await;
     }
+}
+
+async fn send(stream: &mut TcpStream, head: &[u8], body: &[u8]) -> io::Result<()> {
+    stream.write_all(head).await?;
+    stream.write_all(body).await
+}
+
+/// The same, each piece when those before it have had their time.
+async fn send_slowly(stream: &mut TcpStream, head: &[u8], body: &[u8], rate: NonZeroU32) -> io::Result<()> {
+    /// As much as is sent at a time: 8 ms at 2 MB/s.
+    const PIECE_BYTES: usize = 16 * 1024;
+    stream.write_all(head).await?;
+    let mut due = Instant::now();
+    for piece in body.chunks(PIECE_BYTES) {
+        due += Duration::from_secs_f64(
+            f64::from(u32::try_from(piece.len()).unwrap_or(0)) / f64::from(rate.get()),
+        );
+        tokio::time::sleep_until(due).await;
+        stream.write_all(piece).await?;
+    }
+    Ok(())
 }
 
 /// Waits as the reply asks; None when the client leaves meanwhile.

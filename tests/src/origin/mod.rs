@@ -158,9 +158,19 @@ impl Origin {
 
     /// Serves the files of `folder` under `prefix` (which ends in `/`), with MIME types by extension.
     pub fn directory(&self, prefix: &str, folder: impl Into<PathBuf>) {
+        self.directory_with(prefix, folder, |_, reply| reply);
+    }
+
+    /// The same, each reply as `change` makes it.
+    pub fn directory_with(
+        &self,
+        prefix: &str,
+        folder: impl Into<PathBuf>,
+        change: impl Fn(&Request, Reply) -> Reply + Send + Sync + 'static,
+    ) {
         let (folder, prefix_owned) = (folder.into(), prefix.to_owned());
         self.route_under(prefix, move |request| {
-            files::serve(&folder, &prefix_owned, request)
+            change(request, files::serve(&folder, &prefix_owned, request))
         });
     }
 

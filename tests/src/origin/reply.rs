@@ -1,6 +1,7 @@
 //! Replies: well-behaved ones, and scripts of raw bytes.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub struct Reply {
     pub(super) ranges: Ranges,
     pub(super) gate: Option<Gate>,
     pub(super) delay: Option<Duration>,
+    pub(super) bytes_per_second: Option<NonZeroU32>,
 }
 
 /// What is sent.
@@ -97,6 +99,7 @@ impl Reply {
             ranges: Ranges::Honoured,
             gate: None,
             delay: None,
+            bytes_per_second: None,
         }
     }
 
@@ -166,6 +169,13 @@ impl Reply {
     #[must_use]
     pub fn with_delay(mut self, delay: Duration) -> Self {
         self.delay = Some(delay);
+        self
+    }
+
+    /// The same, its body no faster than this: a connection with a narrow place in it. Not for scripts.
+    #[must_use]
+    pub fn with_bytes_per_second(mut self, rate: NonZeroU32) -> Self {
+        self.bytes_per_second = Some(rate);
         self
     }
 

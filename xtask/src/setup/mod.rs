@@ -12,6 +12,8 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+#[cfg(target_os = "linux")]
+pub(crate) use programs::apt_install;
 pub(crate) use wasm_target::WasmToolchain;
 
 use crate::say;

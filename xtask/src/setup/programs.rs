@@ -89,7 +89,7 @@ pub(super) fn has_apt() -> bool {
 ///
 /// # Errors
 /// When apt or sudo fails.
-pub(super) fn apt_install(packages: &[&str]) -> Result<()> {
+pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
     say::timed(
         &format!("{}: installing with apt-get", packages.join(", ")),
         || {
