@@ -29,20 +29,25 @@ import {
 } from './observe/reports.js';
 import { NO_TAB, Requests } from './observe/requests.js';
 import { AsPage, headersOf } from './plan/as_page.js';
+import { AutoCapture } from './plan/auto_capture.js';
 import { Captures } from './plan/captures.js';
 import { Downloads } from './plan/download.js';
 import { OwnRequests } from './plan/own_requests.js';
 import { Planner } from './plan/planner.js';
 import * as platform from './platform.js';
+import { Preferences } from './preferences.js';
 import { Failed, failureOf } from './report/failure.js';
 import * as jobs from './report/jobs.js';
 import { Views } from './report/views.js';
+import { Rules } from './state/rules.js';
 import { Store } from './state/store.js';
 import { blankPlaylist, navigated, withPlaylist, withSharedWorker } from './state/tabs.js';
 import { readTraced } from './trace/read.js';
 import { Traces } from './trace/traces.js';
+import { Typed } from './typed.js';
+import { menuWords } from './ui/words.js';
 
-/** @import { Answer, Command, Playlist, Report, SeenRequest, TraceView, View } from './types' */
+/** @import { Answer, Command, Playlist, Report, SeenRequest, SiteRule, TraceView, View } from './types' */
 /** @import { Passing } from './observe/bodies.js' */
 
 const HOST_NAME = 'io.github.weir_hls.weir';
@@ -56,10 +61,14 @@ const store = new Store(
   { read: platform.readSession, write: platform.writeSession, remove: platform.removeSession },
   ({ tab }) => {
     if (tab === null) jobsChanged();
-    else void showBadge(tab);
+    else tabChanged(tab);
     views.changed(tab);
   },
 );
+const rules = new Rules({ read: platform.readKept, write: platform.writeKept }, () => {
+  for (const tab of store.tabs) tabChanged(tab);
+  views.changed(null);
+});
 const engine = new Engine(/** @type {any} */ (glue), platform.address('generated/weir_wasm_bg.wasm'));
 const requests = new Requests();
 const asked = new Asked(requests, store);
@@ -104,6 +113,8 @@ const host = new Host({
     if (state.state === 'ready' || state.state === 'failed') void settleJobs();
   },
 });
+const preferences = new Preferences(host, rules);
+const past = new History(host, store, (...chosen) => captures.start(...chosen));
 /** Reports that wait, by tab. @type {Map<number, ReportQueue>} */
 const reports = new Map();
 /** Whether the browser was told to start a worker again that is ended now; null before it was told anything. @type {boolean | null} */
@@ -115,18 +126,26 @@ const captures = new Captures({
   planner: new Planner({ store, engine, asked, asPage }),
   port: {
     connect: () => host.connect(),
-    start: (job, plan, context) =>
-      host.request(frames.start(job, plan, context, { container: 'mp4', concurrency: null })),
+    start: (job, plan, context, nameTemplate) =>
+      host.request(frames.start(job, plan, context, { container: 'mp4', concurrency: null, nameTemplate })),
     renew: (job, plan, context) => host.request(frames.refreshed(job, plan, context)),
     refuse: (job, reason) => host.request(frames.refreshFailed(job, reason)),
   },
   readAll: async (tab) => reports.get(tab)?.idle,
+  ruleOf: (tab) => preferences.ruleOf(tab),
+});
+const auto = new AutoCapture({
+  store,
+  ruleOf: (tab) => preferences.ruleOf(tab),
+  history: () => past.all(),
+  start: (...chosen) => captures.start(...chosen),
 });
 const downloads = new Downloads({
   store,
   connect: () => host.connect(),
   send: (job, title, items, context) => host.request(frames.download(job, title, items, context)),
 });
+const typed = new Typed({ store, engine, asPage, read, readMade });
 
 // --- listeners --------------------------------------------------------------------------------
 
@@ -155,6 +174,13 @@ platform.onInstalled((reason) => {
 platform.onNotification((job) => void showEnded(job));
 platform.onCommand((command) => {
   if (command === 'dashboard') void platform.openPage('ui/dashboard.html');
+});
+platform.onMenu(menuWords(), ({ link, media, page, tab }) => {
+  const url = cleanUrl(media ?? link ?? '');
+  // What a player has put together itself has no address: it is among the streams of its tab.
+  if (url === null) return void platform.openPage(`ui/popup.html?tab=${tab}`);
+  typed.click(url, cleanUrl(page ?? ''));
+  void platform.openPage('ui/dashboard.html#clicked');
 });
 platform.onPort((port) => {
   if (!port.sender || senderKind(port.sender, SELF) !== 'page') return;
@@ -372,6 +398,8 @@ async function resume() {
   await store.ready;
   jobsChanged();
   await traces.resume();
+  // The last worker may have been ended while one came to rest.
+  for (const tab of store.tabs) auto.changed(tab);
   if (store.isNew) void platform.enterOpenPages();
   const lost = { code: /** @type {const} */ ('browser-gone'), message: 'the extension was restarted' };
   for (const job of store.jobs) {
@@ -426,9 +454,12 @@ async function settleJobs() {
 
 /** What each command of a page does. @type {Record<string, (command: any) => unknown>} */
 const COMMANDS = {
-  ...new History(host, store, (...chosen) => captures.start(...chosen)).commands,
+  ...past.commands,
+  ...preferences.commands,
+  ...typed.commands,
   capture: ({ tab, stream, quality }) => captures.start(Number(tab), String(stream), String(quality)),
-  download: ({ tab, items }) => downloads.start(Number(tab), items),
+  download: ({ tab, items, title, page }) =>
+    downloads.start(Number(tab), items, page === undefined ? null : { title: String(title), url: String(page) }),
   command: ({ tab, stream, quality, tool }) =>
     captures.command(Number(tab), String(stream), String(quality), tool),
   cancel: ({ job }) => host.request(frames.cancel(String(job))),
@@ -442,10 +473,6 @@ const COMMANDS = {
   connect: async () => {
     await host.connect();
     return host.state;
-  },
-  settings: async ({ change }) => {
-    const event = await host.request(frames.settings(change ?? null));
-    return event.type === 'settings' ? event.settings : null;
   },
 };
 
@@ -464,9 +491,12 @@ async function answer(message) {
 /** @param {number} tab @returns {Promise<View>} */
 async function viewOf(tab) {
   await store.ready;
-  const { title } = await platform.describeTab(tab);
-  return { tab, title, streams: streams(store.tab(tab).playlists), jobs: store.jobs, host: host.state };
+  const [{ title }, rule] = await Promise.all([platform.describeTab(tab), preferences.ruleOf(tab)]);
+  return { tab, title, streams: streamsOf(tab, rule), rule, jobs: store.jobs, host: host.state };
 }
+
+/** What is listed of a tab. @param {number} tab @param {SiteRule | null} rule */
+const streamsOf = (tab, rule) => (rule?.capture === 'never' ? [] : streams(store.tab(tab).playlists));
 
 /** @param {number} tab @returns {Promise<TraceView>} */
 async function traceViewOf(tab) {
@@ -483,9 +513,15 @@ async function leaveTrace(tab) {
   store.changeTrace(tab, null);
 }
 
+/** More is known of a tab, or other rules are in force. @param {number} tab */
+function tabChanged(tab) {
+  void showBadge(tab);
+  auto.changed(tab);
+}
+
 /** @param {number} tab */
 async function showBadge(tab) {
-  const count = streams(store.tab(tab).playlists).length;
+  const count = streamsOf(tab, await preferences.ruleOf(tab)).length;
   await platform.setBadge(tab, count > 0 ? String(count) : '');
 }
 

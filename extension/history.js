@@ -31,8 +31,9 @@ export class History {
   /** By the names of the commands. @returns {Record<string, (command: any) => unknown>} */
   get commands() {
     return {
+      next: ({ job }) => this.#host.request(frames.next(String(job))),
       pause: ({ job }) => this.#host.request(frames.pause(String(job))),
-      history: () => this.#history(),
+      history: () => this.all(),
       again: ({ job, capture }) => this.#again(job, capture),
       repair: async ({ capture }) => {
         const found = await this.#find(Number(capture));
@@ -44,15 +45,15 @@ export class History {
     };
   }
 
-  /** @returns {Promise<Capture[]>} */
-  async #history() {
+  /** What the host's journal has. @returns {Promise<Capture[]>} */
+  async all() {
     const event = await this.#host.request(frames.history());
     return event.type === 'history' ? event.captures : [];
   }
 
   /** @param {number} number */
   async #find(number) {
-    const found = (await this.#history()).find(({ capture }) => capture === number);
+    const found = (await this.all()).find(({ capture }) => capture === number);
     if (!found) throw new Failed('unknown-job', `the journal has no capture ${number}`);
     return found;
   }

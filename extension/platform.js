@@ -69,6 +69,12 @@ export const writeSession = (values) => chrome.storage.session.set(values);
 /** @param {string[]} keys */
 export const removeSession = (keys) => chrome.storage.session.remove(keys);
 
+/** What is kept on the disk. @param {string} key */
+export const readKept = async (key) => (await chrome.storage.local.get(key))[key];
+
+/** @param {Record<string, unknown>} values */
+export const writeKept = (values) => chrome.storage.local.set(values);
+
 // --- requests ---------------------------------------------------------------------------------
 
 /** The kinds of requests that can answer with a playlist. @type {chrome.webRequest.RequestFilter} */
@@ -303,6 +309,27 @@ export const onCommand = (handler) => chrome.commands?.onCommand.addListener((co
 
 /** Opens the options page. */
 export const openOptions = () => chrome.runtime.openOptionsPage();
+
+/** The item of the menus of links, videos and sounds. */
+const MENU = 'capture';
+
+/**
+ * An item in the menus of links, videos and sounds.
+ * @param {string} title
+ * @param {(clicked: {link: string | null, media: string | null, page: string | null, tab: number}) => void} handler
+ */
+export function onMenu(title, handler) {
+  // Phones have no such menus.
+  if (!chrome.contextMenus) return;
+  chrome.contextMenus.onClicked.addListener(({ menuItemId, linkUrl, srcUrl, mediaType, frameUrl, pageUrl }, tab) => {
+    if (menuItemId !== MENU) return;
+    const media = mediaType === 'video' || mediaType === 'audio' ? (srcUrl ?? '') : null;
+    handler({ link: linkUrl ?? null, media, page: frameUrl ?? pageUrl ?? null, tab: tab?.id ?? -1 });
+  });
+  const item = { id: MENU, title, contexts: /** @type {any} */ (['link', 'video', 'audio']) };
+  // The last worker's item may be there still. Reading the error tells the browser that it was seen.
+  chrome.contextMenus.create(item, () => void chrome.runtime.lastError);
+}
 
 // --- notifications ------------------------------------------------------------------------------
 

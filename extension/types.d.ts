@@ -57,7 +57,28 @@ export interface TabState {
   playlists: Playlist[];
   /** The origins of the frames that use a shared worker, and since when. */
   sharedWorkers: { origin: string; since: number }[];
+  /** The streams whose capture has begun by itself. */
+  begun: string[];
 }
+
+/** What a person wants of a site's streams. */
+export interface SiteRule {
+  /** A host name: the rule is for it and for those below it. */
+  site: string;
+  /** When they are captured: by a click, by themselves, or never, and then they are not listed either. */
+  capture: 'click' | 'auto' | 'never';
+  /** `best`, `worst`, or the best of at most so many lines: `720p`. */
+  quality: string;
+  /** A language tag; null for what players choose. */
+  audio: string | null;
+  /** A language tag, or `all`; null for none. */
+  subtitles: string | null;
+  /** Null for the host's setting. */
+  nameTemplate: string | null;
+}
+
+/** What of a rule a capture goes by, from its beginning to its end. */
+export type Manner = Pick<SiteRule, 'audio' | 'subtitles' | 'nameTemplate'>;
 
 /** One quality that can be chosen. */
 export interface Quality {
@@ -108,7 +129,8 @@ export type FailureCode =
   | 'frame-too-long'
   | 'page-needed'
   | 'page-gone'
-  | 'no-files';
+  | 'no-files'
+  | 'base-needed';
 
 export interface Failure {
   code: FailureCode;
@@ -129,6 +151,7 @@ export interface Job {
   source: string | null;
   /** Null for a stream that has none to choose from, and for a capture that another window started. */
   quality: Quality | null;
+  manner: Manner;
   /** When it was planned, in milliseconds since 1970: what the page has read since has fresher links. */
   plannedAt: number;
   /** Its links have expired, and others are looked for. */
@@ -252,6 +275,8 @@ export interface View {
   tab: number;
   title: string;
   streams: Stream[];
+  /** The user's rule for its page. */
+  rule: SiteRule | null;
   jobs: Job[];
   host: HostState;
 }
@@ -347,10 +372,13 @@ export interface TraceView {
 export type Command =
   | { type: 'capture'; tab: number; stream: string; quality: string }
   | { type: 'command'; tab: number; stream: string; quality: string; tool: Tool }
-  | { type: 'download'; tab: number; items: DownloadItem[] }
+  | { type: 'download'; tab: number; items: DownloadItem[]; title?: string; page?: string }
+  | { type: 'look-up'; address: string | null; text: string | null; base: string | null }
+  | { type: 'clicked' }
   | { type: 'cancel'; job: string }
   | { type: 'finish'; job: string }
   | { type: 'reveal'; job: string }
+  | { type: 'next'; job: string }
   | { type: 'pause'; job: string }
   | { type: 'again'; job: string | null; capture: number | null }
   | { type: 'history' }
@@ -363,7 +391,23 @@ export type Command =
   | { type: 'trace-goes-on' }
   | { type: 'stop-trace'; tab: number }
   | { type: 'connect' }
-  | { type: 'settings'; change?: Partial<Settings> };
+  | { type: 'settings'; change?: Partial<Settings> }
+  | { type: 'example-name'; template: string }
+  | { type: 'rules'; rules?: SiteRule[] }
+  | { type: 'take-over'; settings: Partial<Settings> | null; rules: SiteRule[] };
+
+/** What an address or a text has turned out to be. */
+export type Found =
+  | { kind: 'stream' }
+  | {
+      kind: 'list';
+      title: string;
+      /** Where its files are named. */
+      page: string;
+      entries: { url: string; title: string | null }[];
+      /** How many more it names that cannot be had, or are too many. */
+      left: number;
+    };
 
 /** A program that a stream can be handed to as a command line. */
 export type Tool = 'weir' | 'ffmpeg' | 'yt-dlp' | 'N_m3u8DL-RE';

@@ -125,7 +125,11 @@ captures: Array<Capture>, } | { "type": "settings",
 /** The request. */
 re: RequestId,
 /** The settings as they are now. */
-settings: Settings, } | { "type": "refresh",
+settings: Settings, } | { "type": "exampleName",
+/** The request. */
+re: RequestId,
+/** What such a file is called, while no other has that name. */
+name: string, } | { "type": "refresh",
 /** The job. */
 job: JobId,
 /** Index of the plan's track. */
@@ -196,7 +200,9 @@ export type JobOptions = {
 /** The container; MP4 by default. */
 container: Container,
 /** Segments in flight at a time, 1 to 64; null for the host's setting. */
-concurrency: number | null, };
+concurrency: number | null,
+/** How the file is named; null for the host's setting. */
+nameTemplate: string | null, };
 
 /** What a job is doing. */
 export type JobState = "queued" | "running" | "finishing" | "finished";
@@ -322,6 +328,10 @@ context: RequestContext, } | { "type": "cancel",
 /** Answer to this. */
 id: RequestId,
 /** Which one. */
+job: JobId, } | { "type": "next",
+/** Answer to this. */
+id: RequestId,
+/** Which one. */
 job: JobId, } | { "type": "pause",
 /** Answer to this. */
 id: RequestId,
@@ -380,7 +390,17 @@ capture: CaptureNumber, } | { "type": "settings",
 /** Answer to this. */
 id: RequestId,
 /** What to change, if anything. */
-change: SettingsChange | null, };
+change: SettingsChange | null, } | { "type": "exampleName",
+/** Answer to this. */
+id: RequestId,
+/** The template. */
+template: string,
+/** The page's title. */
+title: string,
+/** The page. */
+page: AbsoluteUrl,
+/** The picture's size: width, height. */
+resolution: [number, number] | null, };
 
 /** The page's way of asking: its headers and the cookies of every host in the plan. */
 export type RequestContext = {
@@ -425,7 +445,13 @@ outputFolder: string,
 /** Segments in flight at a time. */
 concurrency: number,
 /** What becomes of captures. */
-whenBrowserCloses: WhenBrowserCloses, };
+whenBrowserCloses: WhenBrowserCloses,
+/** How files are named. */
+nameTemplate: string,
+/** The fastest that all jobs together fetch; 0 for as fast as they can. */
+limitBytesPerSecond: number,
+/** Jobs that fetch at a time. */
+jobsAtOnce: number, };
 
 /** A change of the host's settings; what is absent stays. */
 export type SettingsChange = {
@@ -434,7 +460,13 @@ outputFolder: string | null,
 /** Segments in flight at a time, 1 to 64. */
 concurrency: number | null,
 /** What becomes of captures. */
-whenBrowserCloses: WhenBrowserCloses | null, };
+whenBrowserCloses: WhenBrowserCloses | null,
+/** How files are named. */
+nameTemplate: string | null,
+/** The fastest that all jobs together fetch; 0 for as fast as they can. */
+limitBytesPerSecond: number | null,
+/** Jobs that fetch at a time, 1 to 8. */
+jobsAtOnce: number | null, };
 
 /** What a track carries. The main track of a muxed stream is `video` though it holds audio too. */
 export type TrackKind = "video" | "audio" | "subtitle";

@@ -50,6 +50,9 @@ export const download = (job, title, items, context) => (id) => ({
 /** @param {string} job @returns {Unnumbered} */
 export const cancel = (job) => (id) => ({ type: 'cancel', id, job });
 
+/** Lets a job that waits have the next turn. @param {string} job @returns {Unnumbered} */
+export const next = (job) => (id) => ({ type: 'next', id, job });
+
 /** Stops a job where it can go on. @param {string} job @returns {Unnumbered} */
 export const pause = (job) => (id) => ({ type: 'pause', id, job });
 
@@ -92,7 +95,20 @@ export const openCapture = (capture) => (id) => ({ type: 'openCapture', id, capt
 /** @param {SettingsChange | null} change @returns {Unnumbered} */
 export const settings = (change) => (id) => ({ type: 'settings', id, change });
 
-const ANSWERS = new Set(['hello', 'done', 'error', 'jobs', 'history', 'settings']);
+/**
+ * @param {string} template @param {string} title @param {string} page @param {[number, number] | null} resolution
+ * @returns {Unnumbered}
+ */
+export const exampleName = (template, title, page, resolution) => (id) => ({
+  type: 'exampleName',
+  id,
+  template,
+  title,
+  page,
+  resolution,
+});
+
+const ANSWERS = new Set(['hello', 'done', 'error', 'jobs', 'history', 'settings', 'exampleName']);
 const NEWS = new Set(['progress', 'finished', 'refresh']);
 
 /**

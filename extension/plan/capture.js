@@ -1,8 +1,9 @@
 // A stream and a chosen quality -> what the engine's `plan` is asked. Pure.
 
 import { location } from '../detect/group.js';
+import { languageIn } from './site_rules.js';
 
-/** @import { PlanRequest, Playlist } from '../types' */
+/** @import { Manner, PlanRequest, Playlist } from '../types' */
 
 /**
  * @param {Playlist} source the stream's first-level playlist
@@ -10,9 +11,10 @@ import { location } from '../detect/group.js';
  * @param {string} quality `best`, or the URL of a variant
  * @param {string} title of the page
  * @param {(url: string) => string | undefined} textOf the text of a playlist as the page got it
+ * @param {Pick<Manner, 'audio' | 'subtitles'>} wanted languages; where a stream has none like it, it is as without
  * @returns {{plan: PlanRequest, urls: string[]}} the request, and the playlists that it may ask for
  */
-export function captureRequest(source, playlists, quality, title, textOf) {
+export function captureRequest(source, playlists, quality, title, textOf, wanted) {
   // What the page has read need not be asked again (the address may be good for one use). A live playlist must be.
   const read = new Map(
     playlists
@@ -33,14 +35,22 @@ export function captureRequest(source, playlists, quality, title, textOf) {
       source: { url: source.url, ...(text === undefined ? {} : { text }) },
       selection: {
         quality: quality === 'best' ? 'best' : { variant: quality },
-        audio: 'default',
-        subtitles: 'none',
+        audio: renditions(source, 'AUDIO', wanted.audio) ?? 'default',
+        subtitles: wanted.subtitles === 'all' ? 'all' : (renditions(source, 'SUBTITLES', wanted.subtitles) ?? 'none'),
       },
       title,
       known,
     },
     urls: addressesOf(source),
   };
+}
+
+/** Those of a kind in a language. @param {Playlist} source @param {string} kind @param {string | null} wanted */
+function renditions({ summary }, kind, wanted) {
+  if (summary?.kind !== 'multivariant') return null;
+  const there = summary.renditions.filter(({ type }) => type === kind);
+  const language = languageIn(there.map((one) => one.language), wanted);
+  return language === null ? null : { language };
 }
 
 /** @param {Playlist} playlist */

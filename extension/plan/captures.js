@@ -5,13 +5,14 @@ import { streams } from '../detect/group.js';
 import * as platform from '../platform.js';
 import { Failed, failureOf } from '../report/failure.js';
 import * as jobs from '../report/jobs.js';
+import { nameOf } from './address_name.js';
 import { cookiesOf, headersOf } from './as_page.js';
 import { addressesOf } from './capture.js';
 import { commandFor, TOOLS } from './commands.js';
 import { cookieHeader } from './cookies.js';
 import { sameQuality, search, sources } from './refresh.js';
 
-/** @import { Failure, Job, Playlist, Quality, Stream, Tool } from '../types' */
+/** @import { Failure, Job, Manner, Playlist, Quality, SiteRule, Stream, Tool } from '../types' */
 /** @import { CapturePlan, RefreshFailure, RequestContext } from '../generated/protocol' */
 /** @import { Engine } from '../detect/engine.js' */
 /** @import { Store } from '../state/store.js' */
@@ -22,7 +23,7 @@ import { sameQuality, search, sources } from './refresh.js';
  * Where plans go; each settles when the host has taken it.
  * @typedef {object} Port
  * @property {() => Promise<unknown>} connect
- * @property {(job: string, plan: CapturePlan, context: RequestContext) => Promise<unknown>} start
+ * @property {(job: string, plan: CapturePlan, context: RequestContext, nameTemplate: string | null) => Promise<unknown>} start
  * @property {(job: string, plan: CapturePlan, context: RequestContext) => Promise<unknown>} renew with other links
  * @property {(job: string, reason: RefreshFailure) => Promise<unknown>} refuse there are no other links
  */
@@ -34,6 +35,7 @@ export class Captures {
   #planner;
   #asPage;
   #readAll;
+  #ruleOf;
 
   /**
    * @param {object} parts
@@ -43,14 +45,16 @@ export class Captures {
    * @param {Planner} parts.planner
    * @param {AsPage} parts.asPage
    * @param {(tab: number) => Promise<unknown>} parts.readAll settles when all that a tab's page has said so far was read
+   * @param {(tab: number) => Promise<SiteRule | null>} parts.ruleOf the user's rule for what a tab shows
    */
-  constructor({ store, engine, port, planner, asPage, readAll }) {
+  constructor({ store, engine, port, planner, asPage, readAll, ruleOf }) {
     this.#store = store;
     this.#engine = engine;
     this.#port = port;
     this.#planner = planner;
     this.#asPage = asPage;
     this.#readAll = readAll;
+    this.#ruleOf = ruleOf;
   }
 
   /**
@@ -61,13 +65,17 @@ export class Captures {
   async start(tab, id, quality) {
     await this.#store.ready;
     const stream = this.#streamOf(tab, id);
-    const { title } = await platform.describeTab(tab);
+    const [page, rule] = await Promise.all([platform.describeTab(tab), this.#ruleOf(tab)]);
+    const title = page.title || nameOf(stream.url);
     const job = crypto.randomUUID();
     const now = Date.now();
     const chosen = qualityOf(stream, quality);
-    const start = { job, tab, stream: id, source: stream.url, quality: chosen, title };
+    const manner = mannerOf(rule);
+    const start = { job, tab, stream: id, source: stream.url, quality: chosen, title, manner };
     this.#store.changeJobs((list) => jobs.prepared(list, { ...start, startedAt: now, plannedAt: now }));
-    void this.#carryOut(job, tab, stream, chosen, title).catch((error) => this.#fail(job, failureOf(error)));
+    void this.#carryOut({ job, tab, title, manner }, stream, chosen).catch((error) =>
+      this.#fail(job, failureOf(error)),
+    );
     return job;
   }
 
@@ -76,13 +84,13 @@ export class Captures {
    * it. It is planned and handed over once more, and goes on where it was.
    * @param {Job} job @param {Failure} lost what is told where the tab has no such stream any more
    */
-  async goOn({ job, tab, stream: id, quality, title }, lost) {
+  async goOn({ job, tab, stream: id, quality, title, manner }, lost) {
     try {
       if (tab === null || id === null) throw new Failed('stream-gone', 'it was not started here');
       const stream = this.#streamOf(tab, id);
       const same = quality === null ? null : qualityOf(stream, quality.value);
       this.#store.changeJobs((list) => jobs.preparedAgain(list, job, Date.now()));
-      await this.#carryOut(job, tab, stream, same, title);
+      await this.#carryOut({ job, tab, title, manner }, stream, same);
     } catch (error) {
       const failure = failureOf(error);
       this.#fail(job, failure.code === 'stream-gone' ? lost : failure);
@@ -123,9 +131,10 @@ export class Captures {
   }
 
   /**
-   * @param {string} job @param {number} tab @param {Stream} stream @param {Quality | null} chosen @param {string} title
+   * @param {{job: string, tab: number, title: string, manner: Manner}} start @param {Stream} stream
+   * @param {Quality | null} chosen
    */
-  async #carryOut(job, tab, stream, chosen, title) {
+  async #carryOut({ job, tab, title, manner }, stream, chosen) {
     await this.#port.connect();
     // What the page has read and this has not yet need not be asked for again.
     await this.#readAll(tab);
@@ -133,8 +142,8 @@ export class Captures {
     if (!source) throw new Failed('stream-gone', 'the tab has moved on');
     const quality = chosen === null || chosen.value === 'best' ? 'best' : chosen.url;
     const textOf = (/** @type {string} */ url) => this.#store.text(tab, url);
-    const { plan, context } = await this.#planner.plan({ job, tab, source, quality, title, textOf });
-    await this.#port.start(job, plan, context);
+    const { plan, context } = await this.#planner.plan({ job, tab, source, quality, title, manner, textOf });
+    await this.#port.start(job, plan, context, manner.nameTemplate);
   }
 
   /** @param {number} tab @param {string} id */
@@ -193,6 +202,7 @@ export class Captures {
         source: { ...source, url: had.url, summary },
         quality,
         title: job.title,
+        manner: job.manner,
         textOf: (url) => (url === had.url ? had.text : fresh(url)),
       });
       await this.#port.renew(job.job, plan, context);
@@ -203,6 +213,13 @@ export class Captures {
     }
   }
 }
+
+/** @param {SiteRule | null} rule @returns {Manner} */
+const mannerOf = (rule) => ({
+  audio: rule?.audio ?? null,
+  subtitles: rule?.subtitles ?? null,
+  nameTemplate: rule?.nameTemplate ?? null,
+});
 
 /** What was chosen; null for a stream with nothing to choose. @param {Stream} stream @param {string} value */
 function qualityOf({ qualities }, value) {

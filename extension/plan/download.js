@@ -41,10 +41,11 @@ export class Downloads {
   /**
    * The user has clicked Save.
    * @param {number} tab whose page has the files @param {unknown} wanted
+   * @param {{title: string, url: string} | null} [named] what names them, where that is no tab's page
    * @returns {Promise<string>} the batch; what becomes of it is told in its state
    */
-  async start(tab, wanted) {
-    const { title, url: page } = await platform.describeTab(tab);
+  async start(tab, wanted, named = null) {
+    const { title, url: page } = named ?? (await platform.describeTab(tab));
     if (!/^https?:/.test(page)) throw new Failed('page-gone', 'the tab shows no page of the web any more');
     const items = permitted(wanted, page);
     if (items.length === 0) throw new Failed('no-files', 'none of them may be asked for');

@@ -13,7 +13,7 @@ import { listRule, movedList } from './list_rules.js';
 import { prove, wordOf } from './prove.js';
 import { by, follow, notesOf, proposals } from './url_rules.js';
 
-/** @import { CapturePlan, Header, Note, Playlist } from '../types' */
+/** @import { CapturePlan, Header, Manner, Note, Playlist } from '../types' */
 /** @import { RequestContext } from '../generated/protocol' */
 /** @import { Engine } from '../detect/engine.js' */
 /** @import { Asked } from '../observe/asked.js' */
@@ -29,6 +29,7 @@ import { by, follow, notesOf, proposals } from './url_rules.js';
  * @property {Playlist} source the stream's first-level playlist
  * @property {string} quality `best`, or the address of a variant
  * @property {string} title
+ * @property {Manner} manner
  * @property {(url: string) => string | undefined} textOf what need not be asked for: playlists as the page got them
  */
 
@@ -48,11 +49,11 @@ export class Planner {
 
   /** @param {Wish} wish @returns {Promise<{plan: CapturePlan, context: RequestContext}>} */
   async plan(wish) {
-    const { tab, quality, title } = wish;
+    const { tab, quality, title, manner } = wish;
     const headers = headersOf(wish.source);
     const { source, text, moved } = await this.#listAsAsked(wish, headers);
     const textOf = (/** @type {string} */ url) => (url === source.url ? text : wish.textOf(url));
-    const request = captureRequest(source, this.#store.tab(tab).playlists, moved(quality), title, textOf);
+    const request = captureRequest(source, this.#store.tab(tab).playlists, moved(quality), title, textOf, manner);
     const named = await this.#asPage.run(tab, request.urls, headers, () => this.#engine.plan(request.plan));
     const there = await this.#asAsked(wish, named, headers);
     const plan = await this.#withPageKeys(wish, there, headers);

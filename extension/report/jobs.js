@@ -155,6 +155,7 @@ export const blank = (job) => ({
   stream: null,
   source: null,
   quality: null,
+  manner: { audio: null, subtitles: null, nameTemplate: null },
   plannedAt: 0,
   isRefreshing: false,
   refreshFailure: null,

@@ -8,8 +8,11 @@ const MAX_PLAYLISTS = 200;
 /** Most origins of frames with shared workers that one tab keeps. */
 const MAX_SHARED_WORKERS = 20;
 
+/** The number of what was typed in, where the streams of a page have their tab's: no browser has such a tab. */
+export const TYPED = -2;
+
 /** A tab of which nothing is known. @returns {TabState} */
-export const emptyTab = () => ({ committedAt: 0, playlists: [], sharedWorkers: [] });
+export const emptyTab = () => ({ committedAt: 0, playlists: [], sharedWorkers: [], begun: [] });
 
 /**
  * A playlist of which nothing is known.
@@ -68,4 +71,5 @@ export const navigated = (tab, url, time) => ({
     .filter((playlist) => playlist.seenAt >= time || playlist.url === url)
     .map((playlist) => ({ ...playlist, seenAt: Math.max(playlist.seenAt, time) })),
   sharedWorkers: tab.sharedWorkers.filter(({ since }) => since >= time),
+  begun: [],
 });

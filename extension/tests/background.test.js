@@ -25,6 +25,8 @@ const asked = [];
 const served = new Map();
 /** What the worker has stored. @type {object[]} */
 const written = [];
+/** The rules on the disk. @type {any} */
+let kept = null;
 /** What the worker has told the native host. @type {any[]} */
 const told = [];
 const [onMessage, onConnect, onSendHeaders, onResponseStarted] = [1, 2, 3, 4].map(happening);
@@ -36,8 +38,15 @@ let answerOfFrame = async () => [];
 /** A native host that answers everything with `done`. */
 function connectNative() {
   const [onMessage, onDisconnect] = [happening(), happening()];
-  const answer = (/** @type {any} */ { type, id }) =>
-    type === 'hello' ? { ...HELLO, re: id } : type === 'jobs' ? { type, re: id, jobs: [] } : { type: 'done', re: id };
+  const answer = (/** @type {any} */ { type, id, template }) => {
+    if (type === 'hello') return { ...HELLO, re: id };
+    if (type === 'jobs') return { type, re: id, jobs: [] };
+    if (type === 'history') return { type, re: id, captures: [] };
+    if (type === 'settings') return { type, re: id, settings: { nameTemplate: '{title}' } };
+    if (type === 'exampleName' && template.includes('{titel}'))
+      return { type: 'error', re: id, error: { code: 'bad-settings', message: 'no field "titel"' } };
+    return type === 'exampleName' ? { type, re: id, name: 'a.mp4' } : { type: 'done', re: id };
+  };
   const postMessage = (/** @type {any} */ frame) => {
     told.push(frame);
     setImmediate(() => onMessage.happen(answer(frame)));
@@ -87,6 +96,10 @@ Object.assign(globalThis, {
         get: async () => ({}),
         set: async (/** @type {object} */ values) => void written.push(structuredClone(values)),
         remove: nothing,
+      },
+      local: {
+        get: async (/** @type {string} */ key) => (kept === null ? {} : { [key]: kept }),
+        set: async (/** @type {{rules: any}} */ { rules }) => void (kept = rules),
       },
     },
     declarativeNetRequest: { updateSessionRules: nothing, getSessionRules: async () => [] },
@@ -231,7 +244,7 @@ test('so is the quality that was chosen, and the popup sees the same stream', as
   await say(script(7), report(at('all', 2), text(2)));
   await until(async () => (await listed(7)).includes(at('all', 2)));
   const after = await first();
-  const seen = (/** @type {any} */ stream) => seenOf({ stream, title: 'T', busy: false });
+  const seen = (/** @type {any} */ stream) => seenOf({ stream, title: 'T', busy: false, wanted: 'best' });
   assert.deepEqual(seen(after), seen(before));
   const low = before.qualities.find((/** @type {any} */ { value, height }) => value !== 'best' && height === 360);
   const capture = { type: 'capture', tab: 7, stream: before.id, quality: low.value };
@@ -345,4 +358,48 @@ test('a key that the page made is asked for in its frames, proven, and told to t
     [12, { type: 'keys' }, 7],
   ]);
   assert.ok(!JSON.stringify(written).includes(hex) && !JSON.stringify(written).includes(made), 'not stored');
+});
+
+const RULE = { site: 'page.example', capture: 'click', quality: '720p', audio: null, subtitles: null, nameTemplate: null };
+
+test('rules are checked, kept, and asked for; a template is the host\'s to judge', async () => {
+  assert.deepEqual(await say(popup, { type: 'rules' }), { ok: true, value: [] });
+  const wrong = { ...RULE, capture: 'always' };
+  const { failure } = /** @type {any} */ (await say(popup, { type: 'rules', rules: [RULE, wrong] }));
+  assert.deepEqual(failure, { code: 'bad-settings', message: 'rules[1].capture: expected click, auto or never' });
+  const misnamed = { ...RULE, nameTemplate: '{titel}' };
+  for (const command of [
+    { type: 'rules', rules: [misnamed] },
+    { type: 'take-over', settings: { concurrency: 3 }, rules: [misnamed] },
+  ]) {
+    const answer = /** @type {any} */ (await say(popup, command));
+    assert.deepEqual(answer.failure, { code: 'bad-settings', message: 'no field "titel"' }, command.type);
+  }
+  assert.equal(kept, null);
+  assert.ok(!told.some(({ type, change }) => type === 'settings' && change !== null), 'nothing is half taken over');
+  const answer = await say(popup, { type: 'take-over', settings: { concurrency: 3 }, rules: [RULE] });
+  assert.deepEqual(answer, { ok: true, value: { settings: { nameTemplate: '{title}' }, rules: [RULE] } });
+  assert.deepEqual(told.find(({ type }) => type === 'settings')?.change, { concurrency: 3 });
+  assert.deepEqual(kept, [RULE]);
+  assert.deepEqual((await viewed(70)).rule, RULE);
+  assert.deepEqual(await say(popup, { type: 'rules', rules: [] }), { ok: true, value: [] });
+});
+
+test('a rule names the file and captures by itself, once; another hides all', async () => {
+  const url = 'https://media.example/auto/list.m3u8';
+  const rule = { ...RULE, capture: 'auto', nameTemplate: '{date} {title}' };
+  await say(popup, { type: 'rules', rules: [rule] });
+  await say(script(71), report('https://page.example/auto.m3u8', PLAYLIST));
+  const starts = () => told.filter(({ type, plan }) => type === 'start' && plan.source.includes('/auto.m3u8'));
+  await until(() => starts().length > 0);
+  assert.deepEqual(starts()[0].options, { container: 'mp4', concurrency: null, nameTemplate: '{date} {title}' });
+  assert.ok(!asked.includes(url));
+  // The page reads it again.
+  await say(script(71), report('https://page.example/auto.m3u8?token=2', PLAYLIST));
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  assert.equal(starts().length, 1, JSON.stringify(starts().map(({ job, plan }) => [job, plan.source])));
+  await say(popup, { type: 'rules', rules: [{ ...rule, capture: 'never' }] });
+  assert.deepEqual(await listed(71), []);
+  await say(popup, { type: 'rules', rules: [] });
+  assert.equal((await listed(71)).length, 1);
 });

@@ -75,7 +75,7 @@ test('a title that is markup is shown as text, before, during and after a captur
     qualities: [],
   });
   check(
-    drawStream({ stream, title: TITLE, busy: false }, null, () => {}, async () => true),
+    drawStream({ stream, title: TITLE, busy: false, wanted: 'best' }, null, () => {}, async () => true),
     ['button', 'details', 'div', 'h3', 'li', 'option', 'p', 'select', 'span', 'summary'],
   );
   const done = async () => true;

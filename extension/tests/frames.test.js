@@ -15,6 +15,7 @@ test('builds the requests as they are recorded', () => {
   const refreshed = golden('request-refreshed');
   const download = golden('request-download');
   const settings = golden('request-settings');
+  const example = golden('request-exampleName');
   const built = {
     'request-hello': frames.hello('0.1.0')(1),
     'request-start': frames.start(start.job, start.plan, start.context, start.options)(2),
@@ -23,6 +24,7 @@ test('builds the requests as they are recorded', () => {
     'request-finish': frames.finish('job-1')(7),
     'request-refreshed': frames.refreshed('job-1', refreshed.plan, refreshed.context)(8),
     'request-refreshFailed': frames.refreshFailed('job-1', 'tab-gone')(9),
+    'request-next': frames.next('job-1')(18),
     'request-pause': frames.pause('job-1')(10),
     'request-history': frames.history()(11),
     'request-resume': frames.resume('job-3', 17)(12),
@@ -33,6 +35,7 @@ test('builds the requests as they are recorded', () => {
     'request-jobs': frames.jobs()(4),
     'request-reveal': frames.reveal('job-1')(5),
     'request-settings': frames.settings(settings.change)(6),
+    'request-exampleName': frames.exampleName(example.template, example.title, example.page, example.resolution)(17),
   };
   for (const [name, frame] of Object.entries(built)) {
     assert.deepEqual(JSON.parse(JSON.stringify(frame)), golden(name), name);

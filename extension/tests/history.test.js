@@ -91,7 +91,7 @@ function commands(answer, list, playlists = []) {
       store.jobs = change(store.jobs);
     },
     tabs: [3],
-    tab: () => ({ committedAt: 0, playlists, sharedWorkers: [] }),
+    tab: () => ({ committedAt: 0, playlists, sharedWorkers: [], begun: [] }),
   };
   const host = {
     /** @param {(id: number) => Request} unnumbered */

@@ -149,7 +149,10 @@ test('what the page has read is not asked again, unless it is live', () => {
     playlist('https://a/vod.m3u8?token=1', { kind: 'media', live: false }),
     playlist('https://b/live.m3u8', { kind: 'media', live: true }),
   ];
-  const { plan, urls } = captureRequest(source, all, 'https://a/vod.m3u8', 'T', (url) => `text of ${url}`);
+  const { plan, urls } = captureRequest(source, all, 'https://a/vod.m3u8', 'T', (url) => `text of ${url}`, {
+    audio: null,
+    subtitles: null,
+  });
   assert.deepEqual(plan.source, { url: source.url, text: `text of ${source.url}` });
   assert.deepEqual(plan.known, [{ url: 'https://a/vod.m3u8', text: 'text of https://a/vod.m3u8?token=1' }]);
   assert.deepEqual(plan.selection?.quality, { variant: 'https://a/vod.m3u8' });

@@ -72,7 +72,7 @@ test('what was read before is asked for again, what was read since is not', () =
     { ...playlist('https://a.example/high.m3u8?token=1'), summary: media },
   ];
   const textOf = (/** @type {string} */ url) => (url.endsWith('2') ? 'fresh' : undefined);
-  const { plan } = captureRequest(source, all, 'best', 'T', textOf);
+  const { plan } = captureRequest(source, all, 'best', 'T', textOf, { audio: null, subtitles: null });
   assert.deepEqual(plan.known, [{ url: 'https://a.example/high.m3u8', text: 'fresh' }]);
   assert.equal('text' in plan.source, false);
 });

@@ -56,6 +56,7 @@ export function announce(jobs) {
 /** What can be done with a capture of this browser, wherever it is shown. @param {Job} job */
 export const actionsOf = ({ job }) => ({
   cancel: () => carryOut({ type: 'cancel', job }),
+  next: () => carryOut({ type: 'next', job }),
   pause: () => carryOut({ type: 'pause', job }),
   finish: () => carryOut({ type: 'finish', job }),
 });

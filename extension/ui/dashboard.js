@@ -2,18 +2,17 @@
 
 import * as platform from '../platform.js';
 import { elsewhere, isAbout, rows } from '../report/history.js';
+import { TYPED } from '../state/tabs.js';
 import { actionsOf, announce, carryOut, complain } from './acting.js';
 import { ask, watch } from './background.js';
 import { byId, element, show } from './dom.js';
 import { drawHostNotice } from './host_notice.js';
 import { drawJob } from './job_card.js';
+import * as typed from './typed.js';
 import { hostWords, localise, moment, words } from './words.js';
 
 /** @import { Command, Job, Row, View } from '../types' */
 /** @import { Capture } from '../generated/protocol' */
-
-/** This page looks at no tab. */
-const NO_TAB = -1;
 
 /** How often it is looked what other processes are doing, in milliseconds. */
 const LOOK_AGAIN = 2_000;
@@ -44,7 +43,8 @@ setInterval(() => {
   const isSeen = document.visibilityState === 'visible';
   if (isSeen && elsewhere(captures ?? [], jobs).length > 0) void readJournal();
 }, LOOK_AGAIN);
-watch(`view:${NO_TAB}`, draw);
+typed.begin();
+watch(`view:${TYPED}`, draw);
 
 /** @param {View} view */
 function draw(view) {
@@ -52,6 +52,7 @@ function draw(view) {
   jobs = view.jobs;
   byId('connection').textContent = hostWords(host);
   drawHostNotice(byId('notice'), host, () => void carryOut({ type: 'connect' }));
+  typed.draw(view);
   drawUnderway();
   announce(jobs);
   // A capture that begins or ends is another line of the journal; its progress is none.

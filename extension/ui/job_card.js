@@ -17,7 +17,7 @@ import {
 
 /** What its buttons do; each says whether it was done. @typedef {() => Promise<boolean>} Action */
 /** Those that it has buttons for, where its state lets them. @typedef {Partial<Record<Names, Action>>} Actions */
-/** @typedef {'cancel' | 'pause' | 'finish' | 'again' | 'repair' | 'open' | 'reveal' | 'forget'} Names */
+/** @typedef {'cancel' | 'next' | 'pause' | 'finish' | 'again' | 'repair' | 'open' | 'reveal' | 'forget'} Names */
 
 /** Most missing parts that are listed; the rest is a number. */
 const MAX_LISTED = 20;
@@ -71,7 +71,7 @@ function focusAgain(card, id) {
 }
 
 /** @param {Job} job @param {Actions} actions */
-function underway(job, { cancel, pause, finish }) {
+function underway(job, { cancel, next, pause, finish }) {
   const shown = element('p', { class: 'figures' }, ...figures(job));
   const isLive = job.recordedSeconds !== null;
   const end = button(job, 'cancel', isLive ? words('discard') : words('cancel'), cancel);
@@ -83,7 +83,8 @@ function underway(job, { cancel, pause, finish }) {
   // The host knows a capture only once its plan is made.
   end.disabled = job.state === 'preparing';
   const canPause = pause && job.kind === 'stream' && !isLive && (job.state === 'queued' || job.state === 'running');
-  const stops = [...(canPause ? [button(job, 'pause', words('pause'), pause)] : []), ...(cancel ? [end] : [])];
+  const isWaiting = next && job.state === 'queued';
+  const stops = [...(isWaiting ? [button(job, 'next', words('start_next'), next)] : []), ...(canPause ? [button(job, 'pause', words('pause'), pause)] : []), ...(cancel ? [end] : [])];
   const label = words('progress_label', job.title || words('untitled'));
   const bar = element(
     'div',

@@ -1,16 +1,18 @@
 // The popup, and the same as a page: `popup.html?tab=ID`. It draws what the background pushes and sends what is
 // clicked; a capture goes on without it.
 
+import { preferred } from '../plan/site_rules.js';
 import * as platform from '../platform.js';
-import { actionsOf, announce, carryOut, complain } from './acting.js';
-import { ask, watch } from './background.js';
+import { actionsOf, announce, carryOut } from './acting.js';
+import { watch } from './background.js';
+import { copyCommand } from './copying.js';
 import { byId, show } from './dom.js';
 import { drawHostNotice } from './host_notice.js';
 import { drawJob } from './job_card.js';
 import { drawStream, seenOf } from './stream_card.js';
 import { hostWords, localise, words } from './words.js';
 
-/** @import { Command, View } from '../types' */
+/** @import { View } from '../types' */
 
 const asked = new URL(location.href).searchParams.get('tab');
 
@@ -25,18 +27,25 @@ byId('trace').addEventListener('click', (event) => {
   // What it does to a tab is the user's own doing.
   if (event.isTrusted) void platform.openTrace(tab);
 });
+byId('capture-all').addEventListener('click', (event) => {
+  // Captures are the user's own doing.
+  if (event.isTrusted) captureAll();
+});
 watch(`view:${tab}`, draw);
 
-/** Copies a stream as a command. @param {Command} command @returns {Promise<boolean>} whether it was copied */
-async function copyAs(command) {
-  try {
-    await navigator.clipboard.writeText(await ask(command));
-    byId('announcements').textContent = words('copied');
-    return true;
-  } catch (error) {
-    complain(error);
-    return false;
+/** The button of a stream's card, where it can be captured. @param {Element} card @returns {HTMLButtonElement | null} */
+const captureOf = (card) => card.querySelector('[data-testid=capture]:not(:disabled)');
+
+/** All that can be, each at the quality that its card shows. */
+function captureAll() {
+  for (const card of byId('streams').children) {
+    const [button, quality] = [captureOf(card), card.querySelector('select')];
+    if (!button || !quality) continue;
+    button.disabled = true;
+    const stream = card.getAttribute('data-key') ?? '';
+    void carryOut({ type: 'capture', tab, stream, quality: quality.value });
   }
+  byId('capture-all').hidden = true;
 }
 
 /** When the page was last asked whether it plays, in milliseconds since 1970, and how often it may be. */
@@ -55,7 +64,7 @@ async function showWitness() {
 
 /** @param {View} view */
 function draw(view) {
-  const { tab, title, streams, jobs, host } = view;
+  const { tab, title, streams, rule, jobs, host } = view;
   byId('connection').textContent = hostWords(host);
   drawHostNotice(byId('notice'), host, () => void carryOut({ type: 'connect' }));
 
@@ -64,19 +73,29 @@ function draw(view) {
   );
   show(
     byId('streams'),
-    streams.map((stream) => ({ stream, title, busy: running.has(stream.id) })),
+    streams.map((stream) => ({
+      stream,
+      title,
+      busy: running.has(stream.id),
+      wanted: preferred(stream.qualities, rule?.quality ?? 'best'),
+    })),
     ({ stream }) => stream.id,
     (item, old) =>
       drawStream(
         item,
         old,
         (quality) => void carryOut({ type: 'capture', tab, stream: item.stream.id, quality }),
-        (tool, quality) => copyAs({ type: 'command', tab, stream: item.stream.id, quality, tool }),
+        (tool, quality) => copyCommand({ type: 'command', tab, stream: item.stream.id, quality, tool }),
       ),
     seenOf,
   );
-  byId('empty').hidden = streams.length > 0;
-  if (streams.length === 0) void showWitness();
+  const capturable = [...byId('streams').children].filter(captureOf).length;
+  byId('capture-all').hidden = capturable < 2;
+  byId('capture-all').textContent = words('capture_all', capturable);
+  const isIgnored = rule?.capture === 'never';
+  byId('ignored').hidden = !isIgnored;
+  byId('empty').hidden = streams.length > 0 || isIgnored;
+  if (!byId('empty').hidden) void showWitness();
 
   show(
     byId('jobs'),

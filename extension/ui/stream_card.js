@@ -9,19 +9,19 @@ import { marks, qualityWords, words } from './words.js';
 /**
  * What of a stream is seen. Its addresses are not: the tokens in them may be other ones every second, and its id and values
  * tell it and its qualities apart.
- * @param {{stream: Stream, title: string, busy: boolean}} item
+ * @param {{stream: Stream, title: string, busy: boolean, wanted: string}} item
  */
 export function seenOf({ stream: { url, unread, qualities, ...stream }, ...item }) {
   return { ...item, ...stream, values: qualities.map(({ value }) => value) };
 }
 
 /**
- * @param {{stream: Stream, title: string, busy: boolean}} item
+ * @param {{stream: Stream, title: string, busy: boolean, wanted: string}} item
  * @param {HTMLElement | null} old the card so far: a quality that was chosen stays chosen
  * @param {(quality: string) => void} capture
  * @param {(tool: Tool, quality: string) => Promise<boolean>} copy as a command; whether it was
  */
-export function drawStream({ stream, title, busy }, old, capture, copy) {
+export function drawStream({ stream, title, busy, wanted }, old, capture, copy) {
   const chosen = /** @type {HTMLSelectElement | null} */ (old?.querySelector('select') ?? null)?.value;
   const hadFocus = /** @type {HTMLElement | null} */ (old?.querySelector(':focus') ?? null)?.dataset.testid;
   const name = title || words('untitled');
@@ -34,7 +34,9 @@ export function drawStream({ stream, title, busy }, old, capture, copy) {
     },
     ...options(stream),
   );
-  if (chosen && [...quality.options].some((option) => option.value === chosen)) quality.value = chosen;
+  const values = [...quality.options].map(({ value }) => value);
+  const choice = [chosen, wanted].find((value) => value !== undefined && values.includes(value));
+  if (choice !== undefined) quality.value = choice;
   const texts = stream.live
     ? { ready: words('record'), busy: words('recording'), label: words('record_label', name) }
     : { ready: words('capture'), busy: words('capturing'), label: words('capture_label', name) };

@@ -26,6 +26,9 @@ export const failureWords = ({ code }) => words(failureKey(code)) || words('erro
 /** The locale key of a failure's words. @param {string} code */
 export const failureKey = (code) => `error_${code.replaceAll('-', '_')}`;
 
+/** What the menus of links and media say. */
+export const menuWords = () => words('menu_capture');
+
 /** Why a permission of the manifest is asked for. @param {string} permission */
 export const permissionWords = (permission) => words(permissionKey(permission));
 

@@ -12,6 +12,7 @@ use weir_core::protocol::{
     CaptureNumber, CapturePlan, DownloadItem, ErrorCode, JobId, JobOptions, RefreshFailure, Request,
     RequestContext, RequestId, SettingsChange,
 };
+use weir_core::url::AbsoluteUrl;
 
 use crate::error::Coded;
 
@@ -268,6 +269,7 @@ fn parse_command(head: &Head, text: &str) -> Result<Request, FrameError> {
             "jobs" => fields(text).map(|Bare { id, .. }| Request::Jobs { id }),
             "finish" => fields(text).map(|OfJob { id, job, .. }| Request::Finish { id, job }),
             "reveal" => fields(text).map(|OfJob { id, job, .. }| Request::Reveal { id, job }),
+            "next" => fields(text).map(|OfJob { id, job, .. }| Request::Next { id, job }),
             "pause" => fields(text).map(|OfJob { id, job, .. }| Request::Pause { id, job }),
             "history" => fields(text).map(|Bare { id, .. }| Request::History { id }),
             "resume" => {
@@ -286,6 +288,7 @@ fn parse_command(head: &Head, text: &str) -> Result<Request, FrameError> {
             "settings" => {
                 fields(text).map(|ChangeSettings { id, change, .. }| Request::Settings { id, change })
             }
+            "exampleName" => fields::<ExampleName>(text).map(Request::from),
             unknown => Err(FrameError::UnknownCommand(shown(unknown))),
         },
         Some(_) => Err(missing("expected a string")),
@@ -438,6 +441,39 @@ struct ChangeSettings {
     id: RequestId,
     #[serde(default)]
     change: Option<SettingsChange>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExampleName {
+    #[serde(rename = "type")]
+    _command: IgnoredAny,
+    id: RequestId,
+    template: String,
+    title: String,
+    page: AbsoluteUrl,
+    #[serde(default)]
+    resolution: Option<(u32, u32)>,
+}
+
+impl From<ExampleName> for Request {
+    fn from(asked: ExampleName) -> Self {
+        let ExampleName {
+            id,
+            template,
+            title,
+            page,
+            resolution,
+            ..
+        } = asked;
+        Self::ExampleName {
+            id,
+            template,
+            title,
+            page,
+            resolution,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! What the user set: the output folder, how many segments at a time, what becomes of captures without the browser. One small TOML file in the
-//! user's configuration folder, written whole or not at all.
+//! What the user set: the output folder, how files are named, how many segments and jobs at a time and how fast, what becomes of captures
+//! without the browser.
+//! One small TOML file in the user's configuration folder, written whole or not at all.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,6 +11,8 @@ use toml::{Table, Value};
 use weir_core::protocol::{ErrorCode, SettingsChange, WhenBrowserCloses};
 
 use crate::error::Coded;
+use crate::fetch::BytesPerSecond;
+use crate::output_path::{NameTemplate, TemplateError};
 
 /// Most segments in flight at a time: more helps nobody and gets one banned.
 pub const MAX_CONCURRENCY: u8 = 64;
@@ -20,10 +23,33 @@ const DEFAULT_CONCURRENCY: u8 = 32;
 const OUTPUT_FOLDER: &str = "output_folder";
 const CONCURRENCY: &str = "concurrency";
 const WHEN_BROWSER_CLOSES: &str = "when_browser_closes";
+const NAME_TEMPLATE: &str = "name_template";
+const LIMIT_RATE: &str = "limit_rate";
+const JOBS_AT_ONCE: &str = "jobs_at_once";
+
+/// All of them.
+const KEYS: [&str; 6] = [
+    OUTPUT_FOLDER,
+    CONCURRENCY,
+    WHEN_BROWSER_CLOSES,
+    NAME_TEMPLATE,
+    LIMIT_RATE,
+    JOBS_AT_ONCE,
+];
+
+/// Most jobs that fetch at a time: each keeps up to 64 MiB of segments in memory.
+pub const MAX_JOBS_AT_ONCE: u8 = 8;
+
+/// Jobs that fetch at a time unless the settings say otherwise.
+const DEFAULT_JOBS_AT_ONCE: u8 = 4;
 
 /// How many segments are in flight at a time, at most: 1 to [`MAX_CONCURRENCY`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Concurrency(u8);
+
+/// How many jobs fetch at a time: 1 to [`MAX_JOBS_AT_ONCE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobsAtOnce(u8);
 
 /// What the user set, every value checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +60,12 @@ pub struct Settings {
     pub concurrency: Concurrency,
     /// What becomes of captures under way.
     pub when_browser_closes: WhenBrowserCloses,
+    /// How files are named.
+    pub name_template: NameTemplate,
+    /// The fastest that all jobs together fetch; None for as fast as they can.
+    pub limit_rate: Option<BytesPerSecond>,
+    /// Jobs of a browser that fetch at a time; live recordings do not count.
+    pub jobs_at_once: JobsAtOnce,
 }
 
 /// Settings as they were read, and what was passed over.
@@ -81,6 +113,15 @@ pub enum SettingsError {
     /// Concurrency out of its range.
     #[error("concurrency {0}: it is 1 to 64")]
     Concurrency(i64),
+    /// Jobs at once out of their range.
+    #[error("jobs at once {0}: it is 1 to {MAX_JOBS_AT_ONCE}")]
+    JobsAtOnce(i64),
+    /// A speed below 0.
+    #[error("limit rate {0}: it is bytes per second, 0 for no limit")]
+    LimitRate(i64),
+    /// The template of file names is none.
+    #[error(transparent)]
+    NameTemplate(#[from] TemplateError),
     /// The output folder is relative, missing, or no folder.
     #[error("choose a folder: {} {problem}", .path.display())]
     Folder {
@@ -106,9 +147,13 @@ impl Coded for SettingsError {
         match self {
             Self::Folder { .. } => ErrorCode::OutputFolder,
             Self::File { .. } => ErrorCode::File,
-            Self::NoHome | Self::Syntax { .. } | Self::Type { .. } | Self::Concurrency(_) => {
-                ErrorCode::BadSettings
-            }
+            Self::NoHome
+            | Self::Syntax { .. }
+            | Self::Type { .. }
+            | Self::Concurrency(_)
+            | Self::JobsAtOnce(_)
+            | Self::LimitRate(_)
+            | Self::NameTemplate(_) => ErrorCode::BadSettings,
         }
     }
 }
@@ -129,6 +174,31 @@ impl Concurrency {
     #[must_use]
     pub fn get(self) -> usize {
         usize::from(self.0)
+    }
+}
+
+impl JobsAtOnce {
+    /// Checks the range.
+    ///
+    /// # Errors
+    /// [`SettingsError::JobsAtOnce`] outside 1 to [`MAX_JOBS_AT_ONCE`].
+    pub fn new(value: i64) -> Result<Self, SettingsError> {
+        match u8::try_from(value) {
+            Ok(count @ 1..=MAX_JOBS_AT_ONCE) => Ok(Self(count)),
+            _ => Err(SettingsError::JobsAtOnce(value)),
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl Default for JobsAtOnce {
+    fn default() -> Self {
+        Self(DEFAULT_JOBS_AT_ONCE)
     }
 }
 
@@ -157,6 +227,13 @@ impl Settings {
             output_folder: self.output_folder.to_string_lossy().into_owned(),
             concurrency: u32::from(self.concurrency.0),
             when_browser_closes: self.when_browser_closes,
+            name_template: self.name_template.to_string(),
+            // What is faster than a port can say is no limit.
+            limit_bytes_per_second: self
+                .limit_rate
+                .and_then(|limit| u32::try_from(limit.get()).ok())
+                .unwrap_or_default(),
+            jobs_at_once: u32::from(self.jobs_at_once.0),
         }
     }
 }
@@ -190,10 +267,9 @@ impl SettingsFile {
     /// [`SettingsError`] naming the line or the key.
     pub fn load(&self) -> Result<Loaded, SettingsError> {
         let table = self.read()?;
-        let known = |key: &str| matches!(key, OUTPUT_FOLDER | CONCURRENCY | WHEN_BROWSER_CLOSES);
         let warnings = table
             .keys()
-            .filter(|key| !known(key))
+            .filter(|key| !KEYS.contains(&key.as_str()))
             .map(|key| format!("{}: unknown key {key:?} is ignored", self.path.display()))
             .collect();
         Ok(Loaded {
@@ -216,6 +292,15 @@ impl SettingsFile {
         }
         if let Some(Ok(chosen)) = change.when_browser_closes.map(Value::try_from) {
             table.insert(WHEN_BROWSER_CLOSES.to_owned(), chosen);
+        }
+        if let Some(limit) = change.limit_bytes_per_second {
+            table.insert(LIMIT_RATE.to_owned(), Value::Integer(i64::from(limit)));
+        }
+        if let Some(count) = change.jobs_at_once {
+            table.insert(JOBS_AT_ONCE.to_owned(), Value::Integer(i64::from(count)));
+        }
+        if let Some(template) = &change.name_template {
+            table.insert(NAME_TEMPLATE.to_owned(), Value::String(template.clone()));
         }
         let settings = from_table(&table)?;
         self.write(&table.to_string())
@@ -286,21 +371,54 @@ fn from_table(table: &Table) -> Result<Settings, SettingsError> {
         }
         None => default_folder()?,
     };
-    let concurrency = match table.get(CONCURRENCY) {
-        Some(Value::Integer(value)) => Concurrency::new(*value)?,
-        Some(_) => {
-            return Err(SettingsError::Type {
-                key: CONCURRENCY,
-                expected: "a whole number, 1 to 64",
-            });
-        }
+    let concurrency = match whole(table, CONCURRENCY, "a whole number, 1 to 64")? {
+        Some(value) => Concurrency::new(value)?,
         None => Concurrency::default(),
     };
     Ok(Settings {
         output_folder,
         concurrency,
         when_browser_closes: when_browser_closes(table)?,
+        name_template: name_template(table)?,
+        limit_rate: limit_rate(table)?,
+        jobs_at_once: match whole(table, JOBS_AT_ONCE, "a whole number, 1 to 8")? {
+            Some(value) => JobsAtOnce::new(value)?,
+            None => JobsAtOnce::default(),
+        },
     })
+}
+
+fn limit_rate(table: &Table) -> Result<Option<BytesPerSecond>, SettingsError> {
+    match whole(
+        table,
+        LIMIT_RATE,
+        "bytes per second, a whole number; 0 for no limit",
+    )? {
+        Some(value) => match u64::try_from(value) {
+            Ok(bytes) => Ok(BytesPerSecond::new(bytes)),
+            Err(_) => Err(SettingsError::LimitRate(value)),
+        },
+        None => Ok(None),
+    }
+}
+
+fn whole(table: &Table, key: &'static str, expected: &'static str) -> Result<Option<i64>, SettingsError> {
+    match table.get(key) {
+        Some(Value::Integer(value)) => Ok(Some(*value)),
+        Some(_) => Err(SettingsError::Type { key, expected }),
+        None => Ok(None),
+    }
+}
+
+fn name_template(table: &Table) -> Result<NameTemplate, SettingsError> {
+    match table.get(NAME_TEMPLATE) {
+        Some(Value::String(template)) => Ok(template.parse()?),
+        Some(_) => Err(SettingsError::Type {
+            key: NAME_TEMPLATE,
+            expected: "a template in quotes, such as \"{title}\"",
+        }),
+        None => Ok(NameTemplate::default()),
+    }
 }
 
 fn when_browser_closes(table: &Table) -> Result<WhenBrowserCloses, SettingsError> {
@@ -449,24 +567,43 @@ mod tests {
     }
 
     #[test]
+    fn names_speed_and_jobs_at_once_out_of_their_range() {
+        let here = format!("output_folder = {:?}\n", std::env::temp_dir());
+        for (text, words) in [
+            ("name_template = \"{titel}\"", "no field \"titel\""),
+            ("name_template = 7", "name_template: expected a template"),
+            ("limit_rate = -1", "bytes per second, 0 for no limit"),
+            ("limit_rate = \"2M\"", "limit_rate: expected bytes per second"),
+            ("jobs_at_once = 9", "1 to 8"),
+        ] {
+            check_refused(&format!("{here}{text}"), ErrorCode::BadSettings, words);
+        }
+    }
+
+    #[test]
     fn change_is_checked_written_and_keeps_the_rest() {
         let (folder, file) = file_with("colour = 1");
         let chosen = folder.path().to_str().unwrap().to_owned();
         let change = SettingsChange {
             output_folder: Some(chosen.clone()),
             concurrency: Some(3),
-            when_browser_closes: None,
+            name_template: Some("{date} {title}".to_owned()),
+            limit_bytes_per_second: Some(2_000_000),
+            jobs_at_once: Some(2),
+            ..SettingsChange::default()
         };
         file.change(&change).unwrap();
         let refused = SettingsChange {
-            output_folder: None,
             concurrency: Some(65),
-            when_browser_closes: None,
+            ..SettingsChange::default()
         };
         file.change(&refused).unwrap_err();
         let loaded = file.load().unwrap();
         assert_eq!(loaded.settings.output_folder, Path::new(&chosen));
         assert_eq!(loaded.settings.concurrency.get(), 3);
+        assert_eq!(loaded.settings.name_template.to_string(), "{date} {title}");
+        assert_eq!(loaded.settings.limit_rate.unwrap().get(), 2_000_000);
+        assert_eq!(loaded.settings.jobs_at_once.get(), 2);
         assert_eq!(loaded.warnings.len(), 1);
         assert_eq!(
             fs::read_dir(folder.path().join("weir")).unwrap().count(),

@@ -62,6 +62,13 @@ pub enum Event {
         /// The settings as they are now.
         settings: Settings,
     },
+    /// Answers `exampleName`.
+    ExampleName {
+        /// The request.
+        re: RequestId,
+        /// What such a file is called, while no other has that name.
+        name: String,
+    },
     /// The server refuses a running job's links: they have expired. The job waits for
     /// [`super::Request::Refreshed`] or [`super::Request::RefreshFailed`], for half a minute. Sent to an extension only that
     /// said in `hello` that it answers.
@@ -248,4 +255,10 @@ pub struct Settings {
     pub concurrency: u32,
     /// What becomes of captures.
     pub when_browser_closes: WhenBrowserCloses,
+    /// How files are named.
+    pub name_template: String,
+    /// The fastest that all jobs together fetch; 0 for as fast as they can.
+    pub limit_bytes_per_second: u32,
+    /// Jobs that fetch at a time.
+    pub jobs_at_once: u32,
 }

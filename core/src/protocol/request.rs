@@ -67,6 +67,13 @@ pub enum Request {
         /// Which one.
         job: JobId,
     },
+    /// Lets a job that waits for its turn have the next one. Answered by `done`, also for one that does not wait any more.
+    Next {
+        /// Answer to this.
+        id: RequestId,
+        /// Which one.
+        job: JobId,
+    },
     /// Stops a job where it can go on: what was captured is kept, and the same capture goes on with it. Answered by `done`; the
     /// job's `finished` follows.
     Pause {
@@ -171,6 +178,20 @@ pub enum Request {
         #[serde(default)]
         change: Option<SettingsChange>,
     },
+    /// Asks what a file would be called: whether a template is one, and how it turns out. Answered by `exampleName`.
+    ExampleName {
+        /// Answer to this.
+        id: RequestId,
+        /// The template.
+        template: String,
+        /// The page's title.
+        title: String,
+        /// The page.
+        page: AbsoluteUrl,
+        /// The picture's size: width, height.
+        #[serde(default)]
+        resolution: Option<(u32, u32)>,
+    },
 }
 
 /// Why the extension has no other links for a job.
@@ -209,6 +230,9 @@ pub struct JobOptions {
     /// Segments in flight at a time, 1 to 64; null for the host's setting.
     #[serde(default)]
     pub concurrency: Option<u8>,
+    /// How the file is named; null for the host's setting.
+    #[serde(default)]
+    pub name_template: Option<String>,
 }
 
 /// The kinds of output.
@@ -241,6 +265,15 @@ pub struct SettingsChange {
     /// What becomes of captures.
     #[serde(default)]
     pub when_browser_closes: Option<WhenBrowserCloses>,
+    /// How files are named.
+    #[serde(default)]
+    pub name_template: Option<String>,
+    /// The fastest that all jobs together fetch; 0 for as fast as they can.
+    #[serde(default)]
+    pub limit_bytes_per_second: Option<u32>,
+    /// Jobs that fetch at a time, 1 to 8.
+    #[serde(default)]
+    pub jobs_at_once: Option<u32>,
 }
 
 /// What becomes of captures under way when the browser closes the port. A recording ends in either case.

@@ -16,6 +16,7 @@ use crate::install::Choice;
 use crate::job::{LiveFrom, LiveOptions, OnGap};
 use crate::journal::Number;
 use crate::merge::SubtitleFormat;
+use crate::output_path::NameTemplate;
 use crate::report::Style;
 use crate::settings::Concurrency;
 
@@ -70,6 +71,10 @@ pub(super) struct Get {
     /// The file to make, or the folder to make it in; by default the current folder, named after the URL.
     #[arg(short, long, value_name = "FILE|DIR")]
     pub output: Option<PathBuf>,
+    /// How the file is named, where -o names none: {title} (here: the playlist's name), {site}, {date}, {quality}, {season} and
+    /// {episode}. Braces around some of it leave that out where a field in it is not known: "{title}{ ({quality})}".
+    #[arg(long, value_name = "TEMPLATE")]
+    pub name_template: Option<NameTemplate>,
     /// Which variant: best, worst, at most so many lines, or at most so many kilobits per second.
     #[arg(long, value_name = "best|worst|HEIGHTp|MAXkbps", default_value = "best", value_parser = quality)]
     pub quality: Quality,

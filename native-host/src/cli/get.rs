@@ -16,11 +16,11 @@ use super::list;
 use super::source::{self, Source, SourceError};
 use crate::batch::{self, Batch, BatchError};
 use crate::error::Coded;
-use crate::fetch::{Client, Permission};
+use crate::fetch::{Client, Permission, SpeedLimit};
 use crate::job::{self, Job, JobError, LiveOptions, StopHandle, StopReason};
 use crate::journal::{self, Again, Journal};
 use crate::keys::{GivenKeyError, GivenKeys};
-use crate::output_path::{OutputError, Target};
+use crate::output_path::{NameFields, OutputError, Target};
 use crate::report::Reporter;
 
 /// Room for a thousand keys with their KIDs.
@@ -70,6 +70,8 @@ pub(super) enum GetError {
     NoSubtitles,
     #[error("--chapters makes chapters in an mp4 or mkv only")]
     Chapters,
+    #[error("--name-template: -o names the file already; give a folder, or no -o")]
+    NamedTwice,
     #[error("--iv goes with --key or an encrypted stream; this stream is not encrypted")]
     IvOfClear,
 }
@@ -91,6 +93,7 @@ impl Coded for GetError {
             | Self::SubtitleFiles
             | Self::NoSubtitles
             | Self::Chapters
+            | Self::NamedTwice
             | Self::IvOfClear => ErrorCode::Usage,
         }
     }
@@ -215,6 +218,9 @@ async fn plan_job(arguments: &Get) -> Result<Planned, GetError> {
         }
     }
     let target = target(arguments.output.as_deref(), &source, container)?;
+    if arguments.name_template.is_some() && target.is_named_by_user() {
+        return Err(GetError::NamedTwice);
+    }
     target.check()?;
     let keys = given_keys(arguments)?;
     let context = source::context(&arguments.asking)?;
@@ -240,6 +246,10 @@ async fn plan_job(arguments: &Get) -> Result<Planned, GetError> {
         return Err(GetError::NoSubtitles);
     }
     let live = recording(arguments, &source, &plan);
+    let target = match &arguments.name_template {
+        Some(template) => target.like(template, &NameFields::of(&plan, &name_of(&source), None)),
+        None => target,
+    };
     Ok(Planned::Stream(Box::new(Job {
         id: None,
         plan,
@@ -255,7 +265,7 @@ async fn plan_job(arguments: &Get) -> Result<Planned, GetError> {
         private_addresses: permission(arguments.allow_private),
         downgrades: permission(arguments.allow_downgrade),
         proxy: arguments.asking.proxy.clone(),
-        limit_rate: arguments.limit_rate,
+        limit_rate: arguments.limit_rate.map(SpeedLimit::new).map(Arc::new),
         journal: Journal::of_the_user().ok(),
         command: None,
         was_recorded: false,

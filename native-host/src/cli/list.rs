@@ -1,5 +1,7 @@
 //! `weir get` of a plain list: its entries are files, and are saved as they are.
 
+use std::sync::Arc;
+
 use weir_core::playlist::{List, ListEntry};
 use weir_core::protocol::{Container, DownloadItem, RequestContext};
 use weir_core::url::AbsoluteUrl;
@@ -7,6 +9,7 @@ use weir_core::url::AbsoluteUrl;
 use super::args::Get;
 use super::get::GetError;
 use crate::batch::Batch;
+use crate::fetch::SpeedLimit;
 use crate::output_path::Target;
 
 /// The options that are about streams, of those that were given.
@@ -22,6 +25,7 @@ pub(super) fn unfit(arguments: &Get) -> Option<&'static str> {
         end,
         skip_ads,
         chapters,
+        name_template,
         ..
     } = arguments;
     let given = [
@@ -38,6 +42,7 @@ pub(super) fn unfit(arguments: &Get) -> Option<&'static str> {
         ("--end", end.is_some()),
         ("--skip-ads", *skip_ads),
         ("--chapters", *chapters),
+        ("--name-template", name_template.is_some()),
     ];
     given
         .into_iter()
@@ -76,7 +81,7 @@ pub(super) fn batch(
         private_addresses: super::get::permission(arguments.allow_private),
         downgrades: super::get::permission(arguments.allow_downgrade),
         proxy: arguments.asking.proxy.clone(),
-        limit_rate: arguments.limit_rate,
+        limit_rate: arguments.limit_rate.map(SpeedLimit::new).map(Arc::new),
     };
     batch.check()?;
     Ok(batch)

@@ -10,7 +10,7 @@ use weir_core::url::AbsoluteUrl;
 use super::buffer::Share;
 use super::check::Extent;
 use super::load::Flight;
-use super::throttle::Throttle;
+use super::throttle::SpeedLimit;
 use super::{Deadlines, FetchError, Meter, NetworkFault, ResourceKind, ResponseFault, failure};
 
 /// Largest buffer that is made because a server announced a length; larger ones grow as bytes come.
@@ -53,7 +53,7 @@ pub(super) struct Body<'a> {
 pub(super) async fn read(
     body: Body<'_>,
     deadlines: &Deadlines,
-    throttle: Option<&Throttle>,
+    throttle: Option<&SpeedLimit>,
     lane: Lane<'_>,
 ) -> Result<Bytes, FetchError> {
     let Body {

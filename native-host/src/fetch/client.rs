@@ -18,7 +18,7 @@ use super::cookies::Cookies;
 use super::headers::Headers;
 use super::load::{Flight, Loads};
 use super::retry::Prospect;
-use super::throttle::Throttle;
+use super::throttle::SpeedLimit;
 use super::token::Token;
 use super::{ClientOptions, FetchError, Fetched, Meter, Resource, Tuning};
 
@@ -40,7 +40,7 @@ pub(super) struct Inner {
     pub(super) pauses: Arc<Pauses>,
     budgets: Arc<Budgets>,
     pub(super) loads: Arc<Loads>,
-    pub(super) throttle: Option<Arc<Throttle>>,
+    pub(super) throttle: Option<Arc<SpeedLimit>>,
     pub(super) token: Token,
     pub(super) tuning: Tuning,
 }
@@ -74,7 +74,7 @@ impl Client {
                 pauses: Arc::default(),
                 budgets: Arc::new(Budgets::new(tuning.retries.pace)),
                 loads: Arc::default(),
-                throttle: options.limit_rate.map(Throttle::new).map(Arc::new),
+                throttle: options.limit_rate.clone(),
                 token: Token::new(&options.source),
                 tuning,
             }),

@@ -26,6 +26,8 @@ mod throttle;
 mod token;
 mod tuning;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use weir_core::protocol::{ByteRange, RequestContext};
 use weir_core::url::AbsoluteUrl;
@@ -37,7 +39,7 @@ pub use error::{FetchError, NetworkFault, ResponseFault};
 pub use meter::Meter;
 pub use ordered::{Ordered, Window, ordered};
 pub use retry::Retries;
-pub use throttle::BytesPerSecond;
+pub use throttle::{BytesPerSecond, SpeedLimit};
 pub use tuning::{Deadlines, Limits, Tuning};
 
 /// What the fuzz target of cookies reaches.
@@ -121,7 +123,7 @@ pub struct ClientOptions {
     /// `--proxy`.
     pub proxy: Option<String>,
     /// `--limit-rate`: all bodies together come no faster.
-    pub limit_rate: Option<BytesPerSecond>,
+    pub limit_rate: Option<Arc<SpeedLimit>>,
 }
 
 /// A named yes or no.

@@ -1,4 +1,4 @@
-//! `--limit-rate`: all bodies of a job together, no faster than asked.
+//! `--limit-rate` and the setting: all bodies together, no faster than asked.
 
 use std::num::NonZeroU64;
 use std::str::FromStr;
@@ -14,12 +14,16 @@ const BURST: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BytesPerSecond(NonZeroU64);
 
-/// Lets bytes pass at a speed, whoever they are for.
-#[derive(Debug)]
-pub(super) struct Throttle {
-    speed: BytesPerSecond,
+/// Lets bytes pass at a speed, whoever they are for: those of one job, or of several that share it.
+#[derive(Debug, Default)]
+pub struct SpeedLimit(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// None: as fast as they come.
+    speed: Option<BytesPerSecond>,
     /// When all bytes that have passed will be due.
-    due: Mutex<Option<Instant>>,
+    due: Option<Instant>,
 }
 
 impl BytesPerSecond {
@@ -27,6 +31,12 @@ impl BytesPerSecond {
     #[must_use]
     pub fn new(bytes: u64) -> Option<Self> {
         NonZeroU64::new(bytes).map(Self)
+    }
+
+    /// So many bytes a second.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0.get()
     }
 
     /// How long this many bytes take.
@@ -56,11 +66,21 @@ impl FromStr for BytesPerSecond {
     }
 }
 
-impl Throttle {
-    pub(super) fn new(speed: BytesPerSecond) -> Self {
-        Self {
-            speed,
-            due: Mutex::new(None),
+impl SpeedLimit {
+    /// A limit of this speed.
+    #[must_use]
+    pub fn new(speed: BytesPerSecond) -> Self {
+        Self(Mutex::new(State {
+            speed: Some(speed),
+            due: None,
+        }))
+    }
+
+    /// Another speed from now on, or none.
+    pub fn change(&self, speed: Option<BytesPerSecond>) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.speed != speed {
+            *state = State { speed, due: None };
         }
     }
 
@@ -68,11 +88,12 @@ impl Throttle {
     pub(super) async fn pass(&self, bytes: u64) -> bool {
         let now = Instant::now();
         let until = {
-            let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(speed) = state.speed else { return false };
             let earliest = now.checked_sub(BURST).unwrap_or(now);
-            let from = due.unwrap_or(now).max(earliest);
-            let until = from.checked_add(self.speed.time_of(bytes)).unwrap_or(from);
-            *due = Some(until);
+            let from = state.due.unwrap_or(now).max(earliest);
+            let until = from.checked_add(speed.time_of(bytes)).unwrap_or(from);
+            state.due = Some(until);
             until
         };
         if until <= now {
@@ -112,7 +133,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn several_bodies_share_the_speed() {
-        let throttle = Throttle::new(BytesPerSecond::new(1_000_000).unwrap());
+        let throttle = SpeedLimit::new(BytesPerSecond::new(1_000_000).unwrap());
         let begin = Instant::now();
         let body = async || {
             for _ in 0..250 {
@@ -128,5 +149,15 @@ mod tests {
         body().await;
         let seconds = begin.elapsed().as_secs_f64();
         assert!((2.39..=2.51).contains(&seconds), "{seconds} s for 2.5 MB");
+        // Another speed counts from now on.
+        throttle.change(BytesPerSecond::new(5_000_000));
+        let begin = Instant::now();
+        body().await;
+        let seconds = begin.elapsed().as_secs_f64();
+        assert!((0.39..=0.51).contains(&seconds), "{seconds} s for 2.5 MB");
+        throttle.change(None);
+        let begin = Instant::now();
+        body().await;
+        assert_eq!(begin.elapsed(), Duration::ZERO);
     }
 }

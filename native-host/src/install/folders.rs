@@ -81,9 +81,12 @@ fn of_settings(error: &SettingsError) -> Trouble {
         ),
         SettingsError::NoHome => (FindingCode::Settings, "set HOME to your home folder"),
         SettingsError::File { .. } => (FindingCode::Settings, "make it a file that you can read"),
-        SettingsError::Syntax { .. } | SettingsError::Type { .. } | SettingsError::Concurrency(_) => {
-            (FindingCode::Settings, "correct or delete the settings file")
-        }
+        SettingsError::Syntax { .. }
+        | SettingsError::Type { .. }
+        | SettingsError::Concurrency(_)
+        | SettingsError::JobsAtOnce(_)
+        | SettingsError::LimitRate(_)
+        | SettingsError::NameTemplate(_) => (FindingCode::Settings, "correct or delete the settings file"),
     };
     Trouble::new(code, error.to_string(), cure.to_owned())
 }

@@ -5,7 +5,9 @@
 //! file can be moved anywhere.
 
 mod beside;
+mod episode;
 mod replacement;
+mod template;
 mod title;
 
 use std::collections::HashSet;
@@ -19,6 +21,7 @@ use weir_core::protocol::{Container, ErrorCode};
 
 pub use beside::Beside;
 pub use replacement::Replacement;
+pub use template::{NameFields, NameTemplate, TemplateError};
 
 use crate::error::{Coded, is_full};
 use title::split_suffix;
@@ -44,6 +47,10 @@ pub struct Target {
     /// With its dot; empty for a folder of segments.
     extension: String,
     named_by: NamedBy,
+    /// The name that tells this capture from others, where a template has made another of it: that holds a date, and what goes
+    /// on tomorrow is the same capture. Not of a saved one, which is known already.
+    #[serde(skip)]
+    titled: Option<String>,
 }
 
 /// Whose choice a name is.
@@ -150,7 +157,18 @@ impl Target {
             stem: stem_from_title(title.unwrap_or(""), extension),
             extension: extension.to_owned(),
             named_by: NamedBy::Weir,
+            titled: None,
         }
+    }
+
+    /// The same with a name as the user wants it, where the name is not the user's choice already.
+    #[must_use]
+    pub fn like(mut self, template: &NameTemplate, fields: &NameFields) -> Self {
+        if self.named_by == NamedBy::Weir {
+            let stem = stem_from_title(&template.fill(fields, &self.extension), &self.extension);
+            self.titled = Some(std::mem::replace(&mut self.stem, stem));
+        }
+        self
     }
 
     /// The same with the extension that fits its content; of sound alone, where the name is not the user's choice.
@@ -196,6 +214,7 @@ impl Target {
                     stem: stem.to_owned(),
                     extension: written.to_owned(),
                     named_by: NamedBy::User,
+                    titled: None,
                 });
             }
         }
@@ -215,13 +234,27 @@ impl Target {
             stem: name.to_owned(),
             extension: extension_of(container).to_owned(),
             named_by: NamedBy::User,
+            titled: None,
         })
+    }
+
+    /// Whether its name is the user's choice.
+    #[must_use]
+    pub fn is_named_by_user(&self) -> bool {
+        self.named_by == NamedBy::User
+    }
+
+    /// What it is called while no other has that name.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        numbered(&self.stem, &self.extension, 1)
     }
 
     /// What is wanted, absolute: the same for two jobs that would make the same file.
     #[must_use]
     pub fn wanted(&self) -> String {
-        let path = self.folder.join(format!("{}{}", self.stem, self.extension));
+        let stem = self.titled.as_ref().unwrap_or(&self.stem);
+        let path = self.folder.join(format!("{stem}{}", self.extension));
         let absolute = std::path::absolute(&path).unwrap_or(path);
         absolute.to_string_lossy().into_owned()
     }

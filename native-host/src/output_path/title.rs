@@ -65,7 +65,7 @@ fn is_reserved(stem: &str) -> bool {
 }
 
 /// At most `bytes` of `text`, whole characters.
-fn cut(text: &str, bytes: usize) -> &str {
+pub(super) fn cut(text: &str, bytes: usize) -> &str {
     let whole = (0..=bytes.min(text.len()))
         .rev()
         .find(|&end| text.is_char_boundary(end));

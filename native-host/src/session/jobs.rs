@@ -3,19 +3,18 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use weir_core::protocol::limits::MAX_JOBS;
 use weir_core::protocol::{Event, Finished, JobId, JobStatus, Progress};
 
 use super::RequestError;
 use super::again::Once;
 use super::handover::StartFrame;
+use super::turns::Turns;
 use crate::batch::{self, Batch};
 use crate::error::Coded as _;
 use crate::job::{self, Ask, Expired, Job, JobError, Offer, Stop, StopHandle, StopReason};
-
-/// Jobs that fetch at a time; the others wait. Each keeps up to 64 MiB of segments in memory.
-const MAX_RUNNING: usize = 4;
+use crate::settings::JobsAtOnce;
 
 /// What a job does.
 #[derive(Debug)]
@@ -80,7 +79,7 @@ pub(super) struct Jobs {
     running: HashMap<JobId, Running>,
     /// Newest first, at most [`MAX_JOBS`].
     finished: VecDeque<JobStatus>,
-    turns: Arc<Semaphore>,
+    turns: Arc<Turns>,
     ended: mpsc::UnboundedSender<Ended>,
     /// Numbers jobs in the order in which they came.
     started: u64,
@@ -104,7 +103,7 @@ struct Running {
 
 impl Jobs {
     pub(super) fn new(ended: mpsc::UnboundedSender<Ended>) -> Self {
-        let turns = Arc::new(Semaphore::new(MAX_RUNNING));
+        let turns = Turns::new(JobsAtOnce::default().get());
         Self {
             running: HashMap::new(),
             finished: VecDeque::new(),
@@ -145,9 +144,23 @@ impl Jobs {
         self.running.insert(id.clone(), running);
         let (turns, ended) = (Arc::clone(&self.turns), self.ended.clone());
         tokio::spawn(async move {
-            let finished = in_turn(work, sender, stop, &turns).await;
+            let finished = in_turn(&id, work, sender, stop, &turns).await;
             let _ = ended.send((id, finished));
         });
+    }
+
+    /// How many fetch at a time from now on; the others wait.
+    pub(super) fn at_once(&self, count: JobsAtOnce) {
+        self.turns.limit(count.get());
+    }
+
+    /// A job that waits gets the next turn. One that has its turn has it.
+    pub(super) fn next(&self, id: &JobId) -> Result<(), RequestError> {
+        let is_known = self.running.contains_key(id) || self.finished.iter().any(|status| status.job == *id);
+        if !self.turns.next(id) && !is_known {
+            return Err(RequestError::UnknownJob(id.clone()));
+        }
+        Ok(())
     }
 
     /// Stops a job where it can go on.
@@ -317,17 +330,18 @@ impl Jobs {
 }
 
 async fn in_turn(
+    id: &JobId,
     work: Work,
     progress: watch::Sender<Progress>,
     mut stop: Stop,
-    turns: &Semaphore,
+    turns: &Arc<Turns>,
 ) -> Finished {
     if work.is_recording() {
         return work.run(progress, stop).await;
     }
     // Only the waiting is given up here: a job that runs ends itself, and cleans up.
     let _turn = tokio::select! {
-        turn = turns.acquire() => turn,
+        turn = turns.ask(id.clone()) => turn,
         reason = stop.stopped() => {
             return job::refused(work.id().cloned(), JobError::Stopped(reason).failure());
         }

@@ -10,10 +10,12 @@ mod handover;
 mod history;
 mod jobs;
 mod outbox;
+mod turns;
 mod wire;
 
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -26,13 +28,13 @@ use weir_core::protocol::{
 
 use crate::batch::Batch;
 use crate::error::Coded as _;
-use crate::fetch::Permission;
+use crate::fetch::{Permission, SpeedLimit};
 use crate::job::{Ask, Job, LiveOptions, Offer, OnGap, Refresher, StopReason};
 use crate::journal::{Again, Journal, JournalError};
 use crate::keys::GivenKeys;
-use crate::output_path::Target;
+use crate::output_path::{NameFields, NameTemplate, Target};
 use crate::port::{self, FrameError, PortError};
-use crate::settings::{Concurrency, Settings, SettingsFile};
+use crate::settings::{Concurrency, Settings, SettingsError, SettingsFile};
 use again::Once;
 use error::RequestError;
 use handover::HandOver;
@@ -101,6 +103,7 @@ pub async fn run(
         greeted: None,
         refresher,
         taken: taken_sender,
+        limit: Arc::default(),
     };
     let news = News { ended, asked, taken };
     let end = session.serve(wire::read(input), wire::write(output), news).await;
@@ -117,6 +120,8 @@ struct Session {
     greeted: Option<Greeted>,
     refresher: Refresher,
     taken: mpsc::UnboundedSender<Taken>,
+    /// That of all jobs together.
+    limit: Arc<SpeedLimit>,
 }
 
 /// What an extension can do.
@@ -368,6 +373,10 @@ impl Session {
                 self.download(job, title, items, context, frame)?;
                 Event::Done { re: id }
             }
+            Request::Next { id, job } => {
+                self.jobs.next(&job)?;
+                Event::Done { re: id }
+            }
             Request::Pause { id, job } => {
                 self.jobs.pause(&job)?;
                 Event::Done { re: id }
@@ -429,16 +438,17 @@ impl Session {
                 history::open_capture(self.journal()?, capture)?;
                 Event::Done { re: id }
             }
-            Request::Settings { id, change } => {
-                let settings = match change.filter(|change| *change != SettingsChange::default()) {
-                    Some(change) => self.host.settings.change(&change)?,
-                    None => self.host.settings.load()?.settings,
-                };
-                Event::Settings {
-                    re: id,
-                    settings: settings.to_message(),
-                }
-            }
+            Request::Settings { id, change } => self.settings(id, change)?,
+            Request::ExampleName {
+                id,
+                template,
+                title,
+                page,
+                resolution,
+            } => Event::ExampleName {
+                re: id,
+                name: example_name(&template, &title, &NameFields::new(&title, &page, resolution))?,
+            },
         };
         Ok(Some(event))
     }
@@ -448,6 +458,25 @@ impl Session {
             .journal
             .as_ref()
             .ok_or(RequestError::Journal(JournalError::NoHome))
+    }
+
+    /// Changes the settings, if anything is to be changed, and tells them.
+    fn settings(&mut self, re: RequestId, change: Option<SettingsChange>) -> Result<Event, RequestError> {
+        let settings = match change.filter(|change| *change != SettingsChange::default()) {
+            Some(change) => self.host.settings.change(&change)?,
+            None => self.host.settings.load()?.settings,
+        };
+        self.heed(&settings);
+        Ok(Event::Settings {
+            re,
+            settings: settings.to_message(),
+        })
+    }
+
+    /// What is under way is bound by the settings too.
+    fn heed(&self, settings: &Settings) {
+        self.limit.change(settings.limit_rate);
+        self.jobs.at_once(settings.jobs_at_once);
     }
 
     /// Starts a job of the journal that the host can ask for by itself.
@@ -503,16 +532,20 @@ impl Session {
         for warning in &loaded.warnings {
             tracing::warn!("settings: {warning}");
         }
+        self.heed(&loaded.settings);
         let concurrency = match options.concurrency {
             Some(count) => Concurrency::new(i64::from(count))?,
             None => loaded.settings.concurrency,
         };
+        let template = match &options.name_template {
+            Some(template) => template.parse().map_err(SettingsError::from)?,
+            None => loaded.settings.name_template,
+        };
+        let title = plan.title.as_deref();
+        let fields = NameFields::of(&plan, title.unwrap_or_default(), context.page.as_ref());
         let job = Job {
-            target: Target::titled(
-                &loaded.settings.output_folder,
-                plan.title.as_deref(),
-                options.container,
-            ),
+            target: Target::titled(&loaded.settings.output_folder, title, options.container)
+                .like(&template, &fields),
             id: Some(id),
             plan,
             context,
@@ -526,7 +559,7 @@ impl Session {
             downgrades: Permission::Refused,
             keys: GivenKeys::default(),
             proxy: None,
-            limit_rate: None,
+            limit_rate: Some(Arc::clone(&self.limit)),
             journal: self.host.journal.clone(),
             command: None,
             was_recorded: false,
@@ -549,11 +582,13 @@ impl Session {
         frame: Vec<u8>,
     ) -> Result<(), RequestError> {
         self.jobs.admit(&id)?;
+        let settings = self.host.settings.load()?.settings;
+        self.heed(&settings);
         let Settings {
             output_folder,
             concurrency,
             ..
-        } = self.host.settings.load()?.settings;
+        } = settings;
         let page = context.page.clone().ok_or(RequestError::NoPage)?;
         let batch = Batch {
             target: Target::titled(&output_folder, title.as_deref(), Container::Segments),
@@ -567,12 +602,19 @@ impl Session {
             private_addresses: Permission::Refused,
             downgrades: Permission::Refused,
             proxy: None,
-            limit_rate: None,
+            limit_rate: Some(Arc::clone(&self.limit)),
         };
         batch.check()?;
         self.jobs.start(Work::Download(Box::new(batch)), frame);
         Ok(())
     }
+}
+
+/// What a file is called by a template.
+fn example_name(template: &str, title: &str, fields: &NameFields) -> Result<String, RequestError> {
+    let template: NameTemplate = template.parse().map_err(SettingsError::from)?;
+    let target = Target::titled(Path::new(""), Some(title), Container::Mp4);
+    Ok(target.like(&template, fields).file_name())
 }
 
 /// A request that is not carried out, as it is answered.
@@ -593,6 +635,7 @@ fn id_of(request: &Request) -> RequestId {
         | Request::Refreshed { id, .. }
         | Request::RefreshFailed { id, .. }
         | Request::Jobs { id }
+        | Request::Next { id, .. }
         | Request::Pause { id, .. }
         | Request::History { id }
         | Request::Resume { id, .. }
@@ -601,6 +644,7 @@ fn id_of(request: &Request) -> RequestId {
         | Request::RevealCapture { id, .. }
         | Request::OpenCapture { id, .. }
         | Request::Reveal { id, .. }
+        | Request::ExampleName { id, .. }
         | Request::Settings { id, .. } => *id,
     }
 }

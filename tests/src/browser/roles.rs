@@ -14,7 +14,7 @@ const FIND: &str = "
     const [role, name, part] = arguments;
     const selectors = {
         button: 'button, [role=button]', link: 'a[href]', heading: 'h1, h2, h3', searchbox: 'input[type=search]',
-        textbox: 'input[type=text]', combobox: 'select', listitem: 'li', dialog: 'dialog[open]', status: '[role=status]',
+        textbox: 'input[type=text], textarea', combobox: 'select', listitem: 'li', dialog: 'dialog[open]', status: '[role=status]',
         alert: '[role=alert]', group: 'details', checkbox: 'input[type=checkbox]',
     };
     const text = (element) => element.textContent.replace(/\\s+/g, ' ').trim();

@@ -22,6 +22,8 @@ mod page_pictures;
 mod pages;
 mod pictures;
 mod players;
+mod preferences;
 mod recording;
 mod rules;
 mod trace;
+mod typed;

@@ -77,6 +77,37 @@ fn the_url_names_the_file_and_nothing_is_replaced() {
 }
 
 #[test]
+fn a_template_names_the_file() {
+    let origin = Origin::start().unwrap();
+    origin.directory("/films/Dams%203x04/", committed_stream());
+    let home = Home::new().unwrap();
+    let url = origin.url("/films/Dams%203x04/master.m3u8");
+    fs::create_dir(home.path().join("films")).unwrap();
+    let run = |more: &[&str]| {
+        home.run([&["get", &url, "--allow-private", "--name-template"], more].concat())
+            .unwrap()
+    };
+    let template = "{site} S{season}E{episode}{ ({quality})}";
+    for (more, name) in [
+        (&[template][..], "127.0.0.1 S03E04 (180p).mp4"),
+        (&[template, "-o", "films"], "films/127.0.0.1 S03E04 (180p).mp4"),
+    ] {
+        check_exit(&run(more), 0);
+        assert!(home.path().join(name).is_file(), "{name}");
+    }
+    for (more, words) in [
+        (&["{titel}"][..], "no field \"titel\""),
+        (&["../{title}"], "'/' cannot be in a file name"),
+        (&[template, "-o", "film.mp4"], "-o names the file already"),
+    ] {
+        let output = run(more);
+        check_exit(&output, 2);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+#[test]
 fn get_ts_keeps_the_transport_stream() {
     let (origin, home) = (origin(), Home::new().unwrap());
     check_exit(&get(&home, &origin.url("/high/index.m3u8"), &["-o", "out.ts"]), 0);

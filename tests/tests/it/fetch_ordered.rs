@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use weir::fetch::{
-    BytesPerSecond, Client, ClientOptions, Meter, Ordered, Resource, Retries, Tuning, Window, ordered,
+    BytesPerSecond, Client, ClientOptions, Meter, Ordered, Resource, Retries, SpeedLimit, Tuning, Window,
+    ordered,
 };
 use weir_tests::origin::{Gate, Origin, Reply, faults};
 
@@ -292,7 +293,7 @@ async fn all_bodies_together_come_no_faster_than_asked() {
         move |_| Reply::ok(body.clone())
     });
     let options = ClientOptions {
-        limit_rate: BytesPerSecond::new(SPEED),
+        limit_rate: BytesPerSecond::new(SPEED).map(SpeedLimit::new).map(Arc::new),
         ..options(&origin)
     };
     let client = Client::new(&options).unwrap();

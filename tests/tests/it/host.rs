@@ -110,6 +110,89 @@ fn progress_is_told_while_a_job_runs() {
 }
 
 #[test]
+fn a_job_that_waits_may_be_next_and_more_may_run_at_a_time() {
+    let (origin, mut plan) = origin_and_plan("");
+    let gate = Gate::new();
+    let last = fs::read(committed_stream().join("high/seg003.ts")).unwrap();
+    origin.reply("/high/seg003.ts", Reply::ok(last).after(&gate));
+    let (_home, mut host) = greeted();
+    let at_once = |count: u32| json!({"type": "settings", "id": 1, "change": {"jobsAtOnce": count}});
+    for count in [0, 9] {
+        check_error(
+            &host.ask(&at_once(count)).unwrap(),
+            "bad-settings",
+            "it is 1 to 8",
+        );
+    }
+    assert_eq!(host.ask(&at_once(1)).unwrap()["settings"]["jobsAtOnce"], 1);
+    for (id, job) in (2..).zip(["a", "b", "c", "d"]) {
+        plan["title"] = json!(job);
+        assert_eq!(host.ask(&start(id, job, &plan)).unwrap()["type"], "done");
+    }
+    let next = |id: u32, job: &str| json!({"type": "next", "id": id, "job": job});
+    assert_eq!(host.ask(&next(7, "c")).unwrap()["type"], "done");
+    assert_eq!(
+        host.ask(&next(8, "a")).unwrap()["type"],
+        "done",
+        "it has its turn"
+    );
+    check_error(&host.ask(&next(9, "e")).unwrap(), "unknown-job", "e");
+    host.expect(|frame| frame["segments"]["fetched"] == 3).unwrap();
+    assert_eq!(origin.requests_for("/high/seg000.ts").len(), 1, "the others wait");
+    // What waits gets a turn at once.
+    host.ask(&at_once(2)).unwrap();
+    host.expect(|frame| frame["job"] == "c" && frame["segments"]["fetched"] == 3)
+        .unwrap();
+    assert_eq!(origin.requests_for("/high/seg000.ts").len(), 2);
+    gate.open();
+    let mut ends = Vec::new();
+    while ends.len() < 4 {
+        let finished = host.expect(|frame| frame["type"] == "finished").unwrap();
+        assert_eq!(finished["verdict"], "complete", "{finished}");
+        ends.push(finished["job"].as_str().unwrap().to_owned());
+    }
+    ends.sort();
+    assert_eq!(ends, ["a", "b", "c", "d"]);
+}
+
+#[test]
+fn all_jobs_together_are_no_faster_than_the_setting() {
+    let (origin, mut plan) = origin_and_plan("");
+    let sizes = (0..4).map(|n| {
+        fs::metadata(committed_stream().join(format!("high/seg00{n}.ts")))
+            .unwrap()
+            .len()
+    });
+    let bytes: u64 = sizes.sum();
+    let (_home, mut host) = greeted();
+    let limit = |speed: u64| json!({"type": "settings", "id": 1, "change": {"limitBytesPerSecond": speed}});
+    assert_eq!(
+        host.ask(&limit(bytes)).unwrap()["settings"]["limitBytesPerSecond"],
+        bytes
+    );
+    let mut both = |id: u32| {
+        let begin = Instant::now();
+        let jobs = [format!("a{id}"), format!("b{id}")];
+        for job in &jobs {
+            plan["title"] = json!(job);
+            host.ask(&start(id, job, &plan)).unwrap();
+        }
+        for _ in jobs {
+            let finished = host.expect(|frame| frame["type"] == "finished").unwrap();
+            assert_eq!(finished["verdict"], "complete", "{finished}");
+        }
+        begin.elapsed()
+    };
+    let slow = both(2);
+    assert!(
+        slow >= Duration::from_millis(1_700),
+        "two seconds' worth of bytes in {slow:?}"
+    );
+    host.ask(&limit(0)).unwrap();
+    assert_eq!(origin.requests_for("/high/seg000.ts").len(), 2);
+}
+
+#[test]
 fn a_cancelled_job_leaves_nothing() {
     let (origin, plan) = origin_and_plan("cancelled");
     let gate = Gate::new();
@@ -313,7 +396,11 @@ fn settings_are_shown_changed_and_checked() {
     let changed = host
         .ask(&json!({"type": "settings", "id": 3, "change": change}))
         .unwrap();
-    assert_eq!(changed["settings"], change);
+    let mut all = change.clone();
+    all["nameTemplate"] = json!("{title}");
+    all["limitBytesPerSecond"] = json!(0);
+    all["jobsAtOnce"] = json!(4);
+    assert_eq!(changed["settings"], all);
     let refused = host
         .ask(&json!({"type": "settings", "id": 4, "change": {"concurrency": 0}}))
         .unwrap();

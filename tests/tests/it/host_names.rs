@@ -10,6 +10,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use weir_tests::binary::{Home, Host};
+use weir_tests::origin::{Gate, Reply};
+use weir_tests::streams::committed_stream;
 
 use super::host::{check_error, greeted, origin_and_plan, start};
 
@@ -146,4 +148,62 @@ fn row_94_a_job_that_is_a_path() {
     for id in ["../x", "/etc/passwd"] {
         assert_eq!(home.run(["resume", id]).unwrap().status.code(), Some(2));
     }
+}
+
+/// By the setting, or by what the extension says for one capture; and a capture that goes on has the name that it began with.
+#[test]
+fn a_template_names_files_and_tells_no_capture_from_another() {
+    let (origin, plan) = origin_and_plan("Weirs S2E7");
+    let gate = Gate::new();
+    let last = fs::read(committed_stream().join("high/seg003.ts")).unwrap();
+    origin.reply("/high/seg003.ts", Reply::ok(last).after(&gate));
+    let (home, mut host) = greeted();
+    let example = |template: &str| json!({"type": "exampleName", "id": 1, "template": template, "title": "../x", "page": "https://www.a.example/", "resolution": [1280, 720]});
+    let named = host
+        .ask(&example("{site} {title}{ [{quality}]}{ E{episode}}"))
+        .unwrap();
+    assert_eq!(
+        named,
+        json!({"type": "exampleName", "re": 1, "name": "a.example ..-x [720p].mp4"})
+    );
+    let wrong = host.ask(&example("{title}{quality")).unwrap();
+    check_error(&wrong, "bad-settings", "name template, character 8");
+    let change = |template: &str| json!({"type": "settings", "id": 2, "change": {"nameTemplate": template}});
+    check_error(
+        &host.ask(&change("a/{title}")).unwrap(),
+        "bad-settings",
+        "'/' cannot be in a file name",
+    );
+    let changed = host.ask(&change("{site} - {title}")).unwrap();
+    assert_eq!(changed["settings"]["nameTemplate"], "{site} - {title}");
+
+    let mut request = start(3, "first", &plan);
+    request["options"] = json!({"nameTemplate": "{titel}"});
+    check_error(&host.ask(&request).unwrap(), "bad-settings", "no field \"titel\"");
+    request["options"] = json!({"nameTemplate": "{season}x{episode} {title}"});
+    assert_eq!(host.ask(&request).unwrap()["type"], "done");
+    host.expect(|frame| frame["segments"]["fetched"] == 3).unwrap();
+    assert_eq!(
+        home.files(&home.downloads()).unwrap(),
+        ["02x07 Weirs S2E7.mp4.part"]
+    );
+    host.ask(&json!({"type": "pause", "id": 4, "job": "first"}))
+        .unwrap();
+    assert_eq!(host.finished("first").unwrap()["error"]["code"], "paused");
+    gate.open();
+
+    let finished = capture(&mut host, 5, &plan);
+    assert_eq!(
+        finished["output"],
+        home.downloads().join("02x07 Weirs S2E7.mp4").to_str().unwrap()
+    );
+    assert_eq!(origin.requests_for("/high/seg000.ts").len(), 1, "it went on");
+    let finished = capture(&mut host, 6, &plan);
+    assert_eq!(
+        finished["output"],
+        home.downloads()
+            .join("127.0.0.1 - Weirs S2E7.mp4")
+            .to_str()
+            .unwrap()
+    );
 }

@@ -1,0 +1,216 @@
+//! What comes from elsewhere than a tab's player: addresses, texts, files and lists on the page of all captures; and all
+//! streams of a page at once. Controls are found by role and name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use weir_tests::browser::{Browser, Kind};
+use weir_tests::origin::{Origin, Reply};
+use weir_tests::streams::committed_stream;
+
+use crate::dashboard::wait_for_words;
+use crate::harness::{Harness, Host, files_below, in_both};
+
+in_both! {
+    an_address_and_a_text_are_captured,
+    the_files_of_a_list_are_chosen_and_saved,
+    all_streams_of_a_page_are_captured_at_once,
+}
+
+async fn an_address_and_a_text_are_captured(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    let origin = Origin::start().unwrap();
+    origin.directory("/the%20mill/", committed_stream().join("high"));
+    origin.directory("/low/", committed_stream().join("low"));
+    open(browser).await;
+
+    // A menu of links and videos that cannot be opened here has its item.
+    let item = "return await chrome.contextMenus.update('capture', {enabled: true})";
+    browser.call(item).await.unwrap();
+
+    for (typed, said) in [
+        (
+            "ftp://a.example/x.m3u8",
+            "names an address that cannot be fetched",
+        ),
+        ("just words", "The text names its files without their server."),
+    ] {
+        look_up(browser, typed).await;
+        wait_for_problem(browser, said).await;
+    }
+    look_up(browser, &origin.url("/nothing.m3u8")).await;
+    wait_for_problem(browser, "The server refused the request").await;
+
+    look_up(browser, &origin.url("/the%20mill/index.m3u8")).await;
+    browser
+        .press("button", "Capture the mill", Some("the mill"))
+        .await
+        .unwrap();
+    let card = wait_for_words(browser, "the mill", "Complete").await;
+    assert!(card.contains("the mill.mp4"), "{card}");
+
+    let text = fs::read_to_string(committed_stream().join("low/index.m3u8")).unwrap();
+    drop_file(browser, &text).await;
+    wait_for_problem(browser, "The text names its files without their server.").await;
+    let base = browser
+        .control("textbox", "The address that the text came from", None)
+        .await
+        .unwrap();
+    base.send_keys(origin.url("/low/dropped.m3u8")).await.unwrap();
+    browser.press("button", "Look", None).await.unwrap();
+    browser
+        .press("button", "Capture dropped", Some("dropped"))
+        .await
+        .unwrap();
+    wait_for_words(browser, "dropped", "Complete").await;
+    assert_eq!(
+        origin.requests_for("/low/dropped.m3u8").len(),
+        0,
+        "the text is at hand"
+    );
+    assert_eq!(saved(browser, "mp4").len(), 2);
+    harness.close().await;
+}
+
+async fn the_files_of_a_list_are_chosen_and_saved(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    let origin = Origin::start().unwrap();
+    for name in ["one", "two", "three"] {
+        origin.reply(
+            &format!("/music/{name}.mp3"),
+            Reply::ok(format!("ID3 the song {name}")),
+        );
+    }
+    let list = "#EXTM3U\n#EXTINF:60,The first\none.mp3\n#EXTINF:61,\ntwo.mp3\n#EXTINF:62,The third\nthree.mp3\nftp://a.example/x.mp3\n";
+    origin.reply("/music/songs.m3u", Reply::ok(list).with_type("audio/x-mpegurl"));
+    open(browser).await;
+    look_up(browser, &origin.url("/music/songs.m3u")).await;
+    browser
+        .control("heading", "A list of 3 files; 1 more cannot be saved", None)
+        .await
+        .unwrap();
+    browser.press("button", "Select none", None).await.unwrap();
+    let save = browser
+        .wait_for("[data-testid=list-save]:disabled")
+        .await
+        .unwrap();
+    assert_eq!(save.text().await.unwrap(), "Save 0 files");
+    for name in ["The first", "two.mp3"] {
+        let host = origin.address();
+        browser
+            .press("checkbox", &format!("{name}{host}"), None)
+            .await
+            .unwrap();
+    }
+    browser.press("button", "Save 2 files", None).await.unwrap();
+    wait_for_words(browser, "songs", "Complete").await;
+    let mut names: Vec<_> = saved(browser, "mp3")
+        .iter()
+        .map(|file| file.strip_prefix(downloads(browser)).unwrap().to_owned())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [Path::new("songs/The first.mp3"), Path::new("songs/two.mp3")]
+    );
+
+    // One file of media is a list of one.
+    look_up(browser, &origin.url("/music/three.mp3")).await;
+    browser.press("button", "Save 1 file", None).await.unwrap();
+    wait_for_words(browser, "three", "Complete").await;
+    let file = downloads(browser).join("three/three.mp3");
+    assert_eq!(fs::read_to_string(file).unwrap(), "ID3 the song three");
+    harness.close().await;
+}
+
+async fn all_streams_of_a_page_are_captured_at_once(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    let origin = Origin::start().unwrap();
+    for quality in ["one", "two"] {
+        origin.directory(&format!("/{quality}/"), committed_stream().join("high"));
+    }
+    let page = "<!doctype html><title>Two weirs</title><script>
+        Promise.all(['one', 'two'].map((name) => fetch(`/${name}/index.m3u8`).then((answer) => answer.text())))
+            .then(() => { document.body.dataset.player = 'ready'; });
+        </script><body>";
+    origin.reply("/", Reply::ok(page).with_type("text/html"));
+    let url = origin.url("/");
+    browser.open(&url).await.unwrap();
+    browser.wait_for("[data-player]").await.unwrap();
+    browser.open_popup(&url).await.unwrap();
+    browser.press("button", "Capture all 2", None).await.unwrap();
+    let done = browser.until(|| async {
+        let jobs = browser.jobs().await?;
+        let is_done = jobs.len() == 2 && jobs.iter().all(|job| job.verdict == "complete");
+        Ok(is_done.then_some(()))
+    });
+    assert!(
+        done.await.unwrap().is_some(),
+        "{:?}",
+        browser.jobs().await.unwrap()
+    );
+    assert_eq!(saved(browser, "mp4").len(), 2);
+    harness.close().await;
+}
+
+async fn open(browser: &Browser) {
+    browser.open(&browser.page("ui/dashboard.html")).await.unwrap();
+    browser
+        .control("textbox", "Address, or the text of a playlist", None)
+        .await
+        .unwrap();
+}
+
+async fn look_up(browser: &Browser, typed: &str) {
+    let field = browser
+        .control("textbox", "Address, or the text of a playlist", None)
+        .await
+        .unwrap();
+    field.clear().await.unwrap();
+    field.send_keys(typed).await.unwrap();
+    browser.press("button", "Look", None).await.unwrap();
+}
+
+async fn wait_for_problem(browser: &Browser, words: &str) {
+    let problem = "const problem = document.querySelector('[data-testid=typed-problem]');
+        return problem.checkVisibility() ? problem.textContent : ''";
+    let said = browser.until(|| async {
+        let said = browser.call(problem).await?;
+        Ok(said
+            .as_str()
+            .is_some_and(|said| said.contains(words))
+            .then_some(()))
+    });
+    let said = said.await.unwrap();
+    assert!(said.is_some(), "{words}: {}", browser.text().await.unwrap());
+}
+
+/// Drops a file on the page.
+async fn drop_file(browser: &Browser, text: &str) {
+    let script = format!(
+        "const dropped = new DataTransfer();
+        dropped.items.add(new File([{text:?}], 'dropped.m3u8'));
+        document.body.dispatchEvent(new DragEvent('drop', {{ dataTransfer: dropped, bubbles: true, cancelable: true }}));"
+    );
+    browser.call(&script).await.unwrap();
+}
+
+fn downloads(browser: &Browser) -> PathBuf {
+    browser.home().join("Downloads/Weir")
+}
+
+/// The files of a kind that were saved.
+fn saved(browser: &Browser, extension: &str) -> Vec<PathBuf> {
+    let mut files = files_below(&downloads(browser));
+    files.retain(|file| file.extension().is_some_and(|end| end == extension));
+    files
+}
