@@ -4,6 +4,7 @@
 //! folder: the profile, the host's manifest, its settings and the captured files are all inside, and no process
 //! outlives the [`Browser`].
 
+mod axe;
 mod chromium;
 mod firefox;
 mod launch;
@@ -363,15 +364,18 @@ impl Browser {
         Ok(text.json().as_str().unwrap_or_default().to_owned())
     }
 
-    /// Makes the current tab believe in a colour scheme: Chromium only.
+    /// Makes the current tab believe in a colour scheme; in Firefox every tab does.
     ///
     /// # Errors
-    /// Those of the `DevTools` protocol.
+    /// Those of the `DevTools` protocol, or of Firefox' preferences.
     pub async fn set_colour_scheme(&self, scheme: ColourScheme) -> anyhow::Result<()> {
         let value = match scheme {
             ColourScheme::Light => "light",
             ColourScheme::Dark => "dark",
         };
+        if self.kind == Kind::Firefox {
+            return firefox::set_colour_scheme(&self.driver, scheme).await;
+        }
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
         self.command("Emulation.setEmulatedMedia", features).await?;
         Ok(())

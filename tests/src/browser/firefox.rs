@@ -4,9 +4,11 @@ use std::path::Path;
 
 use serde_json::json;
 use thirtyfour::common::capabilities::firefox::FirefoxPreferences;
+use thirtyfour::common::command::FormatRequestData;
 use thirtyfour::extensions::addons::firefox::FirefoxTools;
-use thirtyfour::{Capabilities, DesiredCapabilities, WebDriver};
+use thirtyfour::{Capabilities, DesiredCapabilities, RequestData, SessionId, WebDriver};
 
+use super::ColourScheme;
 use super::launch::{Options, Window};
 
 /// The extension's id, fixed by its manifest.
@@ -56,4 +58,30 @@ pub(super) async fn install(driver: &WebDriver, extension: &Path) -> anyhow::Res
     Ok(tools
         .install_addon(&extension.to_string_lossy(), Some(true))
         .await?)
+}
+
+/// Tells pages a colour scheme, by Firefox' own preference for that.
+pub(super) async fn set_colour_scheme(driver: &WebDriver, scheme: ColourScheme) -> anyhow::Result<()> {
+    let value = match scheme {
+        ColourScheme::Dark => 0,
+        ColourScheme::Light => 1,
+    };
+    let set =
+        format!("Services.prefs.setIntPref('layout.css.prefers-color-scheme.content-override', {value})");
+    driver.handle().cmd(InContext("chrome")).await?;
+    let done = driver.execute(set, Vec::new()).await;
+    driver.handle().cmd(InContext("content")).await?;
+    done?;
+    Ok(())
+}
+
+/// Where scripts run from now on: in pages (`content`), or in the browser itself (`chrome`).
+#[derive(Debug)]
+struct InContext(&'static str);
+
+impl FormatRequestData for InContext {
+    fn format_request(&self, session: &SessionId) -> RequestData {
+        RequestData::new(http::Method::POST, format!("/session/{session}/moz/context"))
+            .add_body(json!({"context": self.0}))
+    }
 }

@@ -49,12 +49,17 @@ pub(crate) struct Harness {
 impl Harness {
     /// None, with a line that says so, where there is no browser.
     pub(crate) async fn start(kind: Kind, host: Host) -> Option<Self> {
+        Self::start_with(kind, host, program::extension(kind.name()).unwrap()).await
+    }
+
+    /// The same with an extension of the test's own.
+    pub(crate) async fn start_with(kind: Kind, host: Host, extension: PathBuf) -> Option<Self> {
         let Some(programs) = Programs::find(kind) else {
             println!("skipped: {kind:?} or its driver is not installed");
             return None;
         };
         let options = Options {
-            extension: program::extension(kind.name()).unwrap(),
+            extension,
             host: (host == Host::Registered).then(|| program::weir().unwrap()),
             window: Window::Headless,
             home: None,

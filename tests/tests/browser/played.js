@@ -1,5 +1,5 @@
-// Plays the background and the language to a page of the extension, before its own scripts: `texts` are the words of
-// `locale`, `host` is the connection.
+// Plays the background, the page that it looks at and the language to a page of the extension, before its own scripts:
+// `texts` are the words of `locale`, `host` is the connection, `shown` what a page has: `some`, `none`, or `hidden` by a rule.
 chrome.i18n.getMessage = (key, values = []) =>
   (texts[key]?.message ?? '').replaceAll(/\$(\d)/g, (_, number) => values[number - 1] ?? '');
 chrome.i18n.getUILanguage = () => locale.replace('_', '-');
@@ -50,9 +50,60 @@ const captures = [
   },
   { ...capture, capture: 5, state: 'cancelled', title: null, output: null, finished: null, can: [] },
 ];
+const quality = (height, bandwidth) => ({
+  value: `${height}`, url: 'https://cdn.example/v.m3u8', width: (height * 16) / 9, height, frameRate: 25, bandwidth,
+});
+const stream = {
+  url: 'https://cdn.example/lecture/master.m3u8', kind: 'multivariant', host: 'cdn.example', live: false, encrypted: '', drm: null,
+  durationSeconds: 3600, qualities: [{ ...quality(1080, 5_000_000), value: 'best' }, quality(720, 2_000_000)],
+  audioOnly: false, unread: null,
+};
+const only = { ...stream, kind: 'media', qualities: [] };
+const streams = [
+  { ...stream, id: 's', encrypted: 'AES-128' },
+  { ...stream, id: 'm', url: 'https://cdn.example/mill/master.m3u8' },
+  { ...only, id: 'live', live: true, durationSeconds: null },
+  { ...only, id: 'drm', drm: 'Widevine', encrypted: 'SAMPLE-AES' },
+  { ...only, id: 'audio', audioOnly: true, url: `https://cdn.example/${long}.m3u8` },
+];
+const frame = (name) => ({ name, url: `https://cdn.example/${long}/player.min.js`, line: 12, column: 34567 });
+const stack = [{ cause: null, frames: [frame('send'), frame('')] }, { cause: 'await', frames: [frame('startPlayer')] }];
+const step = (role, url, method = '') => ({ role, url, method, stack: method === '' ? [] : stack });
+const trace = {
+  page: 'https://page.example/', state: 'ended', end: 'found', message: '', requests: 12,
+  chains: [[
+    step('page', 'https://page.example/watch?v=7'), step('script', 'https://cdn.example/player.min.js'),
+    step('first', 'https://media.example/master.m3u8?token=secret', 'POST'),
+    step('second', 'https://media.example/720p.m3u8', 'GET'), step('segment', 'https://media.example/720p/1.ts', 'GET'),
+  ]],
+};
+const picture = 'data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30"><path d="M0 0h40v30z"/></svg>';
+const images = [
+  { url: picture, preview: picture, width: 40, height: 30, text: 'The weir', how: 'img' },
+  { url: `${picture}<!-- 2 -->`, preview: 'data:image/png,broken', width: null, height: null, text: long, how: 'css' },
+];
+const isSome = shown === 'some';
+const rule = { site: 'video.example', capture: 'click', quality: '720p', audio: null, subtitles: 'all', nameTemplate: null };
+chrome.webNavigation.getAllFrames = async () => [{ frameId: 0 }];
+chrome.scripting.executeScript = async () => [{ result: { images: isSome ? images : [], blobs: 1, left: 0, end: null } }];
+const views = {
+  view: {
+    tab: 7, title: 'Lecture 7: how a weir works', streams: isSome ? streams : [],
+    rule: shown === 'hidden' ? { ...rule, capture: 'never' } : null, jobs: isSome ? jobs : [],
+    host: host === 'ready' ? ready : missing,
+  },
+  trace: { tab: 7, title: 'Lecture 7: how a weir works', trace: isSome ? trace : null },
+};
+const answers = {
+  history: isSome ? captures : [],
+  settings: { outputFolder: `/home/someone/Videos/${long}`, concurrency: 32, whenBrowserCloses: 'pause', nameTemplate: '{title}{ - S{season}E{episode}}', limitBytesPerSecond: 2_500_000, jobsAtOnce: 4 },
+  'example-name': `Weirs, season 2 episode 7 - S02E07 ${long}.mp4`,
+  rules: isSome ? [rule, { ...rule, site: `${'a-long-label.'.repeat(9)}example`, capture: 'auto', audio: 'zh-Hans' }] : [],
+};
 const listener = (listen) => ({ addListener: listen });
-chrome.runtime.connect = () => ({
-  onMessage: listener((heard) => setTimeout(() => heard({ tab: -1, title: '', streams: [], jobs, host: host === 'ready' ? ready : missing }))),
+chrome.runtime.connect = ({ name }) => ({
+  onMessage: listener((heard) => setTimeout(() => heard(views[name.split(':')[0]]))),
   onDisconnect: listener(() => {}),
 });
-chrome.runtime.sendMessage = async ({ type }) => ({ ok: true, value: type === 'history' ? captures : null });
+chrome.runtime.sendMessage = async ({ type }) =>
+  host === 'ready' ? { ok: true, value: answers[type] ?? null } : { ok: false, failure: missing.failure };

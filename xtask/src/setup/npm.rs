@@ -11,7 +11,10 @@ use crate::workspace::Workspace;
 
 /// Folders with a `package-lock.json`, and what it pins.
 const FOLDERS: &[(&str, &str)] = &[
-    ("extension", "TypeScript, the browser API's types, wasm-opt"),
+    (
+        "extension",
+        "TypeScript, the browser API's types, wasm-opt, axe-core",
+    ),
     ("tests/tests/browser/players", "players for the browser tests"),
     ("xtask/web-ext", "the checker of Firefox packages"),
 ];
