@@ -59,7 +59,7 @@ pub enum TemplateError {
     /// Nothing but spaces.
     #[error("name template: it is empty; {{title}} is one")]
     Empty,
-    /// Over [`MAX_TEMPLATE_BYTES`].
+    /// Over 255 bytes.
     #[error("name template of {0} bytes: at most {MAX_TEMPLATE_BYTES}")]
     TooLong(usize),
     /// It would be a path, or is not to be seen.
