@@ -9,9 +9,14 @@ use anyhow::{Context, Result, bail};
 /// The cargo that started this task.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // It is this task's, and `ring`, which asks for it, would be built anew, with all that stands on it, each time
-    // that cargo is started by a task after a person, or the other way round.
-    cargo.env_remove("CARGO_MANIFEST_DIR");
+    // They are this task's. `ring` asks for them, and would be built anew with all that stands on it, each time that cargo
+    // is started by a task after a person, or the other way round.
+    for (name, _) in std::env::vars_os() {
+        let shown = name.to_string_lossy();
+        if shown.starts_with("CARGO_PKG_") || shown.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
     cargo
 }
 
