@@ -6,7 +6,7 @@ import { Failed } from './report/failure.js';
 import { withoutQuery } from './report/history.js';
 import * as jobs from './report/jobs.js';
 
-/** @import { Job, Stream } from './types' */
+/** @import { Job, Quality, Stream } from './types' */
 /** @import { Capture } from './generated/protocol' */
 /** @import { Host } from './native/host.js' */
 /** @import { Store } from './state/store.js' */
@@ -71,8 +71,11 @@ export class History {
     const place = source === undefined ? null : this.#place(known, source);
     if (!place) throw new Failed('page-needed', 'no open page plays this stream');
     const { tab, stream } = place;
-    const wanted = known?.quality?.value;
-    const quality = stream.qualities.find(({ value }) => value === wanted)?.value ?? 'best';
+    const playlist = withoutQuery(found?.playlist ?? '');
+    // What was chosen is known here, or after the browser was closed to the host.
+    const isSame = (/** @type {Quality} */ { value, url }) =>
+      known?.quality ? value === known.quality.value : withoutQuery(url) === playlist;
+    const quality = stream.qualities.find(isSame)?.value ?? 'best';
     await this.#start(tab, stream.id, quality);
     if (known) this.#store.changeJobs((list) => jobs.without(list, ({ job }) => job === known.job));
     return null;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
+import { streams } from '../detect/group.js';
 import { History } from '../history.js';
 import { Failed } from '../report/failure.js';
 import { elsewhere, isAbout, rows } from '../report/history.js';
@@ -146,6 +147,20 @@ test('a capture of a browser goes on from an open page that plays the stream, wh
   assert.equal(started.length, 1);
   assert.deepEqual([started[0]?.[0], started[0]?.[2]], [3, 'best']);
   assert.deepEqual(store.jobs, []);
+});
+
+test('it goes on in the quality that was chosen, which the host tells when nobody here knows any more', async () => {
+  const variant = (/** @type {number} */ height) => ({
+    url: `https://video.example/lecture/${height}.m3u8?token=new`,
+    height, width: null, bandwidth: height * 1000, frameRate: null, codecs: [], audio: null,
+  });
+  const variants = [2160, 1080, 720].map(variant);
+  const summary = /** @type {any} */ ({ kind: 'multivariant', drm: null, warnings: [], variants, renditions: [] });
+  const { run, started } = commands(() => undefined, [], [{ ...playlist, summary }]);
+  await run({ type: 'again', job: null, capture: 16 });
+  const [stream] = streams([{ ...playlist, summary }]);
+  const chosen = stream?.qualities.find(({ value }) => value === started[0]?.[2]);
+  assert.equal(chosen?.height, 1080);
 });
 
 test('without such a page it says what to do', async () => {

@@ -22,6 +22,8 @@ pub struct Capture {
     pub page: Option<String>,
     /// The playlist, without what may be a secret.
     pub source: String,
+    /// The media playlist that was chosen of it, without what may be a secret; null for a capture that no browser asked for.
+    pub playlist: Option<String>,
     /// The absolute path of the output, finished or not.
     pub output: Option<String>,
     /// When it began, in seconds since 1970.

@@ -111,6 +111,7 @@ fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
         browser: job.id.clone().map(|id| Asker {
             job: id,
             page: job.context.page.as_ref().map(ToString::to_string),
+            playlist: job.plan.tracks.first().map(|track| track.playlist.to_string()),
         }),
         // Another day's stream may have the same address.
         patience: job.recording().map(|options| options.outage),

@@ -87,10 +87,10 @@ pub(super) fn claim(
         (None, None) => insert(&transaction, beginning)?,
     };
     let lock = Lock::take(&journal.folder, id)?.ok_or(JournalError::Running(id))?;
-    if let Some(Asker { job, page }) = &beginning.browser {
+    if let Some(Asker { job, page, playlist }) = &beginning.browser {
         transaction.execute(
-            "INSERT OR REPLACE INTO browser (job, asked_as, page) VALUES (?1, ?2, ?3)",
-            params![id, job.as_str(), page],
+            "INSERT OR REPLACE INTO browser (job, asked_as, page, playlist) VALUES (?1, ?2, ?3, ?4)",
+            params![id, job.as_str(), page, playlist],
         )?;
     }
     transaction.commit()?;

@@ -16,7 +16,8 @@ const MEDIA: [&str; 5] = ["mp4", "m4a", "mkv", "mka", "ts"];
 const FURTHER_COLUMNS: &str = "command IS NOT NULL AS is_repeatable,
     EXISTS (SELECT 1 FROM point WHERE point.job = job.id) AS is_mendable,
     (SELECT asked_as FROM browser WHERE browser.job = job.id) AS asked_as,
-    (SELECT page FROM browser WHERE browser.job = job.id) AS page";
+    (SELECT page FROM browser WHERE browser.job = job.id) AS page,
+    (SELECT playlist FROM browser WHERE browser.job = job.id) AS playlist";
 
 impl Journal {
     /// The newest captures, the newest first.
@@ -32,7 +33,11 @@ impl Journal {
         ))?;
         let rows = statement.query_map([most], |row| {
             let asked_as: Option<String> = row.get("asked_as")?;
-            let of_browser = (asked_as.and_then(|id| JobId::new(id).ok()), row.get("page")?);
+            let of_browser = OfBrowser {
+                job: asked_as.and_then(|id| JobId::new(id).ok()),
+                page: row.get("page")?,
+                playlist: row.get("playlist")?,
+            };
             let can = (row.get("is_repeatable")?, row.get("is_mendable")?);
             Ok(capture(self.record(row)?, of_browser, can))
         })?;
@@ -59,10 +64,17 @@ impl Journal {
     }
 }
 
+/// What is known of a capture that a browser has asked for.
+struct OfBrowser {
+    job: Option<JobId>,
+    page: Option<String>,
+    playlist: Option<String>,
+}
+
 /// None for a number that does not fit into a message; a journal does not get there.
 fn capture(
     record: Record,
-    (job, page): (Option<JobId>, Option<String>),
+    OfBrowser { job, page, playlist }: OfBrowser,
     (is_repeatable, is_mendable): (bool, bool),
 ) -> Option<Capture> {
     let state = record.state;
@@ -92,6 +104,7 @@ fn capture(
         page,
         title: record.title,
         source: record.source,
+        playlist,
         output: record.output,
         began_epoch_seconds: record.began,
         changed_epoch_seconds: record.changed,

@@ -86,6 +86,8 @@ pub struct Asker {
     pub job: JobId,
     /// The page, as it is shown: without what may be a secret.
     pub page: Option<String>,
+    /// The media playlist that was chosen, as it is shown too.
+    pub playlist: Option<String>,
 }
 
 /// A capture that is asked for once more, by its number, with the command line that asked for it first.

@@ -69,7 +69,8 @@ const LATER_TABLES: &str = "
     CREATE TABLE IF NOT EXISTS browser (
         job INTEGER PRIMARY KEY REFERENCES job (id) ON DELETE CASCADE,
         asked_as TEXT NOT NULL,
-        page TEXT
+        page TEXT,
+        playlist TEXT
     ) STRICT;
 ";
 
@@ -93,6 +94,9 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
     match version(&connection)? {
         VERSION => {
             connection.execute_batch(LATER_TABLES)?;
+            if !connection.column_exists(None, "browser", "playlist")? {
+                add_playlist(&mut connection)?;
+            }
             Ok(connection)
         }
         found => Err(JournalError::Newer {
@@ -100,6 +104,15 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
             known: VERSION,
         }),
     }
+}
+
+/// What a table had no column for. Of several processes that open the same journal at once one adds it.
+fn add_playlist(connection: &mut Connection) -> Result<(), JournalError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if !transaction.column_exists(None, "browser", "playlist")? {
+        transaction.execute_batch("ALTER TABLE browser ADD COLUMN playlist TEXT")?;
+    }
+    Ok(transaction.commit()?)
 }
 
 /// SQLite's own patience is not for this change: of several processes that open a new file at once all but one are told
@@ -139,6 +152,27 @@ mod tests {
         old.execute_batch("DROP TABLE hole").unwrap();
         drop(old);
         assert!(has_holes(&open(&path).unwrap()));
+    }
+
+    #[test]
+    fn a_journal_of_before_it_knew_playlists_gets_their_column_and_keeps_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.sqlite");
+        let old = open(&path).unwrap();
+        old.execute_batch(
+            "PRAGMA foreign_keys = OFF;
+             ALTER TABLE browser DROP COLUMN playlist;
+             INSERT INTO browser (job, asked_as, page) VALUES (1, 'job-1', 'https://a.example/');",
+        )
+        .unwrap();
+        drop(old);
+        let both = [open(&path).unwrap(), open(&path).unwrap()];
+        for connection in both {
+            let row = connection.query_one("SELECT asked_as, playlist FROM browser", [], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
+            });
+            assert_eq!(row.unwrap(), ("job-1".to_owned(), None));
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ const jobs = [
 ];
 const capture = {
   capture: 9, job: 'x', state: 'complete', title: 'Lecture 6: dams', page: 'https://video.example/watch/6',
-  source: 'https://cdn.example/6/master.m3u8', output: '/home/someone/Videos/Weir/Lecture 6- dams.mp4',
+  source: 'https://cdn.example/6/master.m3u8', playlist: null, output: '/home/someone/Videos/Weir/Lecture 6- dams.mp4',
   beganEpochSeconds: 1_796_079_600, changedEpochSeconds: 1_796_079_725, segments: { total: 400, fetched: 400, retried: 0 },
   bytes: 812_000_000, can: ['reveal', 'open'],
 };

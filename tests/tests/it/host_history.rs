@@ -75,7 +75,8 @@ impl Opener {
 #[cfg(unix)]
 #[test]
 fn a_capture_is_listed_shown_opened_and_forgotten() {
-    let (_origin, plan) = origin_and_plan("shown");
+    let (origin, mut plan) = origin_and_plan("shown");
+    plan["tracks"][0]["playlist"] = json!(origin.url("/high/index.m3u8?token=secret"));
     let mut opener = Opener::start();
     check_error(
         &opener
@@ -107,6 +108,11 @@ fn a_capture_is_listed_shown_opened_and_forgotten() {
     assert_eq!(
         capture["page"], "http://page.example/watch?...",
         "without its token"
+    );
+    assert_eq!(
+        capture["playlist"],
+        origin.url("/high/index.m3u8?..."),
+        "without its token, and another than the first-level one"
     );
     assert_eq!(capture["output"], film.to_str().unwrap());
     assert_eq!(capture["bytes"], finished["bytes"]);
