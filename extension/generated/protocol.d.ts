@@ -29,6 +29,8 @@ title: string | null,
 page: string | null,
 /** The playlist, without what may be a secret. */
 source: string,
+/** The media playlist that was chosen of it, without what may be a secret; null for a capture that no browser asked for. */
+playlist: string | null,
 /** The absolute path of the output, finished or not. */
 output: string | null,
 /** When it began, in seconds since 1970. */
