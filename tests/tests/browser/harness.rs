@@ -126,3 +126,16 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     }
     files
 }
+
+/// Waits until a script of the page returns a text with these words.
+pub(crate) async fn wait_until_said(browser: &Browser, script: &str, words: &str) {
+    let said = browser.until(|| async {
+        let said = browser.call(script).await?;
+        Ok(said
+            .as_str()
+            .is_some_and(|said| said.contains(words))
+            .then_some(()))
+    });
+    let said = said.await.unwrap();
+    assert!(said.is_some(), "{words}: {}", browser.text().await.unwrap());
+}

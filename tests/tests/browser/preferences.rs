@@ -9,7 +9,7 @@ use thirtyfour::components::SelectElement;
 use weir_tests::browser::{Browser, Kind};
 use weir_tests::site::Page;
 
-use crate::harness::{Harness, Host, files_below, in_both};
+use crate::harness::{Harness, Host, files_below, in_both, wait_until_said};
 
 in_both! {
     files_are_named_as_the_user_wants_them,
@@ -274,15 +274,7 @@ async fn saved(browser: &Browser) {
 
 async fn wait_for_example(browser: &Browser, words: &str) {
     let example = "return document.querySelector('[data-testid=name-example]').textContent";
-    let said = browser.until(|| async {
-        let said = browser.call(example).await?;
-        Ok(said
-            .as_str()
-            .is_some_and(|said| said.contains(words))
-            .then_some(()))
-    });
-    let said = said.await.unwrap();
-    assert!(said.is_some(), "{words}: {}", browser.text().await.unwrap());
+    wait_until_said(browser, example, words).await;
 }
 
 /// Chooses a file with this text.

@@ -9,7 +9,7 @@ use weir_tests::origin::{Origin, Reply};
 use weir_tests::streams::committed_stream;
 
 use crate::dashboard::wait_for_words;
-use crate::harness::{Harness, Host, files_below, in_both};
+use crate::harness::{Harness, Host, files_below, in_both, wait_until_said};
 
 in_both! {
     an_address_and_a_text_are_captured,
@@ -183,15 +183,7 @@ async fn look_up(browser: &Browser, typed: &str) {
 async fn wait_for_problem(browser: &Browser, words: &str) {
     let problem = "const problem = document.querySelector('[data-testid=typed-problem]');
         return problem.checkVisibility() ? problem.textContent : ''";
-    let said = browser.until(|| async {
-        let said = browser.call(problem).await?;
-        Ok(said
-            .as_str()
-            .is_some_and(|said| said.contains(words))
-            .then_some(()))
-    });
-    let said = said.await.unwrap();
-    assert!(said.is_some(), "{words}: {}", browser.text().await.unwrap());
+    wait_until_said(browser, problem, words).await;
 }
 
 /// Drops a file on the page.
