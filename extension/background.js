@@ -175,13 +175,7 @@ platform.onNotification((job) => void showEnded(job));
 platform.onCommand((command) => {
   if (command === 'dashboard') void platform.openPage('ui/dashboard.html');
 });
-platform.onMenu(menuWords(), ({ link, media, page, tab }) => {
-  const url = cleanUrl(media ?? link ?? '');
-  // What a player has put together itself has no address: it is among the streams of its tab.
-  if (url === null) return void platform.openPage(`ui/popup.html?tab=${tab}`);
-  typed.click(url, cleanUrl(page ?? ''));
-  void platform.openPage('ui/dashboard.html#clicked');
-});
+platform.onMenu(menuWords(), (clicked) => void lookAt(clicked));
 platform.onPort((port) => {
   if (!port.sender || senderKind(port.sender, SELF) !== 'page') return;
   views.add(port, (tab) => void look(tab));
@@ -475,6 +469,14 @@ const COMMANDS = {
     return host.state;
   },
 };
+
+/** A link, a video or a sound was clicked in its menu. @param {platform.Clicked} clicked */
+async function lookAt({ link, media, page, tab }) {
+  const url = cleanUrl(media ?? link ?? '');
+  // What a player has put together itself has no address: it is among the streams of its tab.
+  if (url === null) await platform.openPage(`ui/popup.html?tab=${tab}`);
+  else await platform.openPage(`ui/dashboard.html#clicked=${await typed.click(url, cleanUrl(page ?? ''))}`);
+}
 
 /** @param {unknown} message @returns {Promise<Answer>} */
 async function answer(message) {

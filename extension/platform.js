@@ -313,10 +313,11 @@ export const openOptions = () => chrome.runtime.openOptionsPage();
 /** The item of the menus of links, videos and sounds. */
 const MENU = 'capture';
 
+/** @typedef {{link: string | null, media: string | null, page: string | null, tab: number}} Clicked */
+
 /**
  * An item in the menus of links, videos and sounds.
- * @param {string} title
- * @param {(clicked: {link: string | null, media: string | null, page: string | null, tab: number}) => void} handler
+ * @param {string} title @param {(clicked: Clicked) => void} handler
  */
 export function onMenu(title, handler) {
   // Phones have no such menus.

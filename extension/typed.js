@@ -19,6 +19,9 @@ const MEDIA = /\.(mp4|m4v|m4a|mp3|webm|mkv|mka|mov|avi|flv|wmv|ogg|oga|ogv|opus|
 /** Most files that are chosen among (core: MAX_BATCH_FILES). */
 const MAX_ENTRIES = 10_000;
 
+/** Most clicks in menus whose pages have not asked for them yet. */
+const MAX_CLICKS = 20;
+
 /** Longest text that is read as a playlist, in characters (core: MAX_PLAYLIST_BYTES). */
 const MAX_TEXT = 16 * 1024 * 1024;
 
@@ -28,11 +31,10 @@ export class Typed {
   #asPage;
   #read;
   #readMade;
-  /** What a link's menu has begun. @type {Promise<Found> | null} */ #clicked = null;
 
   /**
    * @param {object} parts
-   * @param {Pick<Store, 'ready' | 'changeTab'>} parts.store
+   * @param {Pick<Store, 'ready' | 'changeTab' | 'clicks' | 'changeClicks'>} parts.store
    * @param {Pick<Engine, 'inspect' | 'fetchPlaylist'>} parts.engine
    * @param {Pick<AsPage, 'run'>} parts.asPage
    * @param {(tab: number, url: string, text: string) => Promise<void>} parts.read
@@ -51,20 +53,31 @@ export class Typed {
     return {
       'look-up': ({ address, text, base }) =>
         text === null ? this.#address(String(address), null) : this.#text(String(text), base === null ? null : String(base)),
-      // What it has found, or how it has failed, is told once.
-      clicked: () => {
-        const found = this.#clicked;
-        this.#clicked = null;
-        return found;
-      },
+      clicked: ({ id }) => this.#clicked(String(id)),
     };
   }
 
-  /** A link or a file of media was clicked in its menu. @param {string} address @param {string | null} page that has it */
-  click(address, page) {
-    this.#clicked = this.#address(address, page);
-    // Told when it is asked for.
-    this.#clicked.catch(() => {});
+  /**
+   * A link or a file of media was clicked in its menu. Its address may hold a token: the page that is to look at it gets a
+   * number for it.
+   * @param {string} url @param {string | null} page that has it @returns {Promise<string>} the number
+   */
+  async click(url, page) {
+    const id = crypto.randomUUID();
+    await this.#store.ready;
+    this.#store.changeClicks((clicks) => [...clicks, { id, url, page }].slice(-MAX_CLICKS));
+    return id;
+  }
+
+  /** What was clicked is looked at; what there is, or why there is nothing, is told once. @param {string} id */
+  async #clicked(id) {
+    const click = this.#store.clicks.find((one) => one.id === id);
+    if (!click) return null;
+    const found = this.#address(click.url, click.page);
+    // Not before: a worker that is ended meanwhile has told nobody.
+    await found.catch(() => {});
+    this.#store.changeClicks((clicks) => clicks.filter((one) => one.id !== id));
+    return found;
   }
 
   /** @param {string} typed @param {string | null} page @returns {Promise<Found>} */

@@ -50,6 +50,13 @@ export interface Playlist {
   failure: Failure | null;
 }
 
+/** A link, a video or a sound that was clicked in its menu, and the page that has it. */
+export interface Click {
+  id: string;
+  url: string;
+  page: string | null;
+}
+
 /** Everything known of one tab. */
 export interface TabState {
   /** When its page was committed, in milliseconds since 1970; requests before that belong to the last page. */
@@ -374,7 +381,7 @@ export type Command =
   | { type: 'command'; tab: number; stream: string; quality: string; tool: Tool }
   | { type: 'download'; tab: number; items: DownloadItem[]; title?: string; page?: string }
   | { type: 'look-up'; address: string | null; text: string | null; base: string | null }
-  | { type: 'clicked' }
+  | { type: 'clicked'; id: string }
   | { type: 'cancel'; job: string }
   | { type: 'finish'; job: string }
   | { type: 'reveal'; job: string }

@@ -3,7 +3,7 @@
 
 import { emptyTab } from './tabs.js';
 
-/** @import { Job, TabState, Trace } from '../types' */
+/** @import { Click, Job, TabState, Trace } from '../types' */
 
 /**
  * @typedef {object} Area
@@ -29,6 +29,7 @@ export class Store {
   #changed;
   /** @type {Map<number, TabState>} */ #tabs = new Map();
   /** @type {Job[]} */ #jobs = [];
+  /** @type {Click[]} */ #clicks = [];
   /** @type {Map<number, Trace>} */ #traces = new Map();
   /** What tabs have asked for last. @type {Map<number, string[]>} */ #asked = new Map();
   /** Playlists as the page got them, by tab and address. @type {Map<string, string>} */ #texts = new Map();
@@ -92,6 +93,17 @@ export class Store {
     this.#changed({ tab: null });
   }
 
+  /** What was clicked in menus, and no page has been told of. */
+  get clicks() {
+    return this.#clicks;
+  }
+
+  /** @param {(clicks: Click[]) => Click[]} change */
+  changeClicks(change) {
+    this.#clicks = change(this.#clicks);
+    this.#save('clicks');
+  }
+
   /** What the last trace of a tab has found. @param {number} tab @returns {Trace | null} */
   trace(tab) {
     return this.#traces.get(tab) ?? null;
@@ -151,6 +163,7 @@ export class Store {
     if (this.isNew) this.#save(STARTED);
     for (const [key, value] of Object.entries(saved)) {
       if (key === 'jobs') this.#jobs = [...value, ...this.#jobs];
+      else if (key === 'clicks') this.#clicks = [...value, ...this.#clicks];
       else if (key.startsWith('trace:')) this.#traces.set(Number(key.slice(6)), value);
       else if (key.startsWith('asked:')) this.#asked.set(Number(key.slice(6)), value);
       else if (key.startsWith('tab:')) this.#tabs.set(Number(key.slice(4)), value);
@@ -218,6 +231,7 @@ export class Store {
   /** @param {string} key */
   #value(key) {
     if (key === 'jobs') return this.#jobs;
+    if (key === 'clicks') return this.#clicks;
     if (key === STARTED) return true;
     if (key.startsWith('asked:')) return this.#asked.get(Number(key.slice(6)));
     if (key.startsWith('trace:')) return this.#traces.get(Number(key.slice(6)));

@@ -27,9 +27,11 @@ const served = new Map();
 const written = [];
 /** The rules on the disk. @type {any} */
 let kept = null;
+/** The pages that it has opened. @type {string[]} */
+const opened = [];
 /** What the worker has told the native host. @type {any[]} */
 const told = [];
-const [onMessage, onConnect, onSendHeaders, onResponseStarted] = [1, 2, 3, 4].map(happening);
+const [onMessage, onConnect, onSendHeaders, onResponseStarted, onMenu] = [1, 2, 3, 4, 5].map(happening);
 const module = await readFile(new URL('../generated/weir_wasm_bg.wasm', import.meta.url));
 
 /** What the content script of a frame answers. @type {(...message: any[]) => Promise<unknown>} */
@@ -88,6 +90,7 @@ Object.assign(globalThis, {
       onRemoved: happening(),
       onUpdated: happening(),
       query: async () => [],
+      create: async (/** @type {{url: string}} */ { url }) => void opened.push(url),
       sendMessage: (/** @type {any[]} */ ...message) => answerOfFrame(...message),
       get: async () => ({ title: 'A title', url: 'https://page.example/' }),
     },
@@ -106,6 +109,7 @@ Object.assign(globalThis, {
     cookies: { getAll: async () => [], getAllCookieStores: async () => [] },
     action: { setBadgeText: nothing, setBadgeBackgroundColor: nothing, setTitle: nothing },
     i18n: { getMessage: (/** @type {string} */ key) => key },
+    contextMenus: { onClicked: onMenu, create: () => {} },
     notifications: { onClicked: happening(), create: nothing, clear: nothing },
   },
 });
@@ -402,4 +406,24 @@ test('a rule names the file and captures by itself, once; another hides all', as
   assert.deepEqual(await listed(71), []);
   await say(popup, { type: 'rules', rules: [] });
   assert.equal((await listed(71)).length, 1);
+});
+
+test('what is clicked in a menu is stored, told once to its page, and in no address', async () => {
+  const link = 'https://page.example/95/list.m3u?token=secret';
+  served.set(link, '#EXTM3U\n#EXTINF:1,One\none.mp3\n');
+  onMenu?.happen({ menuItemId: 'capture', linkUrl: link, pageUrl: 'https://page.example/' }, { id: 72 });
+  await until(() => opened.length > 0);
+  const [, id] = /dashboard\.html#clicked=([\w-]+)$/.exec(String(opened.pop())) ?? [];
+  assert.ok(id !== undefined);
+  await until(() => written.some((/** @type {any} */ { clicks }) => clicks?.[0]?.url === link && clicks[0].id === id));
+  const clicked = () => /** @type {any} */ (say(popup, { type: 'clicked', id }));
+  const entries = [{ url: 'https://page.example/95/one.mp3', title: 'One' }];
+  assert.deepEqual(await clicked(), { ok: true, value: { kind: 'list', title: 'list', page: 'https://page.example/', entries, left: 0 } });
+  assert.deepEqual(await clicked(), { ok: true, value: null });
+  await until(() => /** @type {any} */ (written.at(-1)).clicks?.length === 0);
+
+  // What a player put together itself: its tab's streams are shown.
+  onMenu?.happen({ menuItemId: 'capture', srcUrl: 'blob:https://page.example/1', mediaType: 'video' }, { id: 72 });
+  await until(() => opened.length > 0);
+  assert.equal(opened.pop(), `${ROOT}ui/popup.html?tab=72`);
 });

@@ -57,6 +57,8 @@ test('what one worker knew, the next one knows', async () => {
   first.changeTab(1, (tab) =>
     withPlaylist(tab, { url: 'https://a/m.m3u8', seenAt: 5, headers: [{ name: 'Referer', value: 'x' }] }),
   );
+  const click = { id: '1', url: 'https://a/b.m3u', page: null };
+  first.changeClicks(() => [click]);
   first.keepText(1, 'https://a/m.m3u8', '#EXTM3U');
   first.changeJobs((list) => jobs.prepared(list, start('j')));
   await first.written();
@@ -64,7 +66,7 @@ test('what one worker knew, the next one knows', async () => {
   assert.deepEqual([first.isNew, second.isNew], [true, false]);
   assert.deepEqual(second.tab(1), first.tab(1));
   assert.equal(second.text(1, 'https://a/m.m3u8'), '#EXTM3U');
-  assert.deepEqual(second.jobs, first.jobs);
+  assert.deepEqual([second.jobs, second.clicks], [first.jobs, [click]]);
 });
 
 test('many changes are few writes, and the last one wins', async () => {

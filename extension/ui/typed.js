@@ -45,10 +45,22 @@ export function begin() {
   byId('entries').addEventListener('change', drawCount);
   byId('list-save').addEventListener('click', () => void save());
   drawBase();
-  if (location.hash !== '#clicked') return;
-  // Once: a page that is loaded again does not look again.
-  history.replaceState(null, '', location.pathname + location.search);
-  void found(ask({ type: 'clicked' }));
+  const [, id] = /^#clicked=(.+)$/.exec(location.hash) ?? [];
+  if (id !== undefined) void found(clicked(id));
+}
+
+/** What was clicked in a menu. The worker may be ended while it looks; the next one knows as much. @param {string} id */
+async function clicked(id) {
+  const command = /** @type {const} */ ({ type: 'clicked', id });
+  try {
+    return await ask(command).catch((error) => {
+      if (failureOf(error).code !== 'internal') throw error;
+      return ask(command);
+    });
+  } finally {
+    // Once: a page that is loaded again does not look again.
+    history.replaceState(null, '', location.pathname + location.search);
+  }
 }
 
 /** An address counts from itself. */

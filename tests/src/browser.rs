@@ -7,6 +7,7 @@
 mod axe;
 mod chromium;
 mod firefox;
+mod interface;
 mod launch;
 pub mod popup;
 pub mod process;

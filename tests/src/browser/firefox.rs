@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use thirtyfour::common::capabilities::firefox::FirefoxPreferences;
 use thirtyfour::common::command::FormatRequestData;
+use thirtyfour::error::WebDriverResult;
 use thirtyfour::extensions::addons::firefox::FirefoxTools;
 use thirtyfour::{Capabilities, DesiredCapabilities, RequestData, SessionId, WebDriver};
 
@@ -68,11 +69,29 @@ pub(super) async fn set_colour_scheme(driver: &WebDriver, scheme: ColourScheme) 
     };
     let set =
         format!("Services.prefs.setIntPref('layout.css.prefers-color-scheme.content-override', {value})");
-    driver.handle().cmd(InContext("chrome")).await?;
-    let done = driver.execute(set, Vec::new()).await;
-    driver.handle().cmd(InContext("content")).await?;
-    done?;
+    in_browser(driver, &set, Vec::new()).await?;
     Ok(())
+}
+
+/// Runs a script in the browser's own window.
+pub(super) async fn in_browser(
+    driver: &WebDriver,
+    script: &str,
+    arguments: Vec<Value>,
+) -> anyhow::Result<Value> {
+    let done = of_browser(driver, driver.execute(script, arguments)).await?;
+    Ok(done.json().clone())
+}
+
+/// Has a command concern the browser's own window, and no page.
+pub(super) async fn of_browser<T>(
+    driver: &WebDriver,
+    command: impl Future<Output = WebDriverResult<T>>,
+) -> anyhow::Result<T> {
+    driver.handle().cmd(InContext("chrome")).await?;
+    let done = command.await;
+    driver.handle().cmd(InContext("content")).await?;
+    Ok(done?)
 }
 
 /// Where scripts run from now on: in pages (`content`), or in the browser itself (`chrome`).

@@ -63,7 +63,7 @@ async fn count(browser: &Browser) -> u64 {
 }
 
 /// A program that opens files, and where it writes down which.
-fn opener(home: &Path) -> PathBuf {
+pub(crate) fn opener(home: &Path) -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     let (folder, told) = (home.join("bin"), home.join("told"));
     fs::create_dir_all(&folder).unwrap();
@@ -77,7 +77,7 @@ fn opener(home: &Path) -> PathBuf {
 }
 
 /// What it was asked to open.
-async fn opened(browser: &Browser, told: &Path) -> String {
+pub(crate) async fn opened(browser: &Browser, told: &Path) -> String {
     let opened = browser.until(|| async { Ok(fs::read_to_string(told).ok()) });
     let opened = opened.await.unwrap().expect("nothing was opened");
     fs::remove_file(told).unwrap();

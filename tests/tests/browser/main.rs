@@ -16,6 +16,7 @@ mod detection;
 mod expiring;
 mod harness;
 mod images;
+mod interface;
 mod interruptions;
 mod keys;
 mod page_pictures;
