@@ -89,8 +89,10 @@
     };
 
     const nothing = () => {};
+    /** @type {Details} */
+    const unknown = () => [null, null];
 
-    /** The same function, which never throws. @param {(value: any) => void} f @returns {(value: any) => void} */
+    /** The same function, which never throws; where it counts, `try` stands in its place and nothing is made. @param {(value: any) => void} f @returns {(value: any) => void} */
     const quietly = (f) => (value) => {
       try {
         f(value);
@@ -155,16 +157,23 @@
     /** @param {string} text */
     const reportText = (text) => send({ url: '', status: null, contentType: null, text });
 
+    /** @param {string} text */
+    const reportUnpacked = (text) => {
+      try {
+        const playlist = unpacked(text);
+        if (playlist !== null) reportText(playlist);
+      } catch {
+        // Base64 or a `data:` address only by its first letters.
+      }
+    };
+
     /** Reports the playlists among the strings of a value that JSON was read into. @param {unknown} value */
     const search = (value) => {
       const waiting = [value];
       for (let seen = 0; waiting.length > 0 && seen < MAX_SEARCHED_VALUES; seen += 1) {
         const one = apply(pop, waiting, []);
         if (typeof one === 'string') {
-          quietly(() => {
-            const text = unpacked(one);
-            if (text !== null) reportText(text);
-          })(undefined);
+          if (one.length >= 7) reportUnpacked(one);
         } else if (typeof one === 'object' && one !== null) {
           const names = keys(one);
           for (let at = names.length - 1; at >= 0; at -= 1) apply(push, waiting, [one[names[at]]]);
@@ -183,10 +192,17 @@
     };
 
     /**
-     * Reports a body that the page has read, when it is a playlist or holds one.
-     * @param {unknown} body @param {string} url @param {() => [number | null, string | null]} details
+     * Status and content type of what a body came with.
+     * @callback Details
+     * @param {any} self a `Response` or an `XMLHttpRequest`
+     * @returns {[number | null, string | null]}
      */
-    const consider = (body, url, details) => {
+
+    /**
+     * Reports a body that the page has read, when it is a playlist or holds one. What JSON was read into is for `search`.
+     * @param {unknown} body @param {string} url @param {Details} details @param {unknown} self
+     */
+    const consider = (body, url, details, self) => {
       let text = null;
       if (typeof body === 'string') {
         if (body.length <= MAX_PLAYLIST_CHARACTERS && isPlaylist(body)) text = body;
@@ -195,7 +211,7 @@
         considerKey(body, url, false);
         text = playlistText(/** @type {Uint8Array<ArrayBuffer>} */ (body));
       } else if (body instanceof Blob) {
-        considerBlob(body, url, details);
+        considerBlob(body, url, details, self);
       } else if (typeof body === 'object' && body !== null) {
         if (isBuffer(body)) {
           considerKey(body, url, false);
@@ -204,7 +220,7 @@
       }
       if (text === null) return;
       if (apply(startsWith, url, ['http'])) {
-        const [status, contentType] = details();
+        const [status, contentType] = details(self);
         send({ url, status, contentType, text });
       } else reportText(text);
     };
@@ -218,15 +234,16 @@
       }
     };
 
-    /** @param {Blob} blob @param {string} url @param {() => [number | null, string | null]} details */
-    const considerBlob = (blob, url, details) => {
+    /** @param {Blob} blob @param {string} url @param {Details} details @param {unknown} self */
+    const considerBlob = (blob, url, details, self) => {
       if (blobSize(blob) > MAX_PLAYLIST_CHARACTERS) return;
       const head = apply(blobText, apply(blobSlice, blob, [0, 1024]), []);
       apply(then, head, [
         quietly((/** @type {string} */ text) => {
           if (!isPlaylist(text)) return;
           const whole = apply(blobText, blob, []);
-          apply(then, whole, [quietly((/** @type {string} */ text) => consider(text, url, details)), nothing]);
+          const told = (/** @type {string} */ text) => consider(text, url, details, self);
+          apply(then, whole, [quietly(told), nothing]);
         }),
         nothing,
       ]);
@@ -333,13 +350,14 @@
       return owner ?? {};
     };
 
-    /** @param {any} self @returns {() => [number | null, string | null]} */
-    const responseDetails = (self) => () => [
+    /** @type {Details} */
+    const responseDetails = (self) => [
       response.status(self),
       apply(headerGet, response.headers(self), ['content-type']),
     ];
 
     for (const name of ['text', 'json', 'arrayBuffer', 'blob', 'bytes']) {
+      const isJson = name === 'json';
       wrapMethod(Response.prototype, name, (native, self, args) => {
         const promise = apply(native, self, args);
         try {
@@ -348,7 +366,12 @@
           // nobody handles is still reported, once.
           return apply(then, promise, [
             (/** @type {unknown} */ value) => {
-              quietly(() => consider(value, url, responseDetails(self)))(undefined);
+              try {
+                if (isJson && typeof value === 'object') search(value);
+                else consider(value, url, responseDetails, self);
+              } catch {
+                // The page's own work goes on as it would.
+              }
               return value;
             },
           ]);
@@ -363,13 +386,12 @@
       quietly(() => {
         const url = response.url(self);
         if (!url || response.bodyUsed(self) || apply(setHas, cloned, [self])) return;
-        const details = responseDetails(self);
-        if (!looksLikePlaylist(url, details()[1])) return;
+        if (!looksLikePlaylist(url, responseDetails(self)[1])) return;
         if (Number(apply(headerGet, response.headers(self), ['content-length'])) > MAX_PLAYLIST_CHARACTERS)
           return;
         apply(setAdd, cloned, [self]);
         const text = apply(response.text, apply(response.clone, self, []), []);
-        apply(then, text, [quietly((value) => consider(value, url, details)), nothing]);
+        apply(then, text, [quietly((value) => consider(value, url, responseDetails, self)), nothing]);
       })(undefined);
       return apply(native, self, args);
     });
@@ -377,27 +399,29 @@
     /** Responses that were cloned already. @type {WeakSet<Response>} */
     const cloned = new WeakSet();
 
+    /** @type {Details} */
+    const xhrDetails = (self) => [xhr.status(self), apply(xhr.header, self, ['content-type'])];
+
     /** @this {XMLHttpRequest} */
     function onLoad() {
-      const self = this;
-      quietly(() => {
-        const url = xhr.url(self);
-        const type = xhr.type(self);
+      try {
+        const type = xhr.type(this);
         if (type === 'document') return;
-        const body = type === '' || type === 'text' ? xhr.text(self) : xhr.body(self);
-        consider(body, url, () => [xhr.status(self), apply(xhr.header, self, ['content-type'])]);
-      })(undefined);
+        const body = type === '' || type === 'text' ? xhr.text(this) : xhr.body(this);
+        if (type === 'json' && typeof body === 'object') search(body);
+        else consider(body, xhr.url(this), xhrDetails, this);
+      } catch {
+        // The page's own work goes on as it would.
+      }
     }
 
-    /** Requests that have our listener. @type {WeakSet<XMLHttpRequest>} */
-    const watched = new WeakSet();
-
     wrapMethod(XMLHttpRequest.prototype, 'send', (native, self, args) => {
-      quietly(() => {
-        if (apply(setHas, watched, [self])) return;
+      try {
+        // A listener that is there already is not added again.
         apply(addEventListener, self, ['load', onLoad]);
-        apply(setAdd, watched, [self]);
-      })(undefined);
+      } catch {
+        // Not a request: the native function says so.
+      }
       return apply(native, self, args);
     });
 
@@ -441,7 +465,7 @@
         apply(urlSet, blobs, [address, blob]);
         const type = blobType(blob);
         const isMedia = apply(startsWith, type, ['image/']) || apply(startsWith, type, ['video/']);
-        if (!isMedia) considerBlob(blob, '', () => [null, null]);
+        if (!isMedia) considerBlob(blob, '', unknown, null);
       })(undefined);
       return address;
     });

@@ -282,11 +282,19 @@ impl Browser {
     /// # Errors
     /// What the script threw.
     pub async fn call(&self, body: &str) -> anyhow::Result<Value> {
+        self.call_with(body, Vec::new()).await
+    }
+
+    /// [`Self::call`] of a body that reads `arguments`.
+    ///
+    /// # Errors
+    /// What the script threw.
+    pub async fn call_with(&self, body: &str, arguments: Vec<Value>) -> anyhow::Result<Value> {
         let script = format!(
             "const done = arguments[arguments.length - 1];
              (async () => {{ {body} }})().then((value) => done({{value}}), (error) => done({{error: String(error)}}));"
         );
-        let answer = self.driver.execute_async(script, Vec::new()).await?;
+        let answer = self.driver.execute_async(script, arguments).await?;
         let answer = answer.json();
         match answer.get("error") {
             Some(error) => bail!("the page's script failed: {error}"),

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use url::Url;
 use weir_tests::browser::{Browser, Kind, Options, Programs, Window};
 use weir_tests::origin::Reply;
 use weir_tests::program;
@@ -22,62 +23,84 @@ async fn the_hook_costs_a_page_little_in_firefox() {
     measure(Kind::Firefox).await;
 }
 
-/// How often everything is measured; medians are compared.
-const ROUNDS: usize = 7;
+/// Pages of each kind that are opened in a process of their own, and frames of each kind in a process that runs.
+const PAGES: usize = 120;
+const FRAMES: usize = 300;
 
-/// Requests take the longest by far.
-const ROUNDS_OF_REQUESTS: usize = 3;
+/// Batches of requests of each kind, and how many requests are under way at once in one.
+const BATCHES: usize = 200;
+const BATCH: usize = 50;
 
-/// How long all requests of a round may take.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Turns that the browser takes by itself: a longer script is given up.
+const AT_ONCE: usize = 20;
 
-/// Pages a round.
-const PAGES: usize = 20;
-
-/// The whole extension, without what runs in the page's own world, and without both content scripts.
-const VARIANTS: [(&str, usize); 3] = [("all", 2), ("without the hook", 1), ("without both", 0)];
+/// What runs in the pages of a folder: they differ in nothing else, and take turns in one browser.
+const KINDS: [&str; 4] = ["nothing", "relay", "empty", "hook"];
 
 /// From a page's first byte until it has been read: what runs before its first script comes in between.
 const PAGE: &str = "
     const [page] = performance.getEntriesByType('navigation');
     return page.domInteractive - page.responseStart;";
 
-/// New frames one after the other: milliseconds for each.
-const FRAMES: &str = "
-    const frames = 200;
-    const frame = () => new Promise((resolve) => {
-        const made = document.createElement('iframe');
-        made.onload = () => { made.remove(); resolve(); };
-        made.srcdoc = '<p>';
-        document.body.append(made);
+/// Frames of each kind in turns: of each turn, what each took, read as [`PAGE`] is.
+const IN_FRAMES: &str = "
+    const [kinds, turns] = arguments;
+    const one = (kind) => new Promise((resolve) => {
+        const frame = document.createElement('iframe');
+        frame.onload = () => {
+            const [page] = frame.contentWindow.performance.getEntriesByType('navigation');
+            frame.remove();
+            resolve(page.domInteractive - page.responseStart);
+        };
+        frame.src = `/${kind}/page.html`;
+        document.body.append(frame);
     });
-    for (let one = 0; one < 20; one += 1) await frame();
-    const from = performance.now();
-    for (let one = 0; one < frames; one += 1) await frame();
-    return (performance.now() - from) / frames;";
+    const all = [];
+    for (let turn = 0; turn < turns; turn += 1) {
+        const took = [];
+        for (let at = 0; at < kinds.length; at += 1) {
+            const kind = (at + turn) % kinds.length;
+            took[kind] = await one(kinds[kind]);
+        }
+        all.push(took);
+    }
+    return all;";
 
-/// Requests, fifty at a time: milliseconds for all.
-const REQUESTS: &str = "
-    const requests = 10_000;
-    const byXhr = () => new Promise((resolve) => {
-        const request = new XMLHttpRequest();
-        request.open('GET', '/cost.json');
-        request.onload = () => resolve(JSON.parse(request.responseText));
-        request.send();
-    });
-    const byFetch = async () => (await fetch('/cost.json')).json();
-    const from = performance.now();
-    for (let done = 0; done < requests; done += 50)
-        await Promise.all(Array.from({ length: 50 }, (_, at) => (at % 2 ? byXhr() : byFetch())));
-    return performance.now() - from;";
-
-/// What was measured of one variant, in milliseconds.
-#[derive(Default)]
-struct Figures {
-    pages: Vec<f64>,
-    frames: Vec<f64>,
-    requests: Vec<f64>,
-}
+/// Requests of a frame of each kind, a batch each in turns: of each turn, what each took.
+const IN_BATCHES: &str = "
+    const [kinds, turns, batch] = arguments;
+    const script = `
+        const byXhr = () => new Promise((resolve) => {
+            const request = new XMLHttpRequest();
+            request.open('GET', '/cost.json');
+            request.onload = () => resolve(JSON.parse(request.responseText));
+            request.send();
+        });
+        const byFetch = async () => (await fetch('/cost.json')).json();
+        globalThis.ask = async (requests) => {
+            const from = performance.now();
+            await Promise.all(Array.from({ length: requests }, (_, at) => (at % 2 ? byXhr() : byFetch())));
+            return performance.now() - from;
+        };`;
+    globalThis.asking ??= await Promise.all(kinds.map(async (kind) => {
+        const frame = document.createElement('iframe');
+        frame.src = `/${kind}/page.html`;
+        await new Promise((resolve) => { frame.onload = resolve; document.body.append(frame); });
+        const element = frame.contentDocument.createElement('script');
+        element.textContent = script;
+        frame.contentDocument.head.append(element);
+        return frame.contentWindow;
+    }));
+    const all = [];
+    for (let turn = 0; turn < turns; turn += 1) {
+        const took = [];
+        for (let at = 0; at < kinds.length; at += 1) {
+            const kind = (at + turn) % kinds.length;
+            took[kind] = await globalThis.asking[kind].ask(batch);
+        }
+        all.push(took);
+    }
+    return all;";
 
 async fn measure(kind: Kind) {
     let Some(programs) = Programs::find(kind) else {
@@ -88,58 +111,88 @@ async fn measure(kind: Kind) {
     let small =
         Reply::ok(r#"{"views":12,"title":"a small answer"}"#.to_owned()).with_type("application/json");
     site.pages().reply("/cost.json", small);
-    let here = site.page_url(Page::Empty);
-    // Another site to a browser, which gives it a process of its own: the hook is new there.
-    let elsewhere = here.replace("localhost", "127.0.0.1");
+    for kind in KINDS {
+        let page = Reply::ok("<!doctype html><title>-</title><p>".to_owned()).with_type("text/html");
+        site.pages().reply(&format!("/{kind}/page.html"), page);
+    }
+    let empty = site.page_url(Page::Empty);
+    let here = Url::parse(&empty).unwrap();
+    // Another site to a browser, which gives it a process of its own: all is new there.
+    let elsewhere = Url::parse(&empty.replace("localhost", "127.0.0.1")).unwrap();
     assert_ne!(here, elsewhere);
     let folder = tempfile::tempdir().unwrap();
-    let mut browsers = Vec::new();
-    for (number, (_, scripts)) in VARIANTS.iter().enumerate() {
-        let options = Options {
-            extension: variant(kind, &folder.path().join(number.to_string()), *scripts),
-            host: None,
-            window: Window::Headless,
-            home: None,
-        };
-        let browser = Browser::start(&programs, &options).await.unwrap();
-        browser.driver().set_script_timeout(PATIENCE).await.unwrap();
-        browsers.push((browser, Figures::default()));
+    let options = Options {
+        extension: by_folder(kind, folder.path()),
+        host: None,
+        window: Window::Headless,
+        home: None,
+    };
+    let browser = Browser::start(&programs, &options).await.unwrap();
+    browser
+        .driver()
+        .set_script_timeout(Duration::from_secs(110))
+        .await
+        .unwrap();
+
+    let mut pages = Vec::new();
+    let mut opened = 0;
+    for turn in 0..PAGES {
+        let mut took = vec![0.0; KINDS.len()];
+        for at in 0..KINDS.len() {
+            let kind = (at + turn) % KINDS.len();
+            let site = [&here, &elsewhere][opened % 2];
+            opened += 1;
+            let url = site.join(&format!("/{}/page.html", KINDS[kind])).unwrap();
+            browser.driver().goto(url.as_str()).await.unwrap();
+            took[kind] = browser.call(PAGE).await.unwrap().as_f64().unwrap();
+        }
+        // One more than there are kinds: each of them is opened on both sites.
+        opened += 1;
+        pages.push(took);
     }
-    for round in 0..ROUNDS {
-        for (browser, figures) in &mut browsers {
-            for page in 0..PAGES {
-                let url = if page % 2 == 0 { &elsewhere } else { &here };
-                browser.driver().goto(url).await.unwrap();
-                figures.pages.push(milliseconds(browser, PAGE).await);
-            }
-        }
-        for (browser, figures) in &mut browsers {
-            figures.frames.push(milliseconds(browser, FRAMES).await);
-        }
-        if round < ROUNDS_OF_REQUESTS {
-            for (browser, figures) in &mut browsers {
-                figures.requests.push(milliseconds(browser, REQUESTS).await);
-            }
-        }
-    }
+    browser.driver().goto(&empty).await.unwrap();
+    let frames = turns(&browser, IN_FRAMES, FRAMES).await;
+    let batches = turns(&browser, IN_BATCHES, BATCHES).await;
+    browser.close().await.unwrap();
+
     println!(
-        "{:10} {:18} {:>9} {:>9} {:>18}",
-        "browser", "extension", "ms a page", "ms a frame", "ms 10,000 requests"
+        "{}: milliseconds, and how much more than the line above, with its standard error",
+        kind.name()
     );
-    for ((name, _), (browser, figures)) in VARIANTS.iter().zip(browsers) {
-        println!(
-            "{:10} {name:18} {:>9.2} {:>9.2} {:>18.0}",
-            kind.name(),
-            median(figures.pages),
-            median(figures.frames),
-            median(figures.requests)
-        );
-        browser.close().await.unwrap();
+    table("a page in a new process", &pages, 1.0);
+    table("a frame in a running one", &frames, 1.0);
+    table(&format!("{} requests", BATCHES * BATCH), &batches, count(BATCHES));
+}
+
+/// What a script returns: of each turn, what each kind took. The first turns are there to get warm.
+async fn turns(browser: &Browser, script: &str, count: usize) -> Vec<Vec<f64>> {
+    let mut all = Vec::new();
+    while all.len() < count + AT_ONCE {
+        let arguments = vec![json!(KINDS), json!(AT_ONCE), json!(BATCH)];
+        let more = browser.call_with(script, arguments).await.unwrap();
+        all.extend(serde_json::from_value::<Vec<Vec<f64>>>(more).unwrap());
+    }
+    all.split_off(AT_ONCE)
+}
+
+/// Prints the medians, and the means of the differences within a turn. The slowest tenth of the turns is left out: something else ran.
+fn table(what: &str, turns: &[Vec<f64>], times: f64) {
+    println!("{what}");
+    for kind in 0..KINDS.len() {
+        let all = turns.iter().map(|turn| turn[kind]).collect();
+        print!("  {:8} {:>10.2}", KINDS[kind], median(all) * times);
+        if kind > 0 {
+            let more = turns.iter().map(|turn| turn[kind] - turn[kind - 1]).collect();
+            let (mean, error) = trimmed(more);
+            let [mean, error] = [mean, error].map(|one| one * times);
+            print!(" {mean:>+10.2} ± {error:.2}");
+        }
+        println!();
     }
 }
 
-async fn milliseconds(browser: &Browser, script: &str) -> f64 {
-    browser.call(script).await.unwrap().as_f64().unwrap()
+fn count(things: usize) -> f64 {
+    f64::from(u32::try_from(things).unwrap())
 }
 
 fn median(mut all: Vec<f64>) -> f64 {
@@ -147,15 +200,42 @@ fn median(mut all: Vec<f64>) -> f64 {
     all[all.len() / 2]
 }
 
-/// The built extension with the first of its content scripts only.
-fn variant(kind: Kind, folder: &Path, scripts: usize) -> PathBuf {
+/// The mean without the lowest and the highest tenth, and its standard error.
+fn trimmed(mut all: Vec<f64>) -> (f64, f64) {
+    all.sort_by(f64::total_cmp);
+    let cut = all.len() / 10;
+    let kept = &all[cut..all.len() - cut];
+    let count = count(kept.len());
+    let mean = kept.iter().sum::<f64>() / count;
+    let square = kept.iter().map(|one| (one - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    (mean, (square / count).sqrt())
+}
+
+/// The built extension, with what runs in a page told by the folder that the page is in.
+fn by_folder(kind: Kind, folder: &Path) -> PathBuf {
     copy(&program::extension(kind.name()).unwrap(), folder);
+    fs::write(folder.join("empty.js"), "").unwrap();
     let path = folder.join("manifest.json");
     let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    manifest["content_scripts"]
-        .as_array_mut()
-        .unwrap()
-        .truncate(scripts);
+    let scripts = manifest["content_scripts"].as_array().unwrap();
+    assert_eq!(scripts.len(), 2, "the relay and the hook");
+    let [relay, hook] = [&scripts[0], &scripts[1]];
+    assert_eq!(hook["world"], "MAIN");
+    let mut empty = hook.clone();
+    empty["js"] = json!(["empty.js"]);
+    let only = |script: &Value, kinds: &[&str]| {
+        let matches: Vec<_> = kinds.iter().map(|kind| format!("*://*/{kind}/*")).collect();
+        let mut script = script.clone();
+        script["matches"] = json!(matches);
+        // A pattern that names a folder is refused with it.
+        script["match_origin_as_fallback"] = json!(false);
+        script
+    };
+    manifest["content_scripts"] = json!([
+        only(relay, &["relay", "empty", "hook"]),
+        only(&empty, &["empty"]),
+        only(hook, &["hook"]),
+    ]);
     fs::write(path, manifest.to_string()).unwrap();
     folder.to_owned()
 }
