@@ -27,7 +27,7 @@ use weir_core::url::AbsoluteUrl;
 
 use crate::error::Coded as _;
 use crate::fetch::{
-    Client, ClientOptions, Fetched, Permission, Resource, ResourceKind, SpeedLimit, Window, ordered,
+    Client, ClientOptions, Fetched, Network, Permission, Resource, ResourceKind, Window, ordered,
 };
 use crate::job::{JobError, Meter, Stop, StopReason, blocking, check_context, counting, refused, rule};
 use crate::output_path::Target;
@@ -62,8 +62,8 @@ pub struct Batch {
     pub downgrades: Permission,
     /// `--proxy`.
     pub proxy: Option<String>,
-    /// `--limit-rate`, or that of all jobs of a browser.
-    pub limit_rate: Option<Arc<SpeedLimit>>,
+    /// What it shares with other jobs, `--limit-rate` included.
+    pub network: Arc<Network>,
 }
 
 /// Why a batch cannot begin.
@@ -144,7 +144,7 @@ impl Batch {
             private_addresses: self.private_addresses,
             downgrades: self.downgrades,
             proxy: self.proxy.clone(),
-            limit_rate: self.limit_rate.clone(),
+            network: Arc::clone(&self.network),
         })?)
     }
 

@@ -16,7 +16,7 @@ use super::list;
 use super::source::{self, Source, SourceError};
 use crate::batch::{self, Batch, BatchError};
 use crate::error::Coded;
-use crate::fetch::{Client, Permission, SpeedLimit};
+use crate::fetch::{Client, Network, Permission};
 use crate::job::{self, Job, JobError, LiveOptions, StopHandle, StopReason};
 use crate::journal::{self, Again, Journal};
 use crate::keys::{GivenKeyError, GivenKeys};
@@ -265,7 +265,7 @@ async fn plan_job(arguments: &Get) -> Result<Planned, GetError> {
         private_addresses: permission(arguments.allow_private),
         downgrades: permission(arguments.allow_downgrade),
         proxy: arguments.asking.proxy.clone(),
-        limit_rate: arguments.limit_rate.map(SpeedLimit::new).map(Arc::new),
+        network: Arc::new(Network::with_limit(arguments.limit_rate)),
         journal: Journal::of_the_user().ok(),
         command: None,
         was_recorded: false,

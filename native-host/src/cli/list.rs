@@ -9,7 +9,7 @@ use weir_core::url::AbsoluteUrl;
 use super::args::Get;
 use super::get::GetError;
 use crate::batch::Batch;
-use crate::fetch::SpeedLimit;
+use crate::fetch::Network;
 use crate::output_path::Target;
 
 /// The options that are about streams, of those that were given.
@@ -81,7 +81,7 @@ pub(super) fn batch(
         private_addresses: super::get::permission(arguments.allow_private),
         downgrades: super::get::permission(arguments.allow_downgrade),
         proxy: arguments.asking.proxy.clone(),
-        limit_rate: arguments.limit_rate.map(SpeedLimit::new).map(Arc::new),
+        network: Arc::new(Network::with_limit(arguments.limit_rate)),
     };
     batch.check()?;
     Ok(batch)

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use weir_core::playlist::{self, Multivariant, PlaylistError, Reading};
 use weir_core::protocol::limits::MAX_PLAYLIST_BYTES;
@@ -190,7 +191,7 @@ pub(super) fn client(
         private_addresses,
         downgrades,
         proxy: asking.proxy.clone(),
-        limit_rate: None, // playlists are small
+        network: Arc::default(), // no limit: playlists are small
     };
     Ok(Client::new(&options)?)
 }

@@ -163,7 +163,7 @@ mod tests {
             private_addresses: Permission::Refused,
             downgrades: Permission::Refused,
             proxy: None,
-            limit_rate: None,
+            network: Arc::default(),
         })
     }
 

@@ -47,7 +47,7 @@ pub(super) async fn run(client: &Inner, resource: &Resource, lane: Lane<'_>) -> 
     let mut url = carried.unwrap_or_else(|| resource.url.clone());
     loop {
         client.policy.check(hops.last(), &url)?;
-        client.pauses.wait_for(&url).await;
+        client.network.pauses.wait_for(&url).await;
         let response = send(client, resource, &url, lane.route).await?;
         client.cookies.store(&url, response.headers());
         if hops.is_empty() {
@@ -209,7 +209,7 @@ async fn receive(
         extent,
         limit,
     };
-    let mut bytes = body::read(body, &client.tuning.deadlines, client.throttle.as_deref(), lane).await?;
+    let mut bytes = body::read(body, &client.tuning.deadlines, &client.network.limit, lane).await?;
     if kind == ResourceKind::Playlist {
         bytes = check::gunzip(bytes, limit).map_err(wrong)?;
     }

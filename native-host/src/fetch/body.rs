@@ -53,7 +53,7 @@ pub(super) struct Body<'a> {
 pub(super) async fn read(
     body: Body<'_>,
     deadlines: &Deadlines,
-    throttle: Option<&SpeedLimit>,
+    speed: &SpeedLimit,
     lane: Lane<'_>,
 ) -> Result<Bytes, FetchError> {
     let Body {
@@ -92,10 +92,7 @@ pub(super) async fn read(
         if let Some(meter) = lane.meter {
             meter.add_bytes(chunk.len() as u64);
         }
-        let mut waited = match throttle {
-            Some(throttle) => throttle.pass(chunk.len() as u64).await,
-            None => false,
-        };
+        let mut waited = speed.pass(chunk.len() as u64).await;
         let part = plan.part_of(got, chunk);
         got = got.saturating_add(part.seen);
         let total = (kept.len() as u64).saturating_add(part.kept.len() as u64);

@@ -1,11 +1,9 @@
 //! The client of one job: its rules, its tries.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
 
 use reqwest::{Certificate, Proxy};
-use tokio::time::Instant;
 use url::Url;
 use weir_core::protocol::RequestContext;
 use weir_core::url::AbsoluteUrl;
@@ -13,12 +11,11 @@ use weir_core::url::AbsoluteUrl;
 use super::address::{AddressPolicy, FilteredDns};
 use super::attempt;
 use super::body::{Lane, Route};
-use super::budget::Budgets;
 use super::cookies::Cookies;
 use super::headers::Headers;
-use super::load::{Flight, Loads};
+use super::load::Flight;
+use super::network::Network;
 use super::retry::Prospect;
-use super::throttle::SpeedLimit;
 use super::token::Token;
 use super::{ClientOptions, FetchError, Fetched, Meter, Resource, Tuning};
 
@@ -37,10 +34,7 @@ pub(super) struct Inner {
     pub(super) policy: AddressPolicy,
     pub(super) headers: Headers,
     pub(super) cookies: Cookies,
-    pub(super) pauses: Arc<Pauses>,
-    budgets: Arc<Budgets>,
-    pub(super) loads: Arc<Loads>,
-    pub(super) throttle: Option<Arc<SpeedLimit>>,
+    pub(super) network: Arc<Network>,
     pub(super) token: Token,
     pub(super) tuning: Tuning,
 }
@@ -71,18 +65,14 @@ impl Client {
                 policy,
                 headers,
                 cookies,
-                pauses: Arc::default(),
-                budgets: Arc::new(Budgets::new(tuning.retries.pace)),
-                loads: Arc::default(),
-                throttle: options.limit_rate.clone(),
+                network: Arc::clone(&options.network),
                 token: Token::new(&options.source),
                 tuning,
             }),
         })
     }
 
-    /// A client for the same job with other headers and cookies, and another source: what was found out of its hosts, and its
-    /// speed limit, go on.
+    /// A client for the same job with other headers and cookies, and another source: the network is the same.
     ///
     /// # Errors
     /// As [`Client::new`].
@@ -92,17 +82,7 @@ impl Client {
             source,
             ..self.inner.options.clone()
         };
-        let fresh = Self::with_tuning(&options, self.inner.tuning.clone())?.inner;
-        let fresh = Arc::into_inner(fresh).ok_or_else(|| FetchError::Setup("a client in use".to_owned()))?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                pauses: Arc::clone(&self.inner.pauses),
-                budgets: Arc::clone(&self.inner.budgets),
-                loads: Arc::clone(&self.inner.loads),
-                throttle: self.inner.throttle.clone(),
-                ..fresh
-            }),
-        })
+        Self::with_tuning(&options, self.inner.tuning.clone())
     }
 
     /// Fetches one resource: retries, redirects, limits and checks included.
@@ -137,12 +117,12 @@ impl Client {
 
     /// Whether the host of `url` is thought to serve one more segment at a time well.
     pub(super) fn has_place(&self, url: &AbsoluteUrl) -> bool {
-        url.is_data() || self.inner.loads.has_place(&url.origin())
+        url.is_data() || self.inner.network.loads.has_place(&url.origin())
     }
 
     /// One more segment of this URL's host is under way, for as long as the value lives.
     pub(super) fn take_off(&self, url: &AbsoluteUrl) -> Flight {
-        self.inner.loads.begin(url.origin())
+        self.inner.network.loads.begin(url.origin())
     }
 
     pub(super) async fn get_in(&self, resource: &Resource, lane: Lane<'_>) -> Result<Fetched, FetchError> {
@@ -150,7 +130,7 @@ impl Client {
         let mut tried: u32 = 0;
         // A second request for the same is one more in any case.
         if lane.route == Route::Shared {
-            self.inner.budgets.asked(&resource.url);
+            self.inner.network.budgets.asked(&resource.url, retries.pace);
         }
         loop {
             let failure = match attempt::run(&self.inner, resource, lane).await {
@@ -170,7 +150,7 @@ impl Client {
             }
             tried = tried.saturating_add(1);
             if let Some(pause) = failure.retry_after {
-                self.inner.pauses.pause(&resource.url, pause);
+                self.inner.network.pauses.pause(&resource.url, pause);
             }
             let prospect = Prospect::after(&failure.error);
             if tried >= retries.tries_for(prospect) {
@@ -187,7 +167,8 @@ impl Client {
             }
             tokio::time::sleep(delay).await;
             if prospect == Prospect::Good {
-                self.inner.budgets.wait_for_another(&resource.url).await;
+                let budgets = &self.inner.network.budgets;
+                budgets.wait_for_another(&resource.url, retries.pace).await;
             }
         }
     }
@@ -203,32 +184,6 @@ impl Inner {
                 let apart = http_client(&self.options, &self.policy, &self.tuning)?;
                 Ok(self.apart.get_or_init(|| apart))
             }
-        }
-    }
-}
-
-/// Hosts that asked to be left alone (`Retry-After`): every request to them waits, not only the one
-/// that was told.
-#[derive(Debug, Default)]
-pub(super) struct Pauses(Mutex<HashMap<String, Instant>>);
-
-impl Pauses {
-    fn pause(&self, url: &AbsoluteUrl, time: Duration) {
-        let until = Instant::now() + time;
-        let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = pauses.entry(url.origin()).or_insert(until);
-        *end = until.max(*end);
-    }
-
-    pub(super) async fn wait_for(&self, url: &AbsoluteUrl) {
-        let until = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&url.origin())
-            .copied();
-        if let Some(until) = until {
-            tokio::time::sleep_until(until).await;
         }
     }
 }

@@ -6,12 +6,12 @@
 //! has served a whole round of without complaint, unless the complaint came at that number. After either, growth
 //! waits a while, longer each time.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::hosts::{Host, Hosts};
 use super::{FetchError, NetworkFault};
 
 /// Where a host begins: what browsers open to one HTTP/1.1 host is 6; two more are what Weir has always asked with.
@@ -26,9 +26,9 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(15);
 /// The longest wait before another step up is tried.
 const MAX_PATIENCE: Duration = Duration::from_secs(120);
 
-/// The hosts of one job, by origin.
+/// A load for each host.
 #[derive(Debug, Default)]
-pub(super) struct Loads(Mutex<HashMap<String, Load>>);
+pub(super) struct Loads(Hosts<Load>);
 
 /// What one host is asked for at a time.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Round {
     }
 }
 
-impl Load {
+impl Host for Load {
     fn new(now: Instant) -> Self {
         Self {
             under_way: 0,
@@ -92,6 +92,12 @@ impl Load {
         }
     }
 
+    fn is_at_rest(&self, _: Instant) -> bool {
+        self.under_way == 0
+    }
+}
+
+impl Load {
     fn has_place(&mut self) -> bool {
         let free = self.under_way < self.limit;
         self.round.full |= !free;
@@ -159,12 +165,12 @@ impl Load {
 impl Loads {
     /// Whether one more segment of this origin may be asked for.
     pub(super) fn has_place(&self, origin: &str) -> bool {
-        self.with(origin, Load::has_place)
+        self.0.with(origin, |load, _| load.has_place())
     }
 
     /// Takes a place, though there may be none.
     pub(super) fn begin(self: &Arc<Self>, origin: String) -> Flight {
-        let cuts = self.with(&origin, |load| {
+        let cuts = self.0.with(&origin, |load, _| {
             load.under_way += 1;
             load.cuts
         });
@@ -174,39 +180,28 @@ impl Loads {
             cuts,
         }
     }
-
-    fn with<T>(&self, origin: &str, act: impl FnOnce(&mut Load) -> T) -> T {
-        let mut loads: MutexGuard<'_, _> = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !loads.contains_key(origin) {
-            loads.insert(origin.to_owned(), Load::new(Instant::now()));
-        }
-        match loads.get_mut(origin) {
-            Some(load) => act(load),
-            // It was just put there.
-            None => act(&mut Load::new(Instant::now())),
-        }
-    }
 }
 
 impl Flight {
     /// The segment has come.
     pub(super) fn served(&self, bytes: u64) {
         self.loads
-            .with(&self.origin, |load| load.served(bytes, Instant::now()));
+            .0
+            .with(&self.origin, |load, now| load.served(bytes, now));
     }
 
     /// A try has failed.
     pub(super) fn failed(&self, error: &FetchError) {
         if is_complaint(error) {
-            self.loads
-                .with(&self.origin, |load| load.complained(self.cuts, Instant::now()));
+            let complain = |load: &mut Load, now| load.complained(self.cuts, now);
+            self.loads.0.with(&self.origin, complain);
         }
     }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.loads.with(&self.origin, |load| {
+        self.loads.0.with(&self.origin, |load, _| {
             load.under_way = load.under_way.saturating_sub(1);
         });
     }
@@ -265,7 +260,7 @@ mod tests {
                 flight.served(25_000);
             }
         }
-        (loads.with(ORIGIN, |load| load.limit), refused)
+        (loads.0.with(ORIGIN, |load, _| load.limit), refused)
     }
 
     #[tokio::test(start_paused = true)]
@@ -301,13 +296,13 @@ mod tests {
             flight.failed(&FetchError::Network { url, fault });
         };
         flights.iter().for_each(broken);
-        assert_eq!(loads.with(ORIGIN, |load| load.limit), INITIAL / 2);
+        assert_eq!(loads.0.with(ORIGIN, |load, _| load.limit), INITIAL / 2);
         drop(flights);
         assert!(loads.has_place(ORIGIN));
         // What is gone is no sign of load.
         let flight = loads.begin(ORIGIN.to_owned());
         let url = Box::new(weir_core::url::AbsoluteUrl::parse("http://cdn.example/1.ts").unwrap());
         flight.failed(&FetchError::Status { url, status: 404 });
-        assert_eq!(loads.with(ORIGIN, |load| load.limit), INITIAL / 2);
+        assert_eq!(loads.0.with(ORIGIN, |load, _| load.limit), INITIAL / 2);
     }
 }

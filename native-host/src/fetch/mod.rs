@@ -17,9 +17,12 @@ mod data_url;
 mod error;
 mod failure;
 mod headers;
+mod hosts;
 mod load;
 mod meter;
+mod network;
 mod ordered;
+mod pause;
 mod retry;
 mod slot;
 mod throttle;
@@ -37,9 +40,10 @@ pub use client::Client;
 pub(crate) use data_url::FORGIVING_BASE64;
 pub use error::{FetchError, NetworkFault, ResponseFault};
 pub use meter::Meter;
+pub use network::Network;
 pub use ordered::{Ordered, Window, ordered};
 pub use retry::Retries;
-pub use throttle::{BytesPerSecond, SpeedLimit};
+pub use throttle::BytesPerSecond;
 pub use tuning::{Deadlines, Limits, Tuning};
 
 /// What the fuzz target of cookies reaches.
@@ -122,8 +126,8 @@ pub struct ClientOptions {
     pub downgrades: Permission,
     /// `--proxy`.
     pub proxy: Option<String>,
-    /// `--limit-rate`: all bodies together come no faster.
-    pub limit_rate: Option<Arc<SpeedLimit>>,
+    /// What it shares with other clients, `--limit-rate` included.
+    pub network: Arc<Network>,
 }
 
 /// A named yes or no.

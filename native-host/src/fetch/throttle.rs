@@ -16,7 +16,7 @@ pub struct BytesPerSecond(NonZeroU64);
 
 /// Lets bytes pass at a speed, whoever they are for: those of one job, or of several that share it.
 #[derive(Debug, Default)]
-pub struct SpeedLimit(Mutex<State>);
+pub(super) struct SpeedLimit(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -67,17 +67,8 @@ impl FromStr for BytesPerSecond {
 }
 
 impl SpeedLimit {
-    /// A limit of this speed.
-    #[must_use]
-    pub fn new(speed: BytesPerSecond) -> Self {
-        Self(Mutex::new(State {
-            speed: Some(speed),
-            due: None,
-        }))
-    }
-
     /// Another speed from now on, or none.
-    pub fn change(&self, speed: Option<BytesPerSecond>) {
+    pub(super) fn change(&self, speed: Option<BytesPerSecond>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.speed != speed {
             *state = State { speed, due: None };
@@ -133,7 +124,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn several_bodies_share_the_speed() {
-        let throttle = SpeedLimit::new(BytesPerSecond::new(1_000_000).unwrap());
+        let throttle = SpeedLimit::default();
+        throttle.change(BytesPerSecond::new(1_000_000));
         let begin = Instant::now();
         let body = async || {
             for _ in 0..250 {

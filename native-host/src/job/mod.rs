@@ -45,7 +45,7 @@ pub use refresh::{Ask, Expired, Offer, Outlook, PATIENCE, Refresher};
 pub use stop::{Stop, StopHandle, StopReason};
 
 use crate::error::Coded as _;
-use crate::fetch::{Client, ClientOptions, Permission, SpeedLimit};
+use crate::fetch::{Client, ClientOptions, Network, Permission};
 use crate::journal::{self, Ending, Entry, Identity, Journal, JournalError, Manner};
 use crate::keys::GivenKeys;
 use crate::merge::SubtitleFormat;
@@ -93,8 +93,8 @@ pub struct Job {
     pub downgrades: Permission,
     /// `--proxy`.
     pub proxy: Option<String>,
-    /// `--limit-rate`, or that of all jobs of a browser.
-    pub limit_rate: Option<Arc<SpeedLimit>>,
+    /// What it shares with other jobs, `--limit-rate` included.
+    pub network: Arc<Network>,
     /// Where it is kept how far the job is, so that it can be resumed.
     pub journal: Option<Journal>,
     /// How to ask for it again from a command line, for the journal.
@@ -186,7 +186,7 @@ impl Job {
             private_addresses: self.private_addresses,
             downgrades: self.downgrades,
             proxy: self.proxy.clone(),
-            limit_rate: self.limit_rate.clone(),
+            network: Arc::clone(&self.network),
         };
         Ok(Client::new(&options)?)
     }

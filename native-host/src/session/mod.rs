@@ -28,7 +28,7 @@ use weir_core::protocol::{
 
 use crate::batch::Batch;
 use crate::error::Coded as _;
-use crate::fetch::{Permission, SpeedLimit};
+use crate::fetch::{Network, Permission};
 use crate::job::{Ask, Job, LiveOptions, Offer, OnGap, Refresher, StopReason};
 use crate::journal::{Again, Journal, JournalError};
 use crate::keys::GivenKeys;
@@ -103,7 +103,7 @@ pub async fn run(
         greeted: None,
         refresher,
         taken: taken_sender,
-        limit: Arc::default(),
+        network: Arc::default(),
     };
     let news = News { ended, asked, taken };
     let end = session.serve(wire::read(input), wire::write(output), news).await;
@@ -120,8 +120,8 @@ struct Session {
     greeted: Option<Greeted>,
     refresher: Refresher,
     taken: mpsc::UnboundedSender<Taken>,
-    /// That of all jobs together.
-    limit: Arc<SpeedLimit>,
+    /// Of all jobs together.
+    network: Arc<Network>,
 }
 
 /// What an extension can do.
@@ -475,7 +475,7 @@ impl Session {
 
     /// What is under way is bound by the settings too.
     fn heed(&self, settings: &Settings) {
-        self.limit.change(settings.limit_rate);
+        self.network.limit(settings.limit_rate);
         self.jobs.at_once(settings.jobs_at_once);
     }
 
@@ -559,7 +559,7 @@ impl Session {
             downgrades: Permission::Refused,
             keys: GivenKeys::default(),
             proxy: None,
-            limit_rate: Some(Arc::clone(&self.limit)),
+            network: Arc::clone(&self.network),
             journal: self.host.journal.clone(),
             command: None,
             was_recorded: false,
@@ -602,7 +602,7 @@ impl Session {
             private_addresses: Permission::Refused,
             downgrades: Permission::Refused,
             proxy: None,
-            limit_rate: Some(Arc::clone(&self.limit)),
+            network: Arc::clone(&self.network),
         };
         batch.check()?;
         self.jobs.start(Work::Download(Box::new(batch)), frame);

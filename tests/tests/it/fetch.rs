@@ -4,6 +4,7 @@
     reason = "a test that cannot go on should say so at once"
 )]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use weir::fetch::{
@@ -47,7 +48,7 @@ pub(crate) fn options(origin: &Origin) -> ClientOptions {
         private_addresses: Permission::Refused,
         downgrades: Permission::Refused,
         proxy: None,
-        limit_rate: None,
+        network: Arc::default(),
     }
 }
 
@@ -351,6 +352,6 @@ fn options_of(source: &AbsoluteUrl) -> ClientOptions {
         private_addresses: Permission::Refused,
         downgrades: Permission::Refused,
         proxy: None,
-        limit_rate: None,
+        network: Arc::default(),
     }
 }

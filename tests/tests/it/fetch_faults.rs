@@ -131,7 +131,9 @@ async fn row_3_retry_after_holds_the_whole_host() {
         max_retry_after: pause,
         ..tuning().retries
     };
-    let client = Client::with_tuning(&options(&origin), Tuning { retries, ..tuning() }).unwrap();
+    let options = options(&origin);
+    let client = Client::with_tuning(&options, Tuning { retries, ..tuning() }).unwrap();
+    let of_another_job = Client::new(&options).unwrap();
     let (x, y, meter) = (
         segment(&origin.url("/x")),
         segment(&origin.url("/y")),
@@ -143,8 +145,14 @@ async fn row_3_retry_after_holds_the_whole_host() {
         assert!(futures_util::poll!(told.as_mut()).is_pending());
         tokio::task::yield_now().await;
     }
-    // The host has said when to come back, and that goes for its other paths too.
-    client.get(&y).await.unwrap();
+    // The host has said when to come back, and that goes for its other paths too, whoever asks.
+    let (one, other) = tokio::join!(client.get(&y), async {
+        let fetched = of_another_job.get(&y).await;
+        (fetched, started.elapsed())
+    });
+    one.unwrap();
+    other.0.unwrap();
+    assert!(other.1 >= pause, "{:?}", other.1);
     assert!(started.elapsed() >= pause, "{:?}", started.elapsed());
     assert_eq!(&told.await.unwrap().bytes[..], BODY.as_bytes());
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use weir::fetch::{
-    BytesPerSecond, Client, ClientOptions, Meter, Ordered, Resource, Retries, SpeedLimit, Tuning, Window,
+    BytesPerSecond, Client, ClientOptions, Meter, Network, Ordered, Resource, Retries, Tuning, Window,
     ordered,
 };
 use weir_tests::origin::{Gate, Origin, Reply, faults};
@@ -283,6 +283,34 @@ async fn a_host_that_refuses_more_than_six_at_a_time_is_asked_for_fewer() {
     assert!((1..40).contains(&refused), "{refused} of 200 were refused");
 }
 
+/// The second job begins with one, as every job may, and the host has the rest already.
+#[tokio::test]
+async fn two_jobs_at_one_host_ask_it_for_no_more_at_a_time_than_one() {
+    let origin = Origin::start().unwrap();
+    origin.route_under("/", |_| Reply::ok("body").with_delay(Duration::from_millis(500)));
+    let options = options(&origin);
+    let resources = |job: u32| -> Vec<Resource> {
+        (0..20)
+            .map(|n| segment(&origin.url(&format!("/{job}/{n}.ts"))))
+            .collect()
+    };
+    let (mut jobs, meter) = (Vec::new(), Arc::default());
+    for job in 0..2 {
+        let client = Client::new(&options).unwrap();
+        let mut segments = ordered(&client, resources(job), window(32, 10_000_000), &meter);
+        segments.fill();
+        jobs.push(segments);
+    }
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    assert_eq!(origin.in_flight(), 8 + 1);
+    // Both go on.
+    for segments in &mut jobs {
+        for _ in 0..20 {
+            assert_eq!(segments.next().await.unwrap().unwrap().bytes, "body");
+        }
+    }
+}
+
 #[tokio::test]
 async fn all_bodies_together_come_no_faster_than_asked() {
     const SPEED: u64 = 2_000_000;
@@ -293,7 +321,7 @@ async fn all_bodies_together_come_no_faster_than_asked() {
         move |_| Reply::ok(body.clone())
     });
     let options = ClientOptions {
-        limit_rate: BytesPerSecond::new(SPEED).map(SpeedLimit::new).map(Arc::new),
+        network: Arc::new(Network::with_limit(BytesPerSecond::new(SPEED))),
         ..options(&origin)
     };
     let client = Client::new(&options).unwrap();

@@ -102,7 +102,7 @@ impl Http2 {
             private_addresses: Permission::Refused,
             downgrades: Permission::Refused,
             proxy: None,
-            limit_rate: None,
+            network: Arc::default(),
         }
     }
 }

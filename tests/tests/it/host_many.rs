@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -142,6 +143,37 @@ fn all_of_many_captures_are_whole() {
         );
         assert!(kilobytes < MEMORY_LIMIT_KILOBYTES, "{kilobytes} kB");
     }
+    host.close();
+    assert_eq!(host.wait().unwrap().0.code(), Some(0));
+}
+
+#[test]
+fn captures_of_one_host_share_what_it_is_asked_for_at_a_time() {
+    let body = fs::read(committed_stream().join("low/seg000.ts")).unwrap();
+    let origin = Arc::new(Origin::start().unwrap());
+    let most = Arc::new(AtomicUsize::new(0));
+    origin.route_under("/", {
+        let (origin, most) = (Arc::downgrade(&origin), Arc::clone(&most));
+        move |_| {
+            let now = origin.upgrade().map_or(0, |origin| origin.in_flight());
+            most.fetch_max(now, Ordering::Relaxed);
+            // Long enough for all to have come before the first is answered.
+            Reply::ok(body.clone()).with_delay(Duration::from_secs(1))
+        }
+    });
+    let (_home, mut host) = greeted();
+    for number in 0..3 {
+        let plan = plan(&origin, &format!("film {number}"), 6);
+        let answer = host.ask(&start(number + 1, &format!("job-{number}"), &plan));
+        assert_eq!(answer.unwrap()["type"], "done");
+    }
+    for _ in 0..3 {
+        let finished = host.expect(|frame| frame["type"] == "finished").unwrap();
+        assert_eq!(finished["verdict"], "complete", "{finished}");
+    }
+    // Eight, and the one that every capture may have in any case; each by itself would have all its six.
+    let most = most.load(Ordering::Relaxed);
+    assert!((8..=10).contains(&most), "{most} at a time");
     host.close();
     assert_eq!(host.wait().unwrap().0.code(), Some(0));
 }
