@@ -47,7 +47,7 @@ import { Traces } from './trace/traces.js';
 import { Typed } from './typed.js';
 import { menuWords } from './ui/words.js';
 
-/** @import { Answer, Command, Playlist, Report, SeenRequest, SiteRule, TraceView, View } from './types' */
+/** @import { Answer, Command, Failure, Job, Playlist, Report, SeenRequest, SiteRule, TraceView, View } from './types' */
 /** @import { Passing } from './observe/bodies.js' */
 
 const HOST_NAME = 'io.github.weir_hls.weir';
@@ -114,7 +114,10 @@ const host = new Host({
   },
 });
 const preferences = new Preferences(host, rules);
-const past = new History(host, store, (...chosen) => captures.start(...chosen));
+const past = new History(host, store, {
+  stream: (...chosen) => captures.start(...chosen),
+  files: (job) => downloads.again(job),
+});
 /** Reports that wait, by tab. @type {Map<number, ReportQueue>} */
 const reports = new Map();
 /** Whether the browser was told to start a worker again that is ended now; null before it was told anything. @type {boolean | null} */
@@ -397,10 +400,13 @@ async function resume() {
   if (store.isNew) void platform.enterOpenPages();
   const lost = { code: /** @type {const} */ ('browser-gone'), message: 'the extension was restarted' };
   for (const job of store.jobs) {
-    if (job.state === 'preparing') void captures.goOn(job, lost);
+    if (job.state === 'preparing') goOn(job, lost);
   }
   if (jobs.busy(store.jobs)) await host.connect().catch(() => {});
 }
+
+/** @param {Job} job @param {Failure} lost */
+const goOn = (job, lost) => void (job.kind === 'files' ? downloads : captures).goOn(job, lost);
 
 function jobsChanged() {
   notices.see(store.jobs);
@@ -437,7 +443,7 @@ async function settleJobs() {
   if (state === 'ready') {
     const event = await host.request(frames.jobs()).catch(() => null);
     if (event?.type !== 'jobs') return;
-    for (const job of jobs.unknownTo(event.jobs, store.jobs)) void captures.goOn(job, lost);
+    for (const job of jobs.unknownTo(event.jobs, store.jobs)) goOn(job, lost);
     store.changeJobs((list) => jobs.reconciled(list, event.jobs, lost));
   } else {
     store.changeJobs((list) => jobs.reconciled(list, [], lost));

@@ -20,7 +20,9 @@ export class History {
   /**
    * @param {Pick<Host, 'request'>} host
    * @param {Pick<Store, 'jobs' | 'changeJobs' | 'tabs' | 'tab'>} store
-   * @param {(tab: number, stream: string, quality: string) => Promise<unknown>} start starts a capture
+   * @param {object} start starts a capture
+   * @param {(tab: number, stream: string, quality: string) => Promise<unknown>} start.stream
+   * @param {(job: string) => boolean} start.files that of an earlier batch; false where they are not known any more
    */
   constructor(host, store, start) {
     this.#host = host;
@@ -67,6 +69,10 @@ export class History {
     const found = number === null ? null : await this.#find(number);
     if (found?.can.includes('resume')) return this.#byHost(found, frames.resume);
     const known = this.#store.jobs.find(({ job }) => job === (id ?? found?.job) || job === found?.job);
+    if ((known?.kind ?? found?.kind) === 'files') {
+      if (known && this.#start.files(known.job)) return null;
+      throw new Failed('files-needed', 'which files they are is not known any more');
+    }
     const source = known?.source ?? found?.source;
     const place = source === undefined ? null : this.#place(known, source);
     if (!place) throw new Failed('page-needed', 'no open page plays this stream');
@@ -76,7 +82,7 @@ export class History {
     const isSame = (/** @type {Quality} */ { value, url }) =>
       known?.quality ? value === known.quality.value : withoutQuery(url) === playlist;
     const quality = stream.qualities.find(isSame)?.value ?? 'best';
-    await this.#start(tab, stream.id, quality);
+    await this.#start.stream(tab, stream.id, quality);
     if (known) this.#store.changeJobs((list) => jobs.without(list, ({ job }) => job === known.job));
     return null;
   }

@@ -57,6 +57,14 @@ export interface Click {
   page: string | null;
 }
 
+/** The files of a batch, and what names them. */
+export interface WantedFiles {
+  tab: number;
+  page: string;
+  title: string;
+  items: DownloadItem[];
+}
+
 /** Everything known of one tab. */
 export interface TabState {
   /** When its page was committed, in milliseconds since 1970; requests before that belong to the last page. */
@@ -135,6 +143,7 @@ export type FailureCode =
   | 'other-stream'
   | 'frame-too-long'
   | 'page-needed'
+  | 'files-needed'
   | 'page-gone'
   | 'no-files'
   | 'base-needed';
@@ -222,6 +231,7 @@ export type NoteCode =
   | 'as-ts'
   | 'ffmpeg'
   | 'resumed'
+  | 'resumed-files'
   | 'watched'
   | 'begun-anew'
   | 'not-resumable'

@@ -21,6 +21,8 @@ export type Capture = {
 capture: CaptureNumber,
 /** The job that a browser last asked for it with; null for one of the command line. */
 job: JobId | null,
+/** What it saves. */
+kind: CaptureKind,
 /** How it is. */
 state: CaptureState,
 /** For people. */
@@ -48,6 +50,9 @@ can: Array<CaptureAction>, };
 
 /** What can be asked of the host with a capture's number. */
 export type CaptureAction = "reveal" | "open" | "resume" | "repair";
+
+/** What a capture saves. */
+export type CaptureKind = "stream" | "files";
 
 /** The number of a capture in the host's journal, as `weir jobs` shows it. */
 export type CaptureNumber = number;

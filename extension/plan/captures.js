@@ -144,6 +144,7 @@ export class Captures {
     const textOf = (/** @type {string} */ url) => this.#store.text(tab, url);
     const { plan, context } = await this.#planner.plan({ job, tab, source, quality, title, manner, textOf });
     await this.#port.start(job, plan, context, manner.nameTemplate);
+    this.#store.changeJobs((list) => jobs.taken(list, job));
   }
 
   /** @param {number} tab @param {string} id */

@@ -7,6 +7,7 @@ import { cookiesOf } from './as_page.js';
 import { repeatedHeaders } from './headers.js';
 import { mayLead } from './reach.js';
 
+/** @import { Failure, Job, WantedFiles } from '../types' */
 /** @import { DownloadItem, RequestContext } from '../generated/protocol' */
 /** @import { Store } from '../state/store.js' */
 
@@ -49,24 +50,65 @@ export class Downloads {
     if (!/^https?:/.test(page)) throw new Failed('page-gone', 'the tab shows no page of the web any more');
     const items = permitted(wanted, page);
     if (items.length === 0) throw new Failed('no-files', 'none of them may be asked for');
+    return this.#begin({ tab, page, title, items });
+  }
+
+  /**
+   * A batch that has stopped is asked for once more; the host knows it again, and which files it has.
+   * @param {string} job @returns {boolean} false where nobody knows its files any more
+   */
+  again(job) {
+    const files = this.#store.files(job);
+    if (files === null) return false;
+    this.#store.changeJobs((list) => jobs.without(list, (one) => one.job === job));
+    this.#begin(files);
+    return true;
+  }
+
+  /**
+   * The host does not know a batch that was under way: the worker that had handed it over was ended, and that host with it.
+   * @param {Job} job @param {Failure} lost what is told where its files are not known any more
+   */
+  async goOn({ job }, lost) {
+    const files = this.#store.files(job);
+    if (files === null) {
+      this.#store.changeJobs((list) => jobs.failed(list, job, lost));
+      return;
+    }
+    this.#store.changeJobs((list) => jobs.preparedAgain(list, job, Date.now()));
+    await this.#handOver(job, files);
+  }
+
+  /** @param {WantedFiles} files */
+  #begin(files) {
+    const { tab, title, items } = files;
     const job = crypto.randomUUID();
     const total = { total: items.length, fetched: 0, retried: 0 };
     this.#store.changeJobs((list) =>
       jobs.prepared(list, { job, kind: 'files', tab, title, segments: total, startedAt: Date.now() }),
     );
-    void this.#carryOut(job, tab, page, title, items).catch((error) =>
-      this.#store.changeJobs((list) => jobs.failed(list, job, failureOf(error))),
-    );
+    this.#store.keepFiles(job, files);
+    void this.#handOver(job, files);
     return job;
   }
 
-  /** @param {string} job @param {number} tab @param {string} page @param {string} title @param {DownloadItem[]} items */
-  async #carryOut(job, tab, page, title, items) {
+  /** @param {string} job @param {WantedFiles} files */
+  async #handOver(job, files) {
+    try {
+      await this.#carryOut(job, files);
+    } catch (error) {
+      this.#store.changeJobs((list) => jobs.failed(list, job, failureOf(error)));
+    }
+  }
+
+  /** @param {string} job @param {WantedFiles} files */
+  async #carryOut(job, { tab, page, title, items }) {
     await this.#connect();
     const hosts = items.filter(({ url }) => !url.startsWith('data:')).map(({ url }) => new URL(url).hostname);
     const cookies = await cookiesOf(tab, new Set(hosts));
     const headers = repeatedHeaders([], { userAgent: navigator.userAgent, page });
     await this.#send(job, title.slice(0, MAX_NAME), items, { headers, cookies, page });
+    this.#store.changeJobs((list) => jobs.taken(list, job));
   }
 }
 

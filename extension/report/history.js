@@ -80,10 +80,11 @@ const again = (can) => (can ? ['again'] : []);
 const placeOf = ({ tab, stream, source, quality }) => ({ tab, stream, source, quality });
 
 /** A capture of the journal as a card shows it. @param {Capture} capture @returns {Job} */
-function jobOf({ capture, state, title, source, output, segments, bytes, beganEpochSeconds, finished: end }) {
+function jobOf({ capture, kind, state, title, source, output, segments, bytes, beganEpochSeconds, finished: end }) {
   const job = {
     ...blank(`capture-${capture}`),
     capture,
+    kind,
     title: title ?? '',
     source,
     output,

@@ -17,8 +17,12 @@ const MAX_FINISHED = 30;
  */
 export const prepared = (jobs, start) => [
   { ...blank(start.job), ...start },
-  ...jobs.filter((job) => !(isPaused(job) && job.tab === start.tab && job.stream === start.stream)),
+  ...jobs.filter((job) => !(isPaused(job) && isSame(job, { ...blank(start.job), ...start }))),
 ];
+
+/** @param {Job} one @param {Job} other */
+const isSame = (one, other) =>
+  one.tab === other.tab && one.stream === other.stream && (one.kind === 'stream' || one.title === other.title);
 
 /**
  * A capture of the host's journal that the host goes on with by itself.
@@ -41,6 +45,10 @@ export const without = (jobs, condition) => jobs.filter((job) => job.state !== '
  */
 export const preparedAgain = (jobs, id, plannedAt) =>
   changed(jobs, id, (job) => ({ ...job, state: 'preparing', isRefreshing: false, plannedAt }));
+
+/** The host has taken a capture, which waits for its turn. @param {Job[]} jobs @param {string} id */
+export const taken = (jobs, id) =>
+  changed(jobs, id, (job) => (job.state === 'preparing' ? { ...job, state: 'queued' } : job));
 
 /** @param {Job[]} jobs @param {Progress} event @returns {Job[]} */
 export const progressed = (jobs, event) =>

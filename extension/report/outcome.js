@@ -26,6 +26,7 @@ const SENTENCES = [
   ['ffmpeg', /^(.+) is not merged by Weir itself: the ffmpeg that is installed did it$/],
   ['key-unproven', /^track \d+: nothing in it proves that its key is right; if the file shows noise, it is not$/],
   ['resumed', /^capture \d+ was interrupted and went on behind segment (\d+) of (\d+)$/],
+  ['resumed-files', /^batch \d+ was interrupted and went on behind (\d+) of (\d+) files$/],
   ['watched', /^capture \d+ was under way in another process: this is how it ended there$/],
   ['begun-anew', /; the capture was begun anew$/],
   ['not-resumable', /^this capture cannot be resumed if it is interrupted: /],

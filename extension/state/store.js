@@ -3,7 +3,7 @@
 
 import { emptyTab } from './tabs.js';
 
-/** @import { Click, Job, TabState, Trace } from '../types' */
+/** @import { Click, Job, TabState, Trace, WantedFiles } from '../types' */
 
 /**
  * @typedef {object} Area
@@ -21,6 +21,9 @@ const MAX_ONLY_TEXT = 2 * 1024 * 1024;
 /** All texts together, in characters; the oldest go first. */
 const MAX_TEXTS = 3 * 1024 * 1024;
 
+/** Longest list of files that is kept for a batch to go on, in characters. */
+const MAX_FILES = 1024 * 1024;
+
 /** Its presence tells a worker that it is not the first. */
 const STARTED = 'started';
 
@@ -31,6 +34,7 @@ export class Store {
   /** @type {Job[]} */ #jobs = [];
   /** @type {Click[]} */ #clicks = [];
   /** @type {Map<number, Trace>} */ #traces = new Map();
+  /** The files of batches that may go on. @type {Map<string, WantedFiles>} */ #files = new Map();
   /** What tabs have asked for last. @type {Map<number, string[]>} */ #asked = new Map();
   /** Playlists as the page got them, by tab and address. @type {Map<string, string>} */ #texts = new Map();
   #textSize = 0;
@@ -90,7 +94,22 @@ export class Store {
     if (after === this.#jobs) return;
     this.#jobs = after;
     this.#save('jobs');
+    for (const job of this.#files.keys())
+      if (!after.some((one) => one.job === job && one.verdict !== 'complete')) this.keepFiles(job, null);
     this.#changed({ tab: null });
+  }
+
+  /** The files of a batch that is not whole, as far as they were kept. @param {string} job */
+  files(job) {
+    return this.#files.get(job) ?? null;
+  }
+
+  /** Keeps them for as long as the batch is listed. @param {string} job @param {WantedFiles | null} files null to forget them */
+  keepFiles(job, files) {
+    if (files !== null && JSON.stringify(files).length > MAX_FILES) return;
+    if (files === null) this.#files.delete(job);
+    else this.#files.set(job, files);
+    this.#save(`files:${job}`);
   }
 
   /** What was clicked in menus, and no page has been told of. */
@@ -164,6 +183,7 @@ export class Store {
     for (const [key, value] of Object.entries(saved)) {
       if (key === 'jobs') this.#jobs = [...value, ...this.#jobs];
       else if (key === 'clicks') this.#clicks = [...value, ...this.#clicks];
+      else if (key.startsWith('files:')) this.#files.set(key.slice(6), value);
       else if (key.startsWith('trace:')) this.#traces.set(Number(key.slice(6)), value);
       else if (key.startsWith('asked:')) this.#asked.set(Number(key.slice(6)), value);
       else if (key.startsWith('tab:')) this.#tabs.set(Number(key.slice(4)), value);
@@ -233,6 +253,7 @@ export class Store {
     if (key === 'jobs') return this.#jobs;
     if (key === 'clicks') return this.#clicks;
     if (key === STARTED) return true;
+    if (key.startsWith('files:')) return this.#files.get(key.slice(6));
     if (key.startsWith('asked:')) return this.#asked.get(Number(key.slice(6)));
     if (key.startsWith('trace:')) return this.#traces.get(Number(key.slice(6)));
     return key.startsWith('tab:') ? this.#tabs.get(Number(key.slice(4))) : this.#texts.get(key);

@@ -103,7 +103,10 @@ function commands(answer, list, playlists = []) {
       return /** @type {Event} */ (answer(request) ?? history);
     },
   };
-  const all = new History(host, store, async (...values) => started.push(values)).commands;
+  const all = new History(host, store, {
+    stream: async (/** @type {any[]} */ ...values) => started.push(values),
+    files: (/** @type {string} */ job) => job === 'known' && started.push([job]) > 0,
+  }).commands;
   const run = (/** @type {any} */ command) => all[command.type]?.(command);
   return { run, asked, started, store };
 }
@@ -168,6 +171,16 @@ test('without such a page it says what to do', async () => {
   await assert.rejects(async () => run({ type: 'again', job: null, capture: 16 }), { code: 'page-needed' });
   await assert.rejects(async () => run({ type: 'again', job: null, capture: 99 }), { code: 'unknown-job' });
   assert.deepEqual(started, []);
+});
+
+test('files go on where they are known, and else are to be chosen again', async () => {
+  const files = job({ job: 'known', kind: 'files', state: 'finished', verdict: 'failed', tab: 3 });
+  const { run, started } = commands(() => undefined, [files, { ...files, job: 'lost' }], [playlist]);
+  await run({ type: 'again', job: 'known', capture: null });
+  assert.deepEqual(started, [['known']]);
+  await assert.rejects(async () => run({ type: 'again', job: 'lost', capture: null }), { code: 'files-needed' });
+  const [first] = rows(captures.map((capture) => ({ ...capture, kind: 'files' })), []);
+  assert.equal(first?.job.kind, 'files');
 });
 
 test('a record that is deleted is gone here too, but not one that the host keeps', async () => {

@@ -102,6 +102,12 @@ const SENTENCES = [
     note: { code: 'resumed', values: ['120', '300'] },
   },
   {
+    file: 'batch/mod.rs',
+    literal: 'batch {number} was interrupted and went on behind {came} of {total} files',
+    filled: ['7', '12', '30'],
+    note: { code: 'resumed-files', values: ['12', '30'] },
+  },
+  {
     file: 'job/mod.rs',
     literal: 'capture {number} was under way in another process: this is how it ended there',
     filled: ['3'],

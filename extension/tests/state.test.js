@@ -69,6 +69,25 @@ test('what one worker knew, the next one knows', async () => {
   assert.deepEqual([second.jobs, second.clicks], [first.jobs, [click]]);
 });
 
+test('the files of a batch are known for as long as it is listed and not whole', async () => {
+  const storage = area();
+  const first = await open(storage);
+  const files = { tab: 1, page: 'https://a/', title: 'T', items: [{ url: 'https://a/1.png', name: null }] };
+  for (const job of ['a', 'b', 'c']) {
+    first.changeJobs((list) => jobs.prepared(list, { ...start(job), kind: 'files' }));
+    first.keepFiles(job, files);
+  }
+  const end = { verdict: /** @type {const} */ ('complete'), output: '/a', bytes: 1, durationSeconds: 0, tracks: [], warnings: [], segments: { total: 1, fetched: 1, retried: 0 }, gaps: [], error: null };
+  first.changeJobs((list) => jobs.finished(list, { ...end, job: 'a' }));
+  first.changeJobs((list) => list.filter(({ job }) => job !== 'b'));
+  await first.written();
+  const second = await open(storage);
+  assert.deepEqual(['a', 'b', 'c'].map((job) => second.files(job)), [null, null, files]);
+  const items = Array.from({ length: 10_000 }, (_, index) => ({ url: `https://a/${'x'.repeat(150)}${index}`, name: null }));
+  second.keepFiles('c', { ...files, items });
+  assert.deepEqual(second.files('c'), files, 'too many are not kept');
+});
+
 test('many changes are few writes, and the last one wins', async () => {
   const storage = area();
   const store = await open(storage);

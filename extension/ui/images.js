@@ -171,7 +171,9 @@ function drawView({ title, jobs, host }) {
     (job, old) =>
       drawJob(job, old, {
         cancel: () => carryOut({ type: 'cancel', job: job.job }),
+        pause: () => carryOut({ type: 'pause', job: job.job }),
         finish: async () => false,
+        again: () => carryOut({ type: 'again', job: job.job, capture: null }),
         reveal: () => carryOut({ type: 'reveal', job: job.job }),
       }),
   );

@@ -82,7 +82,7 @@ function underway(job, { cancel, next, pause, finish }) {
   }
   // The host knows a capture only once its plan is made.
   end.disabled = job.state === 'preparing';
-  const canPause = pause && job.kind === 'stream' && !isLive && (job.state === 'queued' || job.state === 'running');
+  const canPause = pause && !isLive && (job.state === 'queued' || job.state === 'running');
   const isWaiting = next && job.state === 'queued';
   const stops = [...(isWaiting ? [button(job, 'next', words('start_next'), next)] : []), ...(canPause ? [button(job, 'pause', words('pause'), pause)] : []), ...(cancel ? [end] : [])];
   const label = words('progress_label', job.title || words('untitled'));
@@ -147,7 +147,7 @@ function figures(job) {
 /** @param {Job} job @param {Actions} actions */
 function ended(job, actions) {
   const { failure, output, bytes, durationSeconds } = job;
-  const share = isPaused(job) && job.segments.total > 0 ? [percent(job)] : [];
+  const share = isPaused(job) && job.kind === 'stream' && job.segments.total > 0 ? [percent(job)] : [];
   const length = durationSeconds ? [clock(durationSeconds)] : [];
   const facts = output === null ? [] : [...filesOf(job), ...share, ...length, size(bytes)];
   return [
@@ -174,7 +174,7 @@ function offered(job, { again, repair, open, reveal, forget }) {
   const { failure, kind, output, verdict } = job;
   /** @type {[string, string, Action | undefined | false][]} */
   const all = [
-    ['again', isPaused(job) ? words('resume') : words('retry'), kind === 'stream' && verdict !== 'complete' && again],
+    ['again', isPaused(job) ? words('resume') : words('retry'), (kind === 'stream' ? verdict !== 'complete' : verdict === 'failed') && again],
     ['repair', words('repair'), repair],
     ['open', words('open_file'), output !== null && open],
     ['reveal', words('show_in_folder'), output !== null && reveal],

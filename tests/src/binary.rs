@@ -262,6 +262,14 @@ impl Host {
         self.stdin = None;
     }
 
+    /// Kills the process.
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill()?)
+    }
+
     /// Waits for the end of the process; tells how long it took.
     ///
     /// # Errors

@@ -14,6 +14,8 @@ pub struct Capture {
     pub capture: CaptureNumber,
     /// The job that a browser last asked for it with; null for one of the command line.
     pub job: Option<JobId>,
+    /// What it saves.
+    pub kind: CaptureKind,
     /// How it is.
     pub state: CaptureState,
     /// For people.
@@ -41,6 +43,17 @@ pub struct Capture {
     pub finished: Option<Finished>,
     /// What the host would do with it now.
     pub can: Vec<CaptureAction>,
+}
+
+/// What a capture saves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum CaptureKind {
+    /// A stream.
+    Stream,
+    /// Files as they are, in a folder.
+    Files,
 }
 
 /// What can be asked of the host with a capture's number.

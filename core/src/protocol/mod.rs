@@ -19,7 +19,7 @@ pub use event::{
     Event, Failure, Finished, Gap, JobState, JobStatus, Progress, SegmentCounts, Settings, TrackSummary,
     Verdict,
 };
-pub use history::{Capture, CaptureAction, CaptureState};
+pub use history::{Capture, CaptureAction, CaptureKind, CaptureState};
 pub use ids::{CaptureNumber, Iv, JobId, KeyMethod, MediaSequence, RequestId, TrackKind};
 pub use plan::{ByteRange, CapturePlan, PlannedMap, PlannedSegment, PlannedTrack, SegmentKey};
 pub use request::{

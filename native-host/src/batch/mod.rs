@@ -7,7 +7,8 @@
 //! | end | what is left |
 //! |---|---|
 //! | all came | the folder |
-//! | some did not, the browser went away, the disk is full | the folder with those that came |
+//! | some did not | the folder with those that came |
+//! | paused, the browser went away, the disk is full, killed | `NAME.part`, in which the same batch goes on |
 //! | none came, cancelled | nothing |
 
 mod folder;
@@ -29,7 +30,10 @@ use crate::error::Coded as _;
 use crate::fetch::{
     Client, ClientOptions, Fetched, Network, Permission, Resource, ResourceKind, Window, ordered,
 };
-use crate::job::{JobError, Meter, Stop, StopReason, blocking, check_context, counting, refused, rule};
+use crate::job::{
+    Attended, JobError, Meter, Stop, StopReason, attend, blocking, check_context, counting, refused, rule,
+};
+use crate::journal::{self, Asker, Beginning, Claim, Entry, Identity, Journal, JournalError};
 use crate::output_path::Target;
 use crate::settings::Concurrency;
 use folder::Folder;
@@ -64,6 +68,12 @@ pub struct Batch {
     pub proxy: Option<String>,
     /// What it shares with other jobs, `--limit-rate` included.
     pub network: Arc<Network>,
+    /// Where it is kept how far it is.
+    pub journal: Option<Journal>,
+    /// How to ask for it again from a command line, for the journal.
+    pub command: Option<journal::Command>,
+    /// The batch of the journal that this one has to be.
+    pub resume: Option<journal::Number>,
 }
 
 /// Why a batch cannot begin.
@@ -136,6 +146,29 @@ impl Batch {
         self.items.len() + self.left_out.len()
     }
 
+    /// Its place in the journal before it has begun, which it keeps for as long as it has the claim; None where there is none.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Claim> {
+        self.journal.as_ref()?.claim(&self.beginning(), self.resume).ok()
+    }
+
+    fn beginning(&self) -> Beginning {
+        Beginning {
+            identity: Identity::of_files(&self.items, &self.target.wanted()),
+            title: self.title.clone(),
+            source: self.source.to_string(),
+            container: None,
+            command: self.command.clone(),
+            segments: self.len() as u64,
+            browser: self.id.clone().map(|job| Asker {
+                job,
+                page: Some(self.source.to_string()),
+                playlist: None,
+            }),
+            patience: None,
+        }
+    }
+
     fn client(&self) -> Result<Client, JobError> {
         Ok(Client::new(&ClientOptions {
             context: self.context.clone(),
@@ -193,35 +226,146 @@ impl Missing {
     }
 }
 
-/// Runs a batch to its end. `progress` always holds the latest; `stop` ends it early.
+/// Runs a batch to its end. `progress` always holds the latest; `stop` ends it early. Where another process is at the same
+/// batch it is watched.
 pub async fn run(batch: Batch, progress: watch::Sender<Progress>, mut stop: Stop) -> Finished {
     let meter = Arc::new(Meter::new(progress));
+    let finished = loop {
+        let error = match begin(&batch).await {
+            Ok(Start::At(begun)) => break save_begun(&batch, *begun, &meter, &mut stop).await,
+            Ok(Start::Over(finished)) => {
+                break Finished {
+                    job: batch.id.clone(),
+                    ..*finished
+                };
+            }
+            Err(error) => error,
+        };
+        let (BatchError::Job(JobError::Journal(JournalError::Running(number))), Some(journal)) =
+            (&error, &batch.journal)
+        else {
+            return refused(batch.id, error.failure());
+        };
+        match attend(journal, *number, &meter, &mut stop).await {
+            Ok(Attended::Ended(finished)) if !can_go_on(&finished) => {
+                break Finished {
+                    job: batch.id.clone(),
+                    ..*finished
+                };
+            }
+            Ok(Attended::Ended(_) | Attended::Interrupted) => {}
+            Ok(Attended::Stopped(reason)) => break refused(batch.id, JobError::Stopped(reason).failure()),
+            Err(error) => break refused(batch.id, error.failure()),
+        }
+    };
+    meter.state(JobState::Finished);
+    finished
+}
+
+/// A batch that was left where another process goes on.
+fn can_go_on(finished: &Finished) -> bool {
+    finished.verdict == Verdict::Failed && finished.output.is_some()
+}
+
+/// How a batch begins.
+enum Start {
+    /// With something to do.
+    At(Box<Begun>),
+    /// With an end that an earlier process has come to.
+    Over(Box<Finished>),
+}
+
+struct Begun {
+    folder: Folder,
+    client: Client,
+    /// What a person should know.
+    notes: Vec<String>,
+}
+
+async fn begin(batch: &Batch) -> Result<Start, BatchError> {
+    batch.check()?;
+    let client = batch.client()?;
+    let (target, journal, resume) = (batch.target.clone(), batch.journal.clone(), batch.resume);
+    let beginning = batch.beginning();
+    let total = batch.len();
+    let start = blocking(move || {
+        let mut notes = Vec::new();
+        let claim = journal
+            .map(|journal| journal.claim(&beginning, resume))
+            .transpose();
+        let entry = match claim {
+            Ok(Some(Claim::Unfinished(unfinished))) => match Folder::resume(*unfinished) {
+                Ok(folder) => {
+                    let number = folder.entry().map_or(0, Entry::id);
+                    let came = folder.len();
+                    notes.push(format!(
+                        "batch {number} was interrupted and went on behind {came} of {total} files"
+                    ));
+                    return Ok(Start::At(Box::new(Begun {
+                        folder,
+                        client,
+                        notes,
+                    })));
+                }
+                Err(failed) => {
+                    let (entry, error) = *failed;
+                    if resume.is_some() {
+                        return Err(error.into());
+                    }
+                    entry.begin_again()?;
+                    notes.push(format!("{error}; the capture was begun anew"));
+                    Some(entry)
+                }
+            },
+            Ok(Some(Claim::New(entry, _))) => Some(entry),
+            Ok(Some(Claim::Over(over))) => {
+                over.entry.end(&over.ending.finished)?;
+                return Ok(Start::Over(Box::new(over.ending.finished)));
+            }
+            Ok(None) => None,
+            Err(error @ JournalError::Running(_)) => return Err(error.into()),
+            Err(error) if resume.is_some() => return Err(error.into()),
+            Err(error) => {
+                notes.push(format!(
+                    "this capture cannot be resumed if it is interrupted: {error}"
+                ));
+                None
+            }
+        };
+        let folder = Folder::make(&target, entry)?;
+        Ok(Start::At(Box::new(Begun {
+            folder,
+            client,
+            notes,
+        })))
+    });
+    Ok(start.await?)
+}
+
+async fn save_begun(
+    batch: &Batch,
+    Begun {
+        folder,
+        client,
+        notes,
+    }: Begun,
+    meter: &Arc<Meter>,
+    stop: &mut Stop,
+) -> Finished {
     let mut missing = Missing::default();
     for (what, message) in &batch.left_out {
         let (code, message) = (ErrorCode::BadUrl, message.clone());
         missing.add(what, Failure { code, message });
     }
-    let (folder, client) = match begin(&batch).await {
-        Ok((folder, client)) => (Arc::new(Mutex::new(folder)), client),
-        Err(error) => return refused(batch.id, error.failure()),
-    };
+    meter.resumed(folder.len() as u64, 0);
+    let folder = Arc::new(Mutex::new(folder));
     meter.state(JobState::Running);
     let stopped = tokio::select! {
-        saved = save_all(&batch, &client, &meter, &folder, &mut missing) => saved.err(),
+        saved = save_all(batch, &client, meter, &folder, &mut missing) => saved.err(),
         reason = stop.stopped() => Some(JobError::Stopped(reason)),
     };
     meter.state(JobState::Finishing);
-    let finished = conclude(&batch, folder, stopped, missing, meter.segments()).await;
-    meter.state(JobState::Finished);
-    finished
-}
-
-async fn begin(batch: &Batch) -> Result<(Folder, Client), BatchError> {
-    batch.check()?;
-    let client = batch.client()?;
-    let target = batch.target.clone();
-    let folder = blocking(move || Ok(Folder::make(&target)?)).await?;
-    Ok((folder, client))
+    conclude(batch, folder, stopped, missing, notes, meter.segments()).await
 }
 
 /// Saves what can be had. An error ends all of it: nothing more can be written.
@@ -233,20 +377,23 @@ async fn save_all(
     missing: &mut Missing,
 ) -> Result<(), JobError> {
     let mut allowed = Vec::new();
-    for item in &batch.items {
+    for (number, item) in batch.items.iter().enumerate() {
+        if lock(folder).has(number) {
+            continue;
+        }
         match batch.policy().check(&item.url, &[&batch.source]) {
-            Ok(()) => allowed.push(item),
+            Ok(()) => allowed.push((number, item)),
             Err(error) => missing.add(&item.url, error.failure()),
         }
     }
-    let resources: Vec<Resource> = allowed.iter().map(|item| resource(&item.url)).collect();
+    let resources: Vec<Resource> = allowed.iter().map(|(_, item)| resource(&item.url)).collect();
     let window = Window::new(NonZeroUsize::new(batch.concurrency.get()).unwrap_or(NonZeroUsize::MIN));
     let mut downloads = ordered(client, resources, window, meter.received());
-    for item in allowed {
+    for (number, item) in allowed {
         let fetched = counting(meter, downloads.next()).await;
         match fetched.ok_or_else(|| JobError::internal("a file was not fetched"))? {
             Ok(fetched) => {
-                save(folder, item, fetched).await?;
+                save(folder, number, item, fetched).await?;
                 meter.merged(0.0);
             }
             Err(error) => missing.add(&item.url, error.failure()),
@@ -264,9 +411,9 @@ fn resource(url: &AbsoluteUrl) -> Resource {
 }
 
 /// Writes a file, elsewhere than on the thread that fetches the others.
-async fn save(folder: &Shared, item: &DownloadItem, fetched: Fetched) -> Result<(), JobError> {
+async fn save(folder: &Shared, number: usize, item: &DownloadItem, fetched: Fetched) -> Result<(), JobError> {
     let (folder, wish) = (Arc::clone(folder), item.name.clone());
-    blocking(move || Ok(lock(&folder).save(wish.as_deref(), &fetched)?)).await
+    blocking(move || lock(&folder).save(number, wish.as_deref(), &fetched)).await
 }
 
 async fn conclude(
@@ -274,10 +421,9 @@ async fn conclude(
     folder: Shared,
     stopped: Option<JobError>,
     missing: Missing,
+    notes: Vec<String>,
     segments: SegmentCounts,
 ) -> Finished {
-    // Enough is enough: what came stays.
-    let is_cancelled = matches!(stopped, Some(JobError::Stopped(StopReason::User)));
     let failure = match &stopped {
         Some(error) => Some(error.failure()),
         None => missing.first.clone().map(|first| Failure {
@@ -290,44 +436,79 @@ async fn conclude(
             ..first
         }),
     };
-    let published = blocking(move || {
-        let mut folder = lock(&folder);
-        let output = folder.publish(!is_cancelled)?;
-        Ok(output.map(|output| (output, folder.bytes(), folder.copies())))
+    let warnings = notes.into_iter().chain(missing.warnings()).collect();
+    let id = batch.id.clone();
+    let ended = blocking(move || {
+        Ok(end(
+            &mut lock(&folder),
+            id,
+            stopped.as_ref(),
+            failure,
+            warnings,
+            segments,
+        ))
     })
     .await;
-    let (output, bytes, copies) = match published {
-        Ok(Some(published)) => published,
-        Ok(None) => {
-            let failure = failure.unwrap_or_else(|| BatchError::Empty.failure());
-            return Finished {
-                warnings: missing.warnings(),
-                segments,
-                ..refused(batch.id.clone(), failure)
-            };
-        }
-        Err(error) => return refused(batch.id.clone(), error.failure()),
-    };
-    let mut warnings = missing.warnings();
-    if copies > 0 {
+    ended.unwrap_or_else(|error| refused(batch.id.clone(), error.failure()))
+}
+
+/// What becomes of the folder, and of the batch in the journal.
+fn end(
+    folder: &mut Folder,
+    id: Option<JobId>,
+    stopped: Option<&JobError>,
+    failure: Option<Failure>,
+    mut warnings: Vec<String>,
+    segments: SegmentCounts,
+) -> Finished {
+    if folder.copies() > 0 {
+        let copies = folder.copies();
         warnings.push(format!(
             "{copies} files are the same as others and were saved once"
         ));
     }
-    Finished {
-        job: batch.id.clone(),
+    let finished = Finished {
+        job: id.clone(),
         verdict: if failure.is_none() {
             Verdict::Complete
         } else {
             Verdict::Incomplete
         },
-        output: Some(output.to_string_lossy().into_owned()),
-        bytes,
+        output: None,
+        bytes: folder.bytes(),
         duration_seconds: 0.0,
         tracks: Vec::new(),
         warnings,
         segments,
         gaps: Vec::new(),
-        error: failure,
+        error: failure.clone(),
+    };
+    let is_wanted_later = stopped
+        .is_some_and(|error| !matches!(error, JobError::Stopped(StopReason::User | StopReason::Enough)));
+    // Enough is enough: what came stays.
+    let is_cancelled = matches!(stopped, Some(JobError::Stopped(StopReason::User)));
+    let left = if is_wanted_later { folder.leave() } else { None };
+    let finished = match left {
+        Some(part) => {
+            let part = std::path::absolute(&part).unwrap_or(part);
+            Finished {
+                verdict: Verdict::Failed,
+                output: Some(part.to_string_lossy().into_owned()),
+                ..finished
+            }
+        }
+        None => match folder.publish(!is_cancelled, finished.clone()) {
+            Ok(Some(finished)) => finished,
+            Ok(None) => Finished {
+                warnings: finished.warnings,
+                segments,
+                ..refused(id, failure.unwrap_or_else(|| BatchError::Empty.failure()))
+            },
+            Err(error) => refused(id, error.failure()),
+        },
+    };
+    if let Some(Err(error)) = folder.entry().map(|entry| entry.end(&finished)) {
+        tracing::warn!("{error}");
     }
+    finished
 }

@@ -18,7 +18,7 @@ use crate::batch::{self, Batch, BatchError};
 use crate::error::Coded;
 use crate::fetch::{Client, Network, Permission};
 use crate::job::{self, Job, JobError, LiveOptions, StopHandle, StopReason};
-use crate::journal::{self, Again, Journal};
+use crate::journal::{self, Again, Journal, JournalError};
 use crate::keys::{GivenKeyError, GivenKeys};
 use crate::output_path::{NameFields, OutputError, Target};
 use crate::report::Reporter;
@@ -113,10 +113,21 @@ pub(super) async fn run(arguments: Get, asked: Option<journal::Command>, again: 
         Ok(Planned::Files(batch)) => {
             reporter.counts_files();
             let queued = batch.queued();
-            watch(queued, &mut reporter, |progress| {
-                batch::run(*batch, progress, stop)
-            })
-            .await
+            match again {
+                // What a server does not have is asked for with another list.
+                Some(Again::Repair(number)) => job::refused(None, JournalError::ForGood(number).failure()),
+                Some(Again::Resume(_)) | None => {
+                    let batch = Batch {
+                        command: asked,
+                        resume: again.map(Again::number),
+                        ..*batch
+                    };
+                    watch(queued, &mut reporter, |progress| {
+                        batch::run(batch, progress, stop)
+                    })
+                    .await
+                }
+            }
         }
         Ok(Planned::Stream(job)) => {
             let job = Job {

@@ -10,6 +10,7 @@ use super::args::Get;
 use super::get::GetError;
 use crate::batch::Batch;
 use crate::fetch::Network;
+use crate::journal::Journal;
 use crate::output_path::Target;
 
 /// The options that are about streams, of those that were given.
@@ -82,6 +83,9 @@ pub(super) fn batch(
         downgrades: super::get::permission(arguments.allow_downgrade),
         proxy: arguments.asking.proxy.clone(),
         network: Arc::new(Network::with_limit(arguments.limit_rate)),
+        journal: Journal::of_the_user().ok(),
+        command: None,
+        resume: None,
     };
     batch.check()?;
     Ok(batch)

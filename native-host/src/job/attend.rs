@@ -14,7 +14,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 
 /// How attending ends.
 #[derive(Debug)]
-pub(super) enum Attended {
+pub(crate) enum Attended {
     /// The other process has finished.
     Ended(Box<Finished>),
     /// It has gone away: whoever watches may go on where it was.
@@ -24,7 +24,7 @@ pub(super) enum Attended {
 }
 
 /// Watches a job of another process, such as another browser's, until it ends.
-pub(super) async fn attend(
+pub(crate) async fn attend(
     journal: &Journal,
     id: Number,
     meter: &Meter,

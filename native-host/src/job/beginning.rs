@@ -97,7 +97,7 @@ fn begun_anew(error: &impl std::fmt::Display) -> String {
 }
 
 /// Asks the journal. The inner error is for a journal that cannot be used, which keeps nobody from capturing.
-fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
+pub(super) fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
     let Some(journal) = &job.journal else {
         return Ok(Ok(None));
     };
@@ -105,7 +105,7 @@ fn claim(job: &Job) -> Result<Result<Option<Claim>, JournalError>, JobError> {
         identity: job.identity(&job.plan),
         title: job.plan.title.clone(),
         source: job.plan.source.to_string(),
-        container: job.container,
+        container: Some(job.container),
         command: job.command.clone(),
         segments: job.queued().segments.total,
         browser: job.id.clone().map(|id| Asker {

@@ -71,7 +71,7 @@ impl Meter {
     }
 
     /// So many are in the output already.
-    pub(super) fn resumed(&self, merged: u64, retried: u64) {
+    pub(crate) fn resumed(&self, merged: u64, retried: u64) {
         self.fetched_again.fetch_add(retried, Ordering::Relaxed);
         self.before.store(merged, Ordering::Relaxed);
         self.progress.send_modify(|progress| {

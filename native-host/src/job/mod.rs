@@ -38,6 +38,7 @@ use weir_core::protocol::{
     SegmentCounts, TrackKind, Verdict,
 };
 
+pub(crate) use attend::{Attended, attend};
 pub(crate) use check::{context as check_context, rule};
 pub use error::JobError;
 pub use live::{LiveFrom, LiveOptions, LoadError};
@@ -46,12 +47,11 @@ pub use stop::{Stop, StopHandle, StopReason};
 
 use crate::error::Coded as _;
 use crate::fetch::{Client, ClientOptions, Network, Permission};
-use crate::journal::{self, Ending, Entry, Identity, Journal, JournalError, Manner};
+use crate::journal::{self, Claim, Ending, Entry, Identity, Journal, JournalError, Manner};
 use crate::keys::GivenKeys;
 use crate::merge::SubtitleFormat;
 use crate::output_path::{Content, Slot, Target};
 use crate::settings::Concurrency;
-use attend::Attended;
 use beginning::{Begin, Start};
 use ending::{Captured, Made};
 use live::{End, Recorded};
@@ -156,6 +156,12 @@ impl Job {
         }
     }
 
+    /// Its place in the journal before it has begun, which it keeps for as long as it has the claim; None where there is none.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Claim> {
+        beginning::claim(self).ok()?.ok()?
+    }
+
     /// What tells this capture from others, would it have this plan.
     fn identity(&self, plan: &CapturePlan) -> Identity {
         match self.recording() {
@@ -211,7 +217,7 @@ pub async fn run(mut job: Job, progress: watch::Sender<Progress>, mut stop: Stop
         else {
             break captured;
         };
-        match attend::attend(journal, *number, &meter, &mut stop).await {
+        match attend(journal, *number, &meter, &mut stop).await {
             // Its browser is gone, not this job's.
             Ok(Attended::Ended(finished)) if is_browser_gone(&finished) => {}
             Ok(Attended::Ended(finished)) => {

@@ -281,6 +281,14 @@ impl Entry {
         self.save_for(point, state, merged, Durability::Machine)
     }
 
+    /// The same, of an output that is on the disk.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn save_synced(&self, point: &Point, state: &[u8], merged: u64) -> Result<(), JournalError> {
+        self.save_for(point, state, merged, Durability::Machine)
+    }
+
     fn save_for(
         &self,
         point: &Point,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use weir_core::protocol::{
-    Capture, CaptureAction, CaptureNumber, CaptureState, Finished, JobId, SegmentCounts, Verdict,
+    Capture, CaptureAction, CaptureKind, CaptureNumber, CaptureState, Finished, JobId, SegmentCounts, Verdict,
 };
 
 use super::{Journal, JournalError, Number, Record, SELECT_COLUMNS, State};
@@ -13,7 +13,7 @@ use super::{Journal, JournalError, Number, Record, SELECT_COLUMNS, State};
 const MEDIA: [&str; 5] = ["mp4", "m4a", "mkv", "mka", "ts"];
 
 /// What else of a job a browser wants to know.
-const FURTHER_COLUMNS: &str = "command IS NOT NULL AS is_repeatable,
+const FURTHER_COLUMNS: &str = "command IS NOT NULL AS is_repeatable, container = 'null' AS is_of_files,
     EXISTS (SELECT 1 FROM point WHERE point.job = job.id) AS is_mendable,
     (SELECT asked_as FROM browser WHERE browser.job = job.id) AS asked_as,
     (SELECT page FROM browser WHERE browser.job = job.id) AS page,
@@ -38,8 +38,13 @@ impl Journal {
                 page: row.get("page")?,
                 playlist: row.get("playlist")?,
             };
+            let kind = if row.get("is_of_files")? {
+                CaptureKind::Files
+            } else {
+                CaptureKind::Stream
+            };
             let can = (row.get("is_repeatable")?, row.get("is_mendable")?);
-            Ok(capture(self.record(row)?, of_browser, can))
+            Ok(capture(self.record(row)?, kind, of_browser, can))
         })?;
         let captures: Vec<Option<Capture>> = rows.collect::<Result<_, _>>()?;
         Ok(captures.into_iter().flatten().collect())
@@ -74,6 +79,7 @@ struct OfBrowser {
 /// None for a number that does not fit into a message; a journal does not get there.
 fn capture(
     record: Record,
+    kind: CaptureKind,
     OfBrowser { job, page, playlist }: OfBrowser,
     (is_repeatable, is_mendable): (bool, bool),
 ) -> Option<Capture> {
@@ -100,6 +106,7 @@ fn capture(
     Some(Capture {
         capture: CaptureNumber(u32::try_from(record.id).ok()?),
         job,
+        kind,
         state: state.into(),
         page,
         title: record.title,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use weir_core::plan::Chapter;
 use weir_core::protocol::{
-    ByteRange, CapturePlan, Container, Iv, KeyMethod, PlannedSegment, PlannedTrack, TrackKind,
+    ByteRange, CapturePlan, Container, DownloadItem, Iv, KeyMethod, PlannedSegment, PlannedTrack, TrackKind,
 };
 use weir_core::url::AbsoluteUrl;
 
@@ -92,6 +92,24 @@ impl Identity {
             let quality = (&track.codecs, track.resolution);
             add(&serde_json::to_string(&(kinds, &track.language, &track.name, quality)).unwrap_or_default());
             add_track(track, &mut add);
+        }
+        Self(digest.finalize().into())
+    }
+
+    /// Of files that are saved as they are, in this order. Of their addresses all counts: a query often is what tells one image
+    /// from another.
+    #[must_use]
+    pub fn of_files(items: &[DownloadItem], target: &str) -> Self {
+        let mut digest = Sha256::new();
+        let mut add = |text: &str| {
+            digest.update((text.len() as u64).to_be_bytes());
+            digest.update(text);
+        };
+        add("files");
+        add(target);
+        for DownloadItem { url, name } in items {
+            add(url.as_str());
+            add(&serde_json::to_string(name).unwrap_or_default());
         }
         Self(digest.finalize().into())
     }

@@ -50,8 +50,8 @@ pub struct Beginning {
     pub title: Option<String>,
     /// The playlist, as it is shown: without what may be a secret.
     pub source: String,
-    /// The kind of output.
-    pub container: Container,
+    /// The kind of output; None for files that are saved as they are.
+    pub container: Option<Container>,
     /// How to ask for it again from a command line; None when that would take something secret.
     pub command: Option<Command>,
     /// How many segments it has.
@@ -70,7 +70,7 @@ impl Beginning {
             identity: Identity::of_its_own(),
             title: None,
             source: "https://a.example/a.m3u8".to_owned(),
-            container: Container::Mp4,
+            container: Some(Container::Mp4),
             command: None,
             segments: 100,
             browser: None,

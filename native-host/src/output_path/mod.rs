@@ -375,6 +375,14 @@ impl Slot {
         Err(self.target.no_free_name())
     }
 
+    /// Brings what was written to the disk.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn sync(&self) -> io::Result<()> {
+        sync_tree(&self.part())
+    }
+
     /// How many bytes were written; [`u64::MAX`] where that cannot be known, and of anything but files.
     #[must_use]
     pub fn written(&self) -> u64 {
@@ -437,7 +445,7 @@ fn refuse_symlink(path: &Path) -> Result<(), OutputError> {
 
 /// One step where the system has it. Else a hard link, which fails when the name is taken, which `rename` does not. Where
 /// there are none (FAT, folders) the name is taken by an empty file or folder first, which the rename then replaces.
-fn rename_without_replacing(part: &Path, whole: &Path) -> io::Result<()> {
+pub(crate) fn rename_without_replacing(part: &Path, whole: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};

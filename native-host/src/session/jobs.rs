@@ -14,6 +14,7 @@ use super::turns::Turns;
 use crate::batch::{self, Batch};
 use crate::error::Coded as _;
 use crate::job::{self, Ask, Expired, Job, JobError, Offer, Stop, StopHandle, StopReason};
+use crate::journal::Claim;
 use crate::settings::JobsAtOnce;
 
 /// What a job does.
@@ -58,7 +59,16 @@ impl Work {
 
     /// Whether another process can go on with it where this one was.
     fn can_be_handed_over(&self) -> bool {
-        matches!(self, Self::Capture(_)) && !self.is_recording()
+        matches!(self, Self::Capture(_) | Self::Download(_)) && !self.is_recording()
+    }
+
+    /// Its place in the journal, held while it waits for its turn: a browser that goes away meanwhile finds it there.
+    fn waiting(&self) -> Option<Claim> {
+        match self {
+            Self::Capture(job) => job.waiting(),
+            Self::Download(batch) => batch.waiting(),
+            Self::Again(_) => None,
+        }
     }
 
     async fn run(self, progress: watch::Sender<Progress>, stop: Stop) -> Finished {
@@ -234,7 +244,7 @@ impl Jobs {
     }
 
     /// How those jobs were asked for that another process can go on with, in the order in which they came. Recordings are not
-    /// of them: without a browser nobody could end them. Nor are batches, which would begin anew.
+    /// of them: without a browser nobody could end them.
     pub(super) fn requests(&self) -> Vec<StartFrame> {
         let mut running: Vec<_> = self
             .running
@@ -339,11 +349,23 @@ async fn in_turn(
     if work.is_recording() {
         return work.run(progress, stop).await;
     }
-    // Only the waiting is given up here: a job that runs ends itself, and cleans up.
-    let _turn = tokio::select! {
-        turn = turns.ask(id.clone()) => turn,
-        reason = stop.stopped() => {
-            return job::refused(work.id().cloned(), JobError::Stopped(reason).failure());
+    let mut turn = turns.ask(id.clone());
+    let _turn = if let Ok(turn) = turn.try_recv() {
+        Some(turn)
+    } else {
+        let waiting = work.waiting();
+        // Only the waiting is given up here: a job that runs ends itself, and cleans up.
+        tokio::select! {
+            turn = turn => turn.ok(),
+            reason = stop.stopped() => {
+                let finished = job::refused(Some(id.clone()), JobError::Stopped(reason).failure());
+                if let (Some(Claim::New(entry, _)), StopReason::User | StopReason::Enough) = (waiting, reason)
+                    && let Err(error) = entry.end(&finished)
+                {
+                    tracing::warn!("{error}");
+                }
+                return finished;
+            }
         }
     };
     work.run(progress, stop).await

@@ -23,7 +23,7 @@ use tokio::time::MissedTickBehavior;
 use weir_core::protocol::limits::{MAX_FRAME_TO_HOST_BYTES, MAX_HISTORY, MAX_JOBS};
 use weir_core::protocol::{
     CapturePlan, Container, DownloadItem, ErrorCode, Event, Failure, Finished, JobId, JobOptions, Request,
-    RequestContext, RequestId, SettingsChange, VERSION, Verdict, WhenBrowserCloses,
+    RequestContext, RequestId, SettingsChange, VERSION, WhenBrowserCloses,
 };
 
 use crate::batch::Batch;
@@ -320,10 +320,7 @@ impl Session {
     /// A job has ended. Where no browser is there to be told, the next one is.
     fn end(&mut self, job: jobs::Ended) -> Finished {
         let finished = self.jobs.end(job);
-        // Nobody asks for a batch again, as for a capture that has paused.
-        let ends_here = finished.verdict == Verdict::Incomplete
-            && (finished.error.as_ref()).is_some_and(|error| error.code == ErrorCode::BrowserGone);
-        if self.peer == Peer::LeavingHost || ends_here {
+        if self.peer == Peer::LeavingHost {
             self.leave_word();
         }
         finished
@@ -603,6 +600,9 @@ impl Session {
             downgrades: Permission::Refused,
             proxy: None,
             network: Arc::clone(&self.network),
+            journal: self.host.journal.clone(),
+            command: None,
+            resume: None,
         };
         batch.check()?;
         self.jobs.start(Work::Download(Box::new(batch)), frame);

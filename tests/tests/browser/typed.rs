@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use weir_tests::browser::{Browser, Kind};
-use weir_tests::origin::{Origin, Reply};
+use weir_tests::origin::{Gate, Origin, Reply};
+use weir_tests::site::{Page, TITLE};
 use weir_tests::streams::committed_stream;
 
 use crate::dashboard::wait_for_words;
@@ -15,6 +16,8 @@ in_both! {
     an_address_and_a_text_are_captured,
     the_files_of_a_list_are_chosen_and_saved,
     all_streams_of_a_page_are_captured_at_once,
+    files_are_paused_and_go_on,
+    what_waits_is_found_by_the_next_browser,
 }
 
 async fn an_address_and_a_text_are_captured(kind: Kind) {
@@ -127,6 +130,118 @@ async fn the_files_of_a_list_are_chosen_and_saved(kind: Kind) {
     let file = downloads(browser).join("three/three.mp3");
     assert_eq!(fs::read_to_string(file).unwrap(), "ID3 the song three");
     harness.close().await;
+}
+
+/// A list of two songs, of which the second comes when the gate opens.
+fn songs(gate: &Gate) -> Origin {
+    let origin = Origin::start().unwrap();
+    origin.reply("/one.mp3", Reply::ok("ID3 one"));
+    origin.reply("/two.mp3", Reply::ok("ID3 two").after(gate));
+    let list = "#EXTM3U\n#EXTINF:1,\none.mp3\n#EXTINF:1,\ntwo.mp3\n";
+    origin.reply("/songs.m3u", Reply::ok(list).with_type("audio/x-mpegurl"));
+    origin
+}
+
+async fn save_songs(browser: &Browser, origin: &Origin) {
+    look_up(browser, &origin.url("/songs.m3u")).await;
+    browser.press("button", "Save 2 files", None).await.unwrap();
+}
+
+async fn files_are_paused_and_go_on(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    let gate = Gate::new();
+    let origin = songs(&gate);
+    open(browser).await;
+    save_songs(browser, &origin).await;
+    let card = "return document.querySelector('#underway li')?.innerText ?? ''";
+    wait_until_said(browser, card, "1 of 2 files").await;
+    browser.press("button", "Pause", Some("songs")).await.unwrap();
+    wait_for_words(browser, "songs", "Paused").await;
+    assert!(downloads(browser).join("songs.part/one.mp3").exists());
+    gate.open();
+    browser.press("button", "Resume", Some("songs")).await.unwrap();
+    wait_for_words(browser, "songs", "Complete").await;
+    let note = "return document.querySelector('#history [data-testid=notes]')?.textContent ?? ''";
+    wait_until_said(browser, note, "1 of 2 had been saved").await;
+    assert_eq!(origin.requests_for("/one.mp3").len(), 1, "it was there");
+    assert_eq!(saved(browser, "mp3").len(), 2);
+    let cards = "return String(document.querySelectorAll('#history > li').length)";
+    wait_until_said(browser, cards, "1").await;
+    harness.close().await;
+}
+
+/// The browser is closed while a stream is captured and files wait for their turn. Both are in the next browser, and go on.
+async fn what_waits_is_found_by_the_next_browser(kind: Kind) {
+    let Some(first) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    let settings = |harness: &Harness| harness.browser.home().join(".config/weir/settings.toml");
+    let folder = downloads(&first.browser);
+    let text = format!(
+        "output_folder = '{}'\njobs_at_once = 1\nconcurrency = 1\n",
+        folder.display()
+    );
+    fs::create_dir_all(settings(&first).parent().unwrap()).unwrap();
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(settings(&first), &text).unwrap();
+    first.site.hold_segments(2);
+    first.stream_of(Page::Xhr).await;
+    first.browser.click("capture").await.unwrap();
+    let part = folder.join(format!("{}.mp4.part", TITLE.replace(':', "-")));
+    let begun = first.browser.until(|| async { Ok(part.exists().then_some(())) });
+    assert!(begun.await.unwrap().is_some());
+    let gate = Gate::new();
+    gate.open();
+    let origin = songs(&gate);
+    open(&first.browser).await;
+    save_songs(&first.browser, &origin).await;
+    first
+        .browser
+        .control("button", "Start next", Some("songs"))
+        .await
+        .unwrap();
+    first.browser.driver().clone().quit().await.unwrap();
+    let gone = first
+        .browser
+        .until(|| async { Ok(first.browser.hosts().is_empty().then_some(())) });
+    assert!(gone.await.unwrap().is_some());
+    assert_eq!(origin.requests_for("/one.mp3").len(), 0, "it has waited");
+
+    let Some(second) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    let browser = &second.browser;
+    fs::create_dir_all(settings(&second).parent().unwrap()).unwrap();
+    fs::write(settings(&second), &text).unwrap();
+    let journal = |harness: &Harness| harness.browser.home().join(".local/share/weir");
+    fs::create_dir_all(journal(&second)).unwrap();
+    for entry in fs::read_dir(journal(&first)).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), journal(&second).join(entry.file_name())).unwrap();
+    }
+    first.site.release();
+    browser.open(&first.site.page_url(Page::Xhr)).await.unwrap();
+    browser.wait_for("[data-player]").await.unwrap();
+    open(browser).await;
+    wait_for_words(browser, TITLE, "Paused").await;
+    wait_for_words(browser, "songs", "Paused").await;
+    browser.press("button", "Resume", Some("songs")).await.unwrap();
+    let problem = "return document.querySelector('.problem[data-code]')?.innerText ?? ''";
+    wait_until_said(browser, problem, "Choose them again").await;
+    // It lies over the page for a while.
+    browser.wait_gone(".problem[data-code]").await.unwrap();
+    save_songs(browser, &origin).await;
+    wait_for_words(browser, "songs", "Complete").await;
+    browser.press("button", "Resume", Some(TITLE)).await.unwrap();
+    wait_for_words(browser, TITLE, "Complete").await;
+    let cards = "return String(document.querySelectorAll('#history > li').length)";
+    wait_until_said(browser, cards, "2").await;
+    weir_tests::demo::compare(&part.with_extension(""), &first.site).unwrap();
+    drop(first);
+    second.close().await;
 }
 
 async fn all_streams_of_a_page_are_captured_at_once(kind: Kind) {

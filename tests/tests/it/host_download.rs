@@ -193,23 +193,204 @@ fn a_batch_that_is_cancelled_leaves_nothing() {
     assert_eq!(fs::read_dir(home.downloads()).unwrap().count(), 0);
 }
 
-#[test]
-fn what_came_stays_when_the_browser_goes_and_the_next_is_told() {
-    let (_origin, _gate, home, mut host) = stuck();
-    host.close();
+/// What the journal has, the newest first.
+fn history(host: &mut weir_tests::binary::Host) -> Vec<Value> {
+    let answer = host.ask(&json!({"type": "history", "id": 90})).unwrap();
+    answer["captures"].as_array().unwrap().clone()
+}
+
+/// How a host comes to its end, or a batch before it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    Pause,
+    BrowserGone,
+    Kill,
+}
+
+fn come_to(end: End, host: &mut weir_tests::binary::Host) {
+    match end {
+        End::Pause => {
+            let pause = json!({"type": "pause", "id": 80, "job": "images"});
+            assert_eq!(host.ask(&pause).unwrap()["type"], "done");
+            let finished = host.finished("images").unwrap();
+            assert_eq!(finished["error"]["code"], "paused", "{finished}");
+            assert!(
+                finished["output"].as_str().unwrap().contains("a page.part"),
+                "{finished}"
+            );
+            host.close();
+        }
+        End::BrowserGone => host.close(),
+        End::Kill => host.kill().unwrap(),
+    }
     host.wait().unwrap();
-    let folder = home.downloads().join("Weirs- a page");
-    assert_eq!(
-        contents(&folder),
-        BTreeMap::from([("1.png".to_owned(), png("1"))])
-    );
-    assert_eq!(fs::read_dir(home.downloads()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_batch_goes_on_where_it_was_however_it_was_interrupted() {
+    for end in [End::Pause, End::BrowserGone, End::Kill] {
+        let (origin, gate, home, mut host) = stuck();
+        come_to(end, &mut host);
+        let part = home.downloads().join("Weirs- a page.part");
+        // What was being written when the process was killed.
+        fs::write(part.join("file.weir-part"), "half").unwrap();
+        let mut next = home.host().unwrap();
+        next.greet().unwrap();
+        let known = history(&mut next).remove(0);
+        assert_eq!(
+            (&known["kind"], &known["state"], &known["job"], &known["can"]),
+            (
+                &json!("files"),
+                &json!("interrupted"),
+                &json!("images"),
+                &json!(["reveal"])
+            ),
+            "{end:?}: {known}"
+        );
+        assert_eq!(known["segments"]["fetched"], 1, "{end:?}: {known}");
+        assert_eq!(known["page"], origin.url("/page?..."), "no token is kept");
+        gate.open();
+        let items = json!([{"url": origin.url("/1.png")}, {"url": origin.url("/2.png")}]);
+        next.ask(&download(1, "more", &origin, &items)).unwrap();
+        let finished = next.finished("more").unwrap();
+        assert_eq!(finished["verdict"], "complete", "{end:?}: {finished}");
+        let said = &finished["warnings"];
+        assert_eq!(
+            said,
+            &json!(["batch 1 was interrupted and went on behind 1 of 2 files"]),
+            "{end:?}"
+        );
+        assert_eq!(origin.requests_for("/1.png").len(), 1, "{end:?}: it was there");
+        let both = ["1", "2"].map(|mark| (format!("{mark}.png"), png(mark)));
+        assert_eq!(
+            contents(&home.downloads().join("Weirs- a page")),
+            BTreeMap::from(both),
+            "{end:?}"
+        );
+        assert_eq!(fs::read_dir(home.downloads()).unwrap().count(), 1, "{end:?}");
+        let known = history(&mut next);
+        assert_eq!(
+            (known.len(), &known[0]["state"]),
+            (1, &json!("complete")),
+            "{end:?}: {known:?}"
+        );
+        let journal = fs::read(home.path().join(".local/share/weir/journal.sqlite")).unwrap();
+        let has_secret = journal.windows(6).any(|bytes| bytes == b"secret");
+        assert!(!has_secret, "the page's token is in the journal");
+    }
+}
+
+/// A file that was changed or taken away meanwhile is asked for again, and takes nobody's place.
+#[test]
+fn what_is_not_there_any_more_comes_again() {
+    let (origin, gate, home, mut host) = stuck();
+    come_to(End::BrowserGone, &mut host);
+    let part = home.downloads().join("Weirs- a page.part");
+    fs::write(part.join("1.png"), "mine").unwrap();
+    gate.open();
     let mut next = home.host().unwrap();
     next.greet().unwrap();
-    let listed = next.ask(&json!({"type": "jobs", "id": 1})).unwrap();
-    let ended = &listed["jobs"][0]["finished"];
-    assert_eq!(ended["verdict"], "incomplete", "{listed}");
-    assert_eq!(ended["error"]["code"], "browser-gone");
+    let items = json!([{"url": origin.url("/1.png")}, {"url": origin.url("/2.png")}]);
+    next.ask(&download(1, "more", &origin, &items)).unwrap();
+    assert_eq!(next.finished("more").unwrap()["verdict"], "complete");
+    let found = contents(&home.downloads().join("Weirs- a page"));
+    let expected = [
+        ("1.png", b"mine".to_vec()),
+        ("1 (2).png", png("1")),
+        ("2.png", png("2")),
+    ];
+    assert_eq!(
+        found,
+        BTreeMap::from(expected.map(|(name, bytes)| (name.to_owned(), bytes)))
+    );
+}
+
+/// What waits for its turn is in the journal too: the next browser finds it.
+#[test]
+fn what_waits_is_found_again_and_what_was_cancelled_is_over() {
+    for end in [End::BrowserGone, End::Kill] {
+        let (origin, _gate, home, mut host) = stuck();
+        let one = json!({"type": "settings", "id": 2, "change": {"jobsAtOnce": 1}});
+        assert_eq!(host.ask(&one).unwrap()["type"], "settings");
+        for job in ["second", "third"] {
+            let items = json!([{"url": origin.url(&format!("/{job}.png"))}]);
+            host.ask(&download(3, job, &origin, &items)).unwrap();
+        }
+        let state = |captures: &[Value], job: &str| {
+            let known = captures.iter().find(|capture| capture["job"] == job);
+            known.map(|capture| capture["state"].clone())
+        };
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while state(&history(&mut host), "third") != Some(json!("running")) {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "{end:?}: {:?}",
+                history(&mut host)
+            );
+        }
+        host.ask(&json!({"type": "cancel", "id": 4, "job": "third"}))
+            .unwrap();
+        assert_eq!(host.finished("third").unwrap()["verdict"], "cancelled");
+        come_to(end, &mut host);
+        let mut next = home.host().unwrap();
+        next.greet().unwrap();
+        let known = history(&mut next);
+        let found = ["images", "second", "third"].map(|job| state(&known, job).unwrap());
+        assert_eq!(
+            found,
+            ["interrupted", "interrupted", "cancelled"],
+            "{end:?}: {known:?}"
+        );
+        // It begins when it is asked for again, and is the same one.
+        origin.reply("/second.png", Reply::ok(png("4")));
+        let items = json!([{"url": origin.url("/second.png")}]);
+        next.ask(&download(1, "again", &origin, &items)).unwrap();
+        assert_eq!(next.finished("again").unwrap()["verdict"], "complete");
+        let known = history(&mut next);
+        assert_eq!(
+            (known.len(), state(&known, "again")),
+            (3, Some(json!("complete"))),
+            "{known:?}"
+        );
+    }
+}
+
+#[test]
+fn a_list_of_the_command_line_goes_on_by_its_number() {
+    let origin = Origin::start().unwrap();
+    let gate = Gate::new();
+    origin.reply("/1.mp3", Reply::ok("ID3 one"));
+    origin.reply("/2.mp3", Reply::ok("ID3 two").after(&gate));
+    origin.reply(
+        "/songs.m3u",
+        Reply::ok("#EXTM3U\n#EXTINF:1,\n1.mp3\n#EXTINF:1,\n2.mp3\n"),
+    );
+    let home = Home::new().unwrap();
+    let mut typed = home
+        .weir()
+        .args(["get", &origin.url("/songs.m3u"), "--allow-private", "--quiet"])
+        .spawn()
+        .unwrap();
+    let part = home.path().join("songs.part/1.mp3");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !part.exists() {
+        assert!(std::time::Instant::now() < deadline, "nothing is written");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    typed.kill().unwrap();
+    typed.wait().unwrap();
+    gate.open();
+    let output = home.run(["resume", "1"]).unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        weir_tests::binary::stderr(&output)
+    );
+    assert_eq!(contents(&home.path().join("songs")).len(), 2);
+    assert_eq!(origin.requests_for("/1.mp3").len(), 1);
+    let output = home.run(["repair", "1"]).unwrap();
+    assert_ne!(output.status.code(), Some(0));
 }
 
 #[test]
