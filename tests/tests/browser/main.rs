@@ -26,5 +26,6 @@ mod players;
 mod preferences;
 mod recording;
 mod rules;
+mod speed;
 mod trace;
 mod typed;
