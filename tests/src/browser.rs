@@ -277,6 +277,14 @@ impl Browser {
         Ok(())
     }
 
+    /// From now on a script may take as long as an answer of the driver may.
+    ///
+    /// # Errors
+    /// The driver does not take it.
+    pub async fn patient(&self) -> anyhow::Result<()> {
+        Ok(self.driver.set_script_timeout(Duration::from_secs(110)).await?)
+    }
+
     /// Runs the body of an async function in the current tab and returns its result.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! `mp4` and `mkv` write them. `ts` and `segments` write what came as it came.
 
 mod chapters;
+mod check;
 mod error;
 mod external;
 mod inputs;

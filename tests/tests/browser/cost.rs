@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use url::Url;
-use weir_tests::browser::{Browser, Kind, Options, Programs, Window};
+use weir_tests::browser::{Browser, Kind};
 use weir_tests::origin::Reply;
 use weir_tests::program;
-use weir_tests::site::{Page, Site};
+use weir_tests::site::Page;
+
+use crate::harness::{Harness, Host};
 
 #[tokio::test]
 #[ignore = "a benchmark, for a quiet machine: minutes"]
@@ -103,11 +104,12 @@ const IN_BATCHES: &str = "
     return all;";
 
 async fn measure(kind: Kind) {
-    let Some(programs) = Programs::find(kind) else {
-        println!("skipped: {kind:?} or its driver is not installed");
+    let folder = tempfile::tempdir().unwrap();
+    let extension = by_folder(kind, folder.path());
+    let Some(Harness { browser, site }) = Harness::start_with(kind, Host::Missing, extension).await else {
         return;
     };
-    let site = Site::start().unwrap();
+    browser.patient().await.unwrap();
     let small =
         Reply::ok(r#"{"views":12,"title":"a small answer"}"#.to_owned()).with_type("application/json");
     site.pages().reply("/cost.json", small);
@@ -120,20 +122,6 @@ async fn measure(kind: Kind) {
     // Another site to a browser, which gives it a process of its own: all is new there.
     let elsewhere = Url::parse(&empty.replace("localhost", "127.0.0.1")).unwrap();
     assert_ne!(here, elsewhere);
-    let folder = tempfile::tempdir().unwrap();
-    let options = Options {
-        extension: by_folder(kind, folder.path()),
-        host: None,
-        window: Window::Headless,
-        home: None,
-    };
-    let browser = Browser::start(&programs, &options).await.unwrap();
-    browser
-        .driver()
-        .set_script_timeout(Duration::from_secs(110))
-        .await
-        .unwrap();
-
     let mut pages = Vec::new();
     let mut opened = 0;
     for turn in 0..PAGES {

@@ -1,10 +1,10 @@
 //! What the wasm module takes in a browser: a benchmark.
 
-use std::time::Duration;
-
 use serde_json::Value;
-use weir_tests::browser::{Browser, Kind, Options, Programs, Window};
+use weir_tests::browser::Kind;
 use weir_tests::program;
+
+use crate::harness::{Harness, Host};
 
 #[tokio::test]
 #[ignore = "a benchmark, for a quiet machine"]
@@ -58,27 +58,13 @@ const MEASURE: &str = "
     return { instantiated, planned, observed, grown: memory.buffer.byteLength - before, memory: before };";
 
 async fn measure(kind: Kind) {
-    let Some(programs) = Programs::find(kind) else {
-        println!("skipped: {kind:?} or its driver is not installed");
+    let extension = program::extension(kind.name()).unwrap();
+    let Some(Harness { browser, .. }) = Harness::start_with(kind, Host::Missing, extension).await else {
         return;
     };
-    let options = Options {
-        extension: program::extension(kind.name()).unwrap(),
-        host: None,
-        window: Window::Headless,
-        home: None,
-    };
-    let browser = Browser::start(&programs, &options).await.unwrap();
-    browser
-        .driver()
-        .set_script_timeout(Duration::from_secs(110))
-        .await
-        .unwrap();
-    browser
-        .driver()
-        .goto(browser.page("ui/options.html"))
-        .await
-        .unwrap();
+    browser.patient().await.unwrap();
+    let page = browser.page("ui/options.html");
+    browser.driver().goto(page).await.unwrap();
     let figures = browser.call(MEASURE).await.unwrap();
     browser.close().await.unwrap();
 

@@ -5,7 +5,6 @@
 //! its elements.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use bytes::Buf;
@@ -16,6 +15,7 @@ use super::cluster::Serialized;
 use super::ebml;
 use super::head::id;
 use crate::merge::MergeError;
+use crate::merge::check::{failed, read_at};
 use crate::merge::external::Contents;
 
 /// What the blocks that went to the disk hold.
@@ -179,17 +179,4 @@ fn element_at(file: &File, at: u64, length: u64) -> Result<Element, MergeError> 
         Some(Element { id, content, end })
     });
     element.ok_or_else(|| failed(&format!("there is no whole element at byte {at}")))
-}
-
-fn read_at(mut file: &File, offset: u64, length: u64) -> Result<Vec<u8>, MergeError> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(offset)).map_err(MergeError::Write)?;
-    file.take(length)
-        .read_to_end(&mut bytes)
-        .map_err(MergeError::Write)?;
-    Ok(bytes)
-}
-
-pub(super) fn failed(what: &str) -> MergeError {
-    MergeError::Check(what.to_owned())
 }

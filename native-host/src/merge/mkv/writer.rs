@@ -22,6 +22,7 @@ use super::ebml;
 use super::head::{self, Described, Finished, delay_nanoseconds, id};
 use crate::demux::{CLOCK_HZ, rescale};
 use crate::merge::chapters::Chapters;
+use crate::merge::check::failed;
 use crate::merge::interleave::{self, Expectation};
 use crate::merge::output_file::OutputFile;
 use crate::merge::track::{Run, Track, Until};
@@ -283,7 +284,7 @@ impl Writer {
         }
         let cluster = cluster.serialize();
         if !self.written.read(&cluster) {
-            return Err(check::failed("a cluster contradicts itself"));
+            return Err(failed("a cluster contradicts itself"));
         }
         let has_video = tracks.iter().any(|track| track.stream.kind == TrackKind::Video);
         let cued = cluster
@@ -391,7 +392,7 @@ impl Writer {
             })
         {
             let Counts { samples, bytes, .. } = self.written;
-            return Err(check::failed(&format!(
+            return Err(failed(&format!(
                 "its blocks hold {samples} samples of {bytes} bytes instead of {} of {}",
                 self.expected.samples, self.expected.bytes
             )));

@@ -1,7 +1,6 @@
 //! Reads the finished file's own index back: what players will see is what was handed over.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use bytes::Buf;
@@ -10,6 +9,7 @@ use weir_core::protocol::TrackKind;
 use crate::demux::bmff::{self, FourCc, find, find_path, full_box};
 use crate::demux::seconds;
 use crate::merge::MergeError;
+use crate::merge::check::{failed, read_at};
 use crate::merge::external::Contents;
 
 /// Checks that the file is a chain of whole boxes and that its tables account for every sample and every byte of them,
@@ -192,17 +192,4 @@ impl<'a> Chunks<'a> {
         }
         Some((offset, self.samples))
     }
-}
-
-fn read_at(mut file: &File, offset: u64, length: u64) -> Result<Vec<u8>, MergeError> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(offset)).map_err(MergeError::Write)?;
-    file.take(length)
-        .read_to_end(&mut bytes)
-        .map_err(MergeError::Write)?;
-    Ok(bytes)
-}
-
-fn failed(what: &str) -> MergeError {
-    MergeError::Check(what.to_owned())
 }

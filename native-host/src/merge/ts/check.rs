@@ -6,6 +6,7 @@ use super::packet::{self, PACKET_BYTES};
 use crate::demux::ts::packets::Packet;
 use crate::demux::ts::psi::{self, PAT_PID, SectionReader};
 use crate::merge::MergeError;
+use crate::merge::check::failed;
 
 /// What a player knows.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -99,8 +100,4 @@ impl Reader {
         }
         Ok(())
     }
-}
-
-pub(super) fn failed(what: &str) -> MergeError {
-    MergeError::Check(what.to_owned())
 }

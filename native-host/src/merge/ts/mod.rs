@@ -18,6 +18,7 @@ use weir_core::protocol::TrackSummary;
 use self::check::Reader;
 use self::program::{Program, Role};
 use self::rewrite::{Chunk, Rewriter};
+use super::check::failed;
 use super::inputs::ticks;
 use super::output_file::OutputFile;
 use super::{MergeError, Merged, SegmentInput, TrackHint};
@@ -147,7 +148,7 @@ impl TsMerger {
         for stream in &self.program.streams {
             let (written, read) = (stream.units, self.reader.units(stream.pid));
             if written != read {
-                return Err(check::failed(&format!(
+                return Err(failed(&format!(
                     "it has {read} PES packets of stream {:#x} instead of {written}",
                     stream.pid
                 )));
@@ -155,7 +156,7 @@ impl TsMerger {
         }
         let length = self.file.length().map_err(MergeError::Write)?;
         if length != self.reader.bytes {
-            return Err(check::failed(&format!(
+            return Err(failed(&format!(
                 "it has {length} bytes instead of {}",
                 self.reader.bytes
             )));

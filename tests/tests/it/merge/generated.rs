@@ -19,7 +19,37 @@ pub(super) const PLAIN: Encode = Encode {
     more: &[],
 };
 
+/// HEVC with B-frames, and AC-3.
+pub(super) const HEVC_AND_AC3: Encode = Encode {
+    more: &[
+        "-c:v",
+        "libx265",
+        "-x265-params",
+        "log-level=none:bframes=3",
+        "-c:a",
+        "ac3",
+    ],
+    sample_rate: "48000",
+    ..PLAIN
+};
+
+/// NTSC's rate, several slices a picture, open groups of pictures.
+pub(super) const NTSC_OPEN_GOP: Encode = Encode {
+    more: &["-x264-params", "open-gop=1:slices=4:keyint=48:scenecut=0"],
+    rate: "30000/1001",
+    sample_rate: "48000",
+    ..PLAIN
+};
+
+/// The clock of 33 bits wraps within the stream.
+pub(super) const CLOCK_WRAPS: Encode = PLAIN.with(&["-output_ts_offset", "95438"]);
+
 impl Encode {
+    /// The same with other options.
+    pub(super) const fn with(self, more: &'static [&'static str]) -> Self {
+        Self { more, ..self }
+    }
+
     pub(super) fn options(&self) -> Vec<String> {
         let video = format!("testsrc2=size={}:rate={}", self.size, self.rate);
         let audio = format!("sine=frequency=440:sample_rate={}", self.sample_rate);
@@ -86,27 +116,12 @@ fn ts_25_fps_44100_hz() {
 
 #[test]
 fn ts_ntsc_48000_hz_several_slices_open_gop() {
-    let more = &["-x264-params", "open-gop=1:slices=4:keyint=48:scenecut=0"];
-    check(
-        "ts_ntsc",
-        &Encode {
-            rate: "30000/1001",
-            sample_rate: "48000",
-            more,
-            ..PLAIN
-        },
-    );
+    check("ts_ntsc", &NTSC_OPEN_GOP);
 }
 
 #[test]
 fn ts_with_a_timestamp_wrap() {
-    check(
-        "ts_with_a_timestamp_wrap",
-        &Encode {
-            more: &["-output_ts_offset", "95438"],
-            ..PLAIN
-        },
-    );
+    check("ts_with_a_timestamp_wrap", &CLOCK_WRAPS);
 }
 
 #[test]
@@ -124,34 +139,17 @@ fn ts_sap_interlaced_11025_hz() {
 
 #[test]
 fn ts_hevc_and_ac3() {
-    let more = &[
-        "-c:v",
-        "libx265",
-        "-x265-params",
-        "log-level=none:bframes=3",
-        "-c:a",
-        "ac3",
-    ];
-    check(
-        "ts_hevc_and_ac3",
-        &Encode {
-            more,
-            sample_rate: "48000",
-            ..PLAIN
-        },
-    );
+    check("ts_hevc_and_ac3", &HEVC_AND_AC3);
 }
 
 #[test]
 fn ts_mp3() {
-    let more = &["-c:a", "libmp3lame"];
-    check("ts_mp3", &Encode { more, ..PLAIN });
+    check("ts_mp3", &PLAIN.with(&["-c:a", "libmp3lame"]));
 }
 
 #[test]
 fn ts_enhanced_ac3_44100_hz() {
-    let more = &["-c:a", "eac3"];
-    check("ts_enhanced_ac3_44100_hz", &Encode { more, ..PLAIN });
+    check("ts_enhanced_ac3_44100_hz", &PLAIN.with(&["-c:a", "eac3"]));
 }
 
 #[test]
@@ -238,7 +236,7 @@ fn separate_audio(test: &str, more: &'static [&'static str]) {
         return;
     }
     let folder = folder();
-    let mut options = Encode { more, ..PLAIN }.options();
+    let mut options = PLAIN.with(more).options();
     options.extend(
         [
             "-map",
@@ -297,8 +295,7 @@ fn packed_audio_beside_ts_video() {
     }
     let folder = folder();
     let (ours, source, reference) = in_folder(folder.path());
-    let more = &["-output_ts_offset", "95438"];
-    let muxed = Encode { more, ..PLAIN }.make(&folder.path().join("hls"));
+    let muxed = CLOCK_WRAPS.make(&folder.path().join("hls"));
     muxed.concatenate(&source);
     let data = read(&source);
     let source = source.to_str().unwrap();
@@ -373,7 +370,7 @@ pub(super) fn id3_timestamp(timestamp: i64) -> Vec<u8> {
 
 /// Two encodes of different size behind each other, as an advertisement is spliced in.
 pub(super) fn splice(folder: &Path, more: &'static [&'static str]) -> Playlist {
-    let mut spliced = Encode { more, ..PLAIN }.make(&folder.join("one"));
+    let mut spliced = PLAIN.with(more).make(&folder.join("one"));
     let two = Encode {
         size: "426x240",
         sample_rate: "44100",

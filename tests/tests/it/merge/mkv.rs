@@ -2,7 +2,7 @@
 
 use weir::merge::About;
 
-use super::generated::{Encode, PLAIN, splice};
+use super::generated::{CLOCK_WRAPS, Encode, HEVC_AND_AC3, NTSC_OPEN_GOP, PLAIN, splice};
 use super::*;
 
 /// ffmpeg's copy into an MP4 has the exact times, that into a Matroska file the codec names of Matroska.
@@ -45,62 +45,48 @@ fn ts_h264_and_aac() {
 
 #[test]
 fn ts_hevc_and_ac3() {
-    let more = &[
-        "-c:v",
-        "libx265",
-        "-x265-params",
-        "log-level=none:bframes=3",
-        "-c:a",
-        "ac3",
-    ];
-    let encode = Encode {
-        more,
-        sample_rate: "48000",
-        ..PLAIN
-    };
-    check("mkv ts_hevc_and_ac3", &encode);
+    check("mkv ts_hevc_and_ac3", &HEVC_AND_AC3);
 }
 
 #[test]
 fn ts_mp3() {
-    let more = &["-c:a", "libmp3lame"];
-    check("mkv ts_mp3", &Encode { more, ..PLAIN });
+    check("mkv ts_mp3", &PLAIN.with(&["-c:a", "libmp3lame"]));
 }
 
 #[test]
 fn ts_mpeg_layer_2() {
-    let more = &["-c:a", "mp2"];
-    check_against("mkv ts_mpeg_layer_2", &Encode { more, ..PLAIN }, "reference.mkv");
+    check_against(
+        "mkv ts_mpeg_layer_2",
+        &PLAIN.with(&["-c:a", "mp2"]),
+        "reference.mkv",
+    );
 }
 
 #[test]
 fn ts_enhanced_ac3() {
-    let more = &["-c:a", "eac3"];
-    check_against("mkv ts_enhanced_ac3", &Encode { more, ..PLAIN }, "reference.mkv");
+    check_against(
+        "mkv ts_enhanced_ac3",
+        &PLAIN.with(&["-c:a", "eac3"]),
+        "reference.mkv",
+    );
 }
 
 #[test]
 fn ts_ntsc_open_gop() {
-    let more = &["-x264-params", "open-gop=1:slices=4:keyint=48:scenecut=0"];
-    let encode = Encode {
-        rate: "30000/1001",
-        sample_rate: "48000",
-        more,
-        ..PLAIN
-    };
-    check("mkv ts_ntsc_open_gop", &encode);
+    check("mkv ts_ntsc_open_gop", &NTSC_OPEN_GOP);
 }
 
 #[test]
 fn ts_with_a_timestamp_wrap() {
-    let more = &["-output_ts_offset", "95438"];
-    check("mkv ts_with_a_timestamp_wrap", &Encode { more, ..PLAIN });
+    check("mkv ts_with_a_timestamp_wrap", &CLOCK_WRAPS);
 }
 
 #[test]
 fn fragmented_h264_and_aac() {
-    let more = &["-hls_segment_type", "fmp4"];
-    check("mkv fragmented_h264_and_aac", &Encode { more, ..PLAIN });
+    check(
+        "mkv fragmented_h264_and_aac",
+        &PLAIN.with(&["-hls_segment_type", "fmp4"]),
+    );
 }
 
 /// The source is the reference: ffmpeg's copies lose the last Opus packet, or its pre-skip.
@@ -312,18 +298,7 @@ fn growing_file_is_playable() {
     drop(merger);
     let outcome = merge_as(Container::Mkv, &[playlist], &whole);
 
-    let (mut expected, streams) = (media::packets(&whole).unwrap(), media::packets(&part).unwrap());
-    for (expected, stream) in expected.iter_mut().zip(&streams) {
-        let count = stream.packets.len();
-        assert!(
-            count * 2 > expected.packets.len(),
-            "{count} of {} packets",
-            expected.packets.len()
-        );
-        expected.packets.truncate(count);
-    }
-    media::compare_streams(&streams, &expected).unwrap();
-    assert_eq!(media::decode_errors(&part).unwrap(), "");
+    check_beginning(&part, &whole);
     // The clusters of the growing file are those of the finished one, byte by byte and in the same place.
     let (part, whole) = (read(&part), read(&whole));
     let clusters = part

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::generated::{Encode, PLAIN, splice};
+use super::generated::{CLOCK_WRAPS, Encode, HEVC_AND_AC3, PLAIN, splice};
 use super::*;
 
 const PACKET_BYTES: usize = 188;
@@ -124,27 +124,16 @@ fn h264_and_aac() {
 
 #[test]
 fn hevc_and_ac3() {
-    let more = &[
-        "-c:v",
-        "libx265",
-        "-x265-params",
-        "log-level=none:bframes=3",
-        "-c:a",
-        "ac3",
-    ];
-    let encode = Encode {
-        more,
-        sample_rate: "48000",
-        ..PLAIN
-    };
-    check("ts hevc_and_ac3", &encode);
+    check("ts hevc_and_ac3", &HEVC_AND_AC3);
 }
 
 /// What Weir does not demux is packets like any other.
 #[test]
 fn mpeg_2_and_layer_2() {
-    let more = &["-c:v", "mpeg2video", "-bf", "2", "-c:a", "mp2"];
-    check("ts mpeg_2_and_layer_2", &Encode { more, ..PLAIN });
+    check(
+        "ts mpeg_2_and_layer_2",
+        &PLAIN.with(&["-c:v", "mpeg2video", "-bf", "2", "-c:a", "mp2"]),
+    );
 }
 
 /// Time wraps within the stream, as it did in the source.
@@ -154,11 +143,7 @@ fn a_timestamp_wrap_stays() {
         return;
     }
     let folder = folder();
-    let encode = Encode {
-        more: &["-output_ts_offset", "95438"],
-        ..PLAIN
-    };
-    check_equal(encode.make(&folder.path().join("hls")), folder.path());
+    check_equal(CLOCK_WRAPS.make(&folder.path().join("hls")), folder.path());
 }
 
 /// Junk, disguises, null packets, duplicates, longer packets: all that is no packet of the programme is left out.
@@ -343,7 +328,7 @@ fn what_is_no_transport_stream_is_refused() {
     }
     let folder = folder();
     let more = &["-hls_segment_type", "fmp4"];
-    let playlist = Encode { more, ..PLAIN }.make(&folder.path().join("hls"));
+    let playlist = PLAIN.with(more).make(&folder.path().join("hls"));
     let path = folder.path().join("ours.ts");
     let mut merger = Merger::create(&path, Container::Ts, &[playlist.hint()]).unwrap();
     let error = merger.push(playlist.segments[0].clone()).unwrap_err();
