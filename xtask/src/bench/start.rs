@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -17,6 +17,9 @@ pub(super) const ROW: &str = "start";
 
 /// How often each is measured; the middle one counts.
 const ROUNDS: usize = 11;
+
+/// Of the plan that is handed over.
+const SEGMENTS: usize = 10_000;
 
 /// The version of the port that is spoken (PROTOCOL.md).
 const PROTOCOL: u32 = 1;
@@ -51,6 +54,11 @@ pub(super) fn measure(programs: &Programs, bench: &Path) -> Result<Vec<Fact>> {
             words: "milliseconds from the start to the answer to hello",
             value: middle(|| hello(programs))?,
             most: 15.0,
+        },
+        Fact {
+            words: "milliseconds until a plan of 10,000 segments is taken",
+            value: middle(|| take_plan(programs))?,
+            most: 50.0,
         },
     ])
 }
@@ -99,34 +107,87 @@ fn cpu_before_request(programs: &Programs, bench: &Path) -> Result<Duration> {
     Ok(sum)
 }
 
+/// A host on the port, as a browser starts it.
+struct Port {
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    _started: Started,
+}
+
+impl Port {
+    fn open(programs: &Programs) -> Result<Self> {
+        let mut weir = programs.weir();
+        weir.arg("chrome-extension://hfbofokbohdjbpgdbciplkcjdhiidcog/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut started = Started(weir.spawn().context("cannot start weir")?);
+        let (stdin, stdout) = started
+            .0
+            .stdin
+            .take()
+            .zip(started.0.stdout.take())
+            .context("no pipes")?;
+        Ok(Self {
+            stdin,
+            stdout,
+            _started: started,
+        })
+    }
+
+    /// Sends a request, and takes the first frame that comes, which is to be of this type.
+    fn ask(&mut self, request: &Value, wanted: &str) -> Result<()> {
+        let request = request.to_string();
+        let length = u32::try_from(request.len())?;
+        self.stdin
+            .write_all(&[&length.to_ne_bytes()[..], request.as_bytes()].concat())?;
+        let mut length = [0; 4];
+        self.stdout.read_exact(&mut length)?;
+        let mut answer = vec![0; usize::try_from(u32::from_ne_bytes(length))?];
+        self.stdout.read_exact(&mut answer)?;
+        let answer: Value = serde_json::from_slice(&answer)?;
+        ensure!(
+            answer.get("type").and_then(Value::as_str) == Some(wanted),
+            "weir answers {answer}"
+        );
+        Ok(())
+    }
+
+    fn greet(&mut self) -> Result<()> {
+        let hello = json!({ "type": "hello", "id": 1, "protocol": PROTOCOL, "extensionVersion": "0.1.0" });
+        self.ask(&hello, "hello")
+    }
+}
+
 /// From the start of the process to the whole answer.
 fn hello(programs: &Programs) -> Result<Duration> {
-    let mut weir = programs.weir();
-    weir.arg("chrome-extension://hfbofokbohdjbpgdbciplkcjdhiidcog/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
     let begin = Instant::now();
-    let mut started = Started(weir.spawn().context("cannot start weir")?);
-    let (mut stdin, mut stdout) = started
-        .0
-        .stdin
-        .take()
-        .zip(started.0.stdout.take())
-        .context("no pipes")?;
-    let request =
-        json!({ "type": "hello", "id": 1, "protocol": PROTOCOL, "extensionVersion": "0.1.0" }).to_string();
-    let length = u32::try_from(request.len())?;
-    stdin.write_all(&[&length.to_ne_bytes()[..], request.as_bytes()].concat())?;
-    let mut length = [0; 4];
-    stdout.read_exact(&mut length)?;
-    let mut answer = vec![0; usize::try_from(u32::from_ne_bytes(length))?];
-    stdout.read_exact(&mut answer)?;
-    let time = begin.elapsed();
-    let answer: Value = serde_json::from_slice(&answer)?;
-    ensure!(
-        answer.get("type").and_then(Value::as_str) == Some("hello"),
-        "weir answers {answer}"
-    );
-    Ok(time)
+    let mut port = Port::open(programs)?;
+    port.greet()?;
+    Ok(begin.elapsed())
+}
+
+/// From the plan of a long film, as text, to the answer that it was taken; the server of its segments says nothing.
+fn take_plan(programs: &Programs) -> Result<Duration> {
+    let silent = TcpListener::bind(("127.0.0.1", 0))?;
+    let folder = format!("http://{}/film", silent.local_addr()?);
+    let segments: Vec<Value> = (0..SEGMENTS)
+        .map(|n| {
+            json!({
+                "sequence": n,
+                "url": format!("{folder}/segment-{n}.ts?token=0123456789abcdef"),
+                "durationSeconds": 6.006,
+                "key": { "method": "AES-128", "url": format!("{folder}/key"), "iv": format!("{n:032x}") },
+            })
+        })
+        .collect();
+    let playlist = format!("{folder}/index.m3u8");
+    let track = json!({ "kind": "video", "playlist": playlist, "segments": segments });
+    let plan = json!({ "source": playlist, "title": "film", "live": false, "tracks": [track] });
+    let start = json!({ "type": "start", "id": 2, "job": "film", "plan": plan });
+    let mut port = Port::open(programs)?;
+    port.greet()?;
+    let begin = Instant::now();
+    port.ask(&start, "done")?;
+    Ok(begin.elapsed())
 }
