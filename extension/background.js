@@ -129,8 +129,8 @@ const captures = new Captures({
   planner: new Planner({ store, engine, asked, asPage }),
   port: {
     connect: () => host.connect(),
-    start: (job, plan, context, nameTemplate) =>
-      host.request(frames.start(job, plan, context, { container: 'mp4', concurrency: null, nameTemplate })),
+    start: (job, plan, context, { nameTemplate, folder }) =>
+      host.request(frames.start(job, plan, context, { container: 'mp4', concurrency: null, nameTemplate, folder })),
     renew: (job, plan, context) => host.request(frames.refreshed(job, plan, context)),
     refuse: (job, reason) => host.request(frames.refreshFailed(job, reason)),
   },

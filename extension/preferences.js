@@ -1,7 +1,7 @@
 // What pages ask about what the user prefers: the host's settings, the rules for sites, both at once from a file.
 
 import * as frames from './native/frames.js';
-import { readRules, ruleFor } from './plan/site_rules.js';
+import { blankRule, readRules, ruleFor } from './plan/site_rules.js';
 import * as platform from './platform.js';
 
 /** @import { SiteRule } from './types' */
@@ -53,19 +53,20 @@ export class Preferences {
     return event.type === 'settings' ? event.settings : null;
   }
 
-  /** What a file is called by a template. @param {string} template */
-  async #exampleName(template) {
+  /** What a file is called. @param {string} template @param {string | null} [folder] */
+  async #exampleName(template, folder = null) {
     const { title, page, resolution } = EXAMPLE;
-    const event = await this.#host.request(frames.exampleName(template, title, page, resolution));
+    const event = await this.#host.request(frames.exampleName(template, title, page, resolution, folder));
     return event.type === 'exampleName' ? event.name : '';
   }
 
-  /** Rules as they may be kept. Templates are the host's to judge. @param {unknown} value */
+  /** Rules as they may be kept. Templates and folders are the host's to judge. @param {unknown} value */
   async #checked(value) {
     const rules = readRules(value);
-    const known = new Set(this.#rules.all.map(({ nameTemplate }) => nameTemplate));
-    for (const { nameTemplate } of rules)
-      if (nameTemplate !== null && !known.has(nameTemplate)) await this.#exampleName(nameTemplate);
+    const nameOf = (/** @type {SiteRule} */ { nameTemplate, folder }) => JSON.stringify([nameTemplate, folder ?? null]);
+    const known = new Set([blankRule(''), ...this.#rules.all].map(nameOf));
+    for (const rule of rules)
+      if (!known.has(nameOf(rule))) await this.#exampleName(rule.nameTemplate ?? '{title}', rule.folder);
     return rules;
   }
 

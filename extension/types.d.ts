@@ -90,10 +90,12 @@ export interface SiteRule {
   subtitles: string | null;
   /** Null for the host's setting. */
   nameTemplate: string | null;
+  /** In the folder of the downloads; null for that itself. */
+  folder: string | null;
 }
 
 /** What of a rule a capture goes by, from its beginning to its end. */
-export type Manner = Pick<SiteRule, 'audio' | 'subtitles' | 'nameTemplate'>;
+export type Manner = Pick<SiteRule, 'audio' | 'subtitles' | 'nameTemplate' | 'folder'>;
 
 /** One quality that can be chosen. */
 export interface Quality {

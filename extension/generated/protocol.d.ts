@@ -209,7 +209,9 @@ container: Container,
 /** Segments in flight at a time, 1 to 64; null for the host's setting. */
 concurrency: number | null,
 /** How the file is named; null for the host's setting. */
-nameTemplate: string | null, };
+nameTemplate: string | null,
+/** The folder in the output folder: names with `/` between them; null for the output folder itself. */
+folder: string | null, };
 
 /** What a job is doing. */
 export type JobState = "queued" | "running" | "finishing" | "finished";
@@ -407,7 +409,9 @@ title: string,
 /** The page. */
 page: AbsoluteUrl,
 /** The picture's size: width, height. */
-resolution: [number, number] | null, };
+resolution: [number, number] | null,
+/** The folder in the output folder. */
+folder: string | null, };
 
 /** The page's way of asking: its headers and the cookies of every host in the plan. */
 export type RequestContext = {

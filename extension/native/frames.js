@@ -97,15 +97,16 @@ export const settings = (change) => (id) => ({ type: 'settings', id, change });
 
 /**
  * @param {string} template @param {string} title @param {string} page @param {[number, number] | null} resolution
- * @returns {Unnumbered}
+ * @param {string | null} folder @returns {Unnumbered}
  */
-export const exampleName = (template, title, page, resolution) => (id) => ({
+export const exampleName = (template, title, page, resolution, folder) => (id) => ({
   type: 'exampleName',
   id,
   template,
   title,
   page,
   resolution,
+  folder,
 });
 
 const ANSWERS = new Set(['hello', 'done', 'error', 'jobs', 'history', 'settings', 'exampleName']);

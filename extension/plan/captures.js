@@ -23,7 +23,7 @@ import { sameQuality, search, sources } from './refresh.js';
  * Where plans go; each settles when the host has taken it.
  * @typedef {object} Port
  * @property {() => Promise<unknown>} connect
- * @property {(job: string, plan: CapturePlan, context: RequestContext, nameTemplate: string | null) => Promise<unknown>} start
+ * @property {(job: string, plan: CapturePlan, context: RequestContext, manner: Manner) => Promise<unknown>} start
  * @property {(job: string, plan: CapturePlan, context: RequestContext) => Promise<unknown>} renew with other links
  * @property {(job: string, reason: RefreshFailure) => Promise<unknown>} refuse there are no other links
  */
@@ -143,7 +143,7 @@ export class Captures {
     const quality = chosen === null || chosen.value === 'best' ? 'best' : chosen.url;
     const textOf = (/** @type {string} */ url) => this.#store.text(tab, url);
     const { plan, context } = await this.#planner.plan({ job, tab, source, quality, title, manner, textOf });
-    await this.#port.start(job, plan, context, manner.nameTemplate);
+    await this.#port.start(job, plan, context, manner);
     this.#store.changeJobs((list) => jobs.taken(list, job));
   }
 
@@ -220,6 +220,7 @@ const mannerOf = (rule) => ({
   audio: rule?.audio ?? null,
   subtitles: rule?.subtitles ?? null,
   nameTemplate: rule?.nameTemplate ?? null,
+  folder: rule?.folder ?? null,
 });
 
 /** What was chosen; null for a stream with nothing to choose. @param {Stream} stream @param {string} value */

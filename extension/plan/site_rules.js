@@ -18,6 +18,7 @@ export const blankRule = (site) => ({
   audio: null,
   subtitles: null,
   nameTemplate: null,
+  folder: null,
 });
 
 /** The host name in what was typed: a name, or an address. Null for what has none. @param {string} typed */
@@ -46,8 +47,10 @@ export function readRules(value) {
 
 /** @param {unknown} value @param {string} place @returns {SiteRule} */
 function readRule(value, place) {
-  const rule = /** @type {Record<string, unknown>} */ (readObject(value, place, Object.keys(blankRule(''))));
-  const { site, capture, quality, audio, subtitles, nameTemplate } = rule;
+  // One that was kept before there were folders has none.
+  const whole = typeof value === 'object' && value !== null && !Array.isArray(value) ? { folder: null, ...value } : value;
+  const rule = readObject(whole, place, Object.keys(blankRule('')));
+  const { site, capture, quality, audio, subtitles, nameTemplate, folder } = rule;
   const host = typeof site === 'string' ? siteOf(site) : null;
   if (host === null) throw wrong(`${place}.site`, 'a host name, such as video.example');
   if (capture !== 'click' && capture !== 'auto' && capture !== 'never')
@@ -56,6 +59,8 @@ function readRule(value, place) {
     throw wrong(`${place}.quality`, 'best, worst or lines, such as 720p');
   if (nameTemplate !== null && typeof nameTemplate !== 'string')
     throw wrong(`${place}.nameTemplate`, 'a template, or null');
+  if (folder !== null && typeof folder !== 'string')
+    throw wrong(`${place}.folder`, 'a folder in the download folder, such as Lectures/Physics, or null');
   return {
     site: host,
     capture,
@@ -63,6 +68,7 @@ function readRule(value, place) {
     audio: readLanguage(audio, `${place}.audio`),
     subtitles: subtitles === 'all' ? 'all' : readLanguage(subtitles, `${place}.subtitles`),
     nameTemplate,
+    folder,
   };
 }
 

@@ -163,7 +163,7 @@ export const blank = (job) => ({
   stream: null,
   source: null,
   quality: null,
-  manner: { audio: null, subtitles: null, nameTemplate: null },
+  manner: { audio: null, subtitles: null, nameTemplate: null, folder: null },
   plannedAt: 0,
   isRefreshing: false,
   refreshFailure: null,

@@ -364,7 +364,7 @@ test('a key that the page made is asked for in its frames, proven, and told to t
   assert.ok(!JSON.stringify(written).includes(hex) && !JSON.stringify(written).includes(made), 'not stored');
 });
 
-const RULE = { site: 'page.example', capture: 'click', quality: '720p', audio: null, subtitles: null, nameTemplate: null };
+const RULE = { site: 'page.example', capture: 'click', quality: '720p', audio: null, subtitles: null, nameTemplate: null, folder: null };
 
 test('rules are checked, kept, and asked for; a template is the host\'s to judge', async () => {
   assert.deepEqual(await say(popup, { type: 'rules' }), { ok: true, value: [] });
@@ -396,7 +396,7 @@ test('a rule names the file and captures by itself, once; another hides all', as
   await say(script(71), report('https://page.example/auto.m3u8', PLAYLIST));
   const starts = () => told.filter(({ type, plan }) => type === 'start' && plan.source.includes('/auto.m3u8'));
   await until(() => starts().length > 0);
-  assert.deepEqual(starts()[0].options, { container: 'mp4', concurrency: null, nameTemplate: '{date} {title}' });
+  assert.deepEqual(starts()[0].options, { container: 'mp4', concurrency: null, nameTemplate: '{date} {title}', folder: null });
   assert.ok(!asked.includes(url));
   // The page reads it again.
   await say(script(71), report('https://page.example/auto.m3u8?token=2', PLAYLIST));

@@ -35,7 +35,7 @@ test('builds the requests as they are recorded', () => {
     'request-jobs': frames.jobs()(4),
     'request-reveal': frames.reveal('job-1')(5),
     'request-settings': frames.settings(settings.change)(6),
-    'request-exampleName': frames.exampleName(example.template, example.title, example.page, example.resolution)(17),
+    'request-exampleName': frames.exampleName(example.template, example.title, example.page, example.resolution, example.folder)(17),
   };
   for (const [name, frame] of Object.entries(built)) {
     assert.deepEqual(JSON.parse(JSON.stringify(frame)), golden(name), name);

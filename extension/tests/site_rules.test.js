@@ -91,13 +91,16 @@ test('a plan has the languages that a rule wants, where the stream has them', ()
 test('what is no rule is told with its place', () => {
   const rule = blankRule('video.example');
   assert.deepEqual(readRules([{ ...rule, site: 'https://Video.example/x' }]), [rule]);
+  const { folder, ...older } = rule;
+  assert.deepEqual(readRules([older]), [rule], 'one of before there were folders');
   const { audio, ...less } = rule;
   for (const [value, message] of /** @type {[unknown, string][]} */ ([
     [{}, 'rules: expected a list'],
     [Array(501).fill(rule), 'rules: expected at most 500'],
     [[null], 'rules[0]: expected an object'],
     [[less], 'rules[0]: audio is missing'],
-    [[{ ...rule, folder: '/' }], 'rules[0]: unknown key "folder"'],
+    [[{ ...rule, colour: '/' }], 'rules[0]: unknown key "colour"'],
+    [[{ ...rule, folder: 7 }], 'rules[0].folder: expected a folder in the download folder, such as Lectures/Physics, or null'],
     [[{ ...rule, site: 'a b' }], 'rules[0].site: expected a host name, such as video.example'],
     [[rule, rule], 'rules[1].site: there is a rule for video.example already'],
     [[{ ...rule, quality: '720' }], 'rules[0].quality: expected best, worst or lines, such as 720p'],

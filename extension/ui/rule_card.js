@@ -50,6 +50,7 @@ export function drawRule(rule, change, remove) {
       field('audio', words('rule_audio'), text(rule.audio, 'en'), (value) => ({ audio: value || null })),
       field('subtitles', words('rule_subtitles'), text(rule.subtitles, 'all'), (value) => ({ subtitles: value || null })),
       field('name', words('rule_name'), text(rule.nameTemplate, '{title}'), (value) => ({ nameTemplate: value || null })),
+      field('folder', words('rule_folder'), text(rule.folder ?? null, 'Lectures/Physics'), (value) => ({ folder: value || null })),
     ),
     problem,
     saved,

@@ -454,6 +454,8 @@ struct ExampleName {
     page: AbsoluteUrl,
     #[serde(default)]
     resolution: Option<(u32, u32)>,
+    #[serde(default)]
+    folder: Option<String>,
 }
 
 impl From<ExampleName> for Request {
@@ -464,6 +466,7 @@ impl From<ExampleName> for Request {
             title,
             page,
             resolution,
+            folder,
             ..
         } = asked;
         Self::ExampleName {
@@ -472,6 +475,7 @@ impl From<ExampleName> for Request {
             title,
             page,
             resolution,
+            folder,
         }
     }
 }

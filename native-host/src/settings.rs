@@ -12,7 +12,7 @@ use weir_core::protocol::{ErrorCode, SettingsChange, WhenBrowserCloses};
 
 use crate::error::Coded;
 use crate::fetch::BytesPerSecond;
-use crate::output_path::{NameTemplate, TemplateError};
+use crate::output_path::{NameTemplate, SubfolderError, TemplateError};
 
 /// Most segments in flight at a time: more helps nobody and gets one banned.
 pub const MAX_CONCURRENCY: u8 = 64;
@@ -122,6 +122,9 @@ pub enum SettingsError {
     /// The template of file names is none.
     #[error(transparent)]
     NameTemplate(#[from] TemplateError),
+    /// A folder in the output folder that is none.
+    #[error(transparent)]
+    Subfolder(#[from] SubfolderError),
     /// The output folder is relative, missing, or no folder.
     #[error("choose a folder: {} {problem}", .path.display())]
     Folder {
@@ -153,7 +156,8 @@ impl Coded for SettingsError {
             | Self::Concurrency(_)
             | Self::JobsAtOnce(_)
             | Self::LimitRate(_)
-            | Self::NameTemplate(_) => ErrorCode::BadSettings,
+            | Self::NameTemplate(_)
+            | Self::Subfolder(_) => ErrorCode::BadSettings,
         }
     }
 }

@@ -191,6 +191,9 @@ pub enum Request {
         /// The picture's size: width, height.
         #[serde(default)]
         resolution: Option<(u32, u32)>,
+        /// The folder in the output folder.
+        #[serde(default)]
+        folder: Option<String>,
     },
 }
 
@@ -233,6 +236,9 @@ pub struct JobOptions {
     /// How the file is named; null for the host's setting.
     #[serde(default)]
     pub name_template: Option<String>,
+    /// The folder in the output folder: names with `/` between them; null for the output folder itself.
+    #[serde(default)]
+    pub folder: Option<String>,
 }
 
 /// The kinds of output.

@@ -86,7 +86,8 @@ fn of_settings(error: &SettingsError) -> Trouble {
         | SettingsError::Concurrency(_)
         | SettingsError::JobsAtOnce(_)
         | SettingsError::LimitRate(_)
-        | SettingsError::NameTemplate(_) => (FindingCode::Settings, "correct or delete the settings file"),
+        | SettingsError::NameTemplate(_)
+        | SettingsError::Subfolder(_) => (FindingCode::Settings, "correct or delete the settings file"),
     };
     Trouble::new(code, error.to_string(), cure.to_owned())
 }

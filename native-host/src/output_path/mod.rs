@@ -7,6 +7,7 @@
 mod beside;
 mod episode;
 mod replacement;
+mod subfolder;
 mod template;
 mod title;
 
@@ -21,6 +22,7 @@ use weir_core::protocol::{Container, ErrorCode};
 
 pub use beside::Beside;
 pub use replacement::Replacement;
+pub use subfolder::{Subfolder, SubfolderError};
 pub use template::{NameFields, NameTemplate, TemplateError};
 
 use crate::error::{Coded, is_full};

@@ -22,17 +22,18 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use weir_core::protocol::limits::{MAX_FRAME_TO_HOST_BYTES, MAX_HISTORY, MAX_JOBS};
 use weir_core::protocol::{
-    CapturePlan, Container, DownloadItem, ErrorCode, Event, Failure, Finished, JobId, JobOptions, Request,
-    RequestContext, RequestId, SettingsChange, VERSION, WhenBrowserCloses,
+    CaptureNumber, CapturePlan, Container, DownloadItem, ErrorCode, Event, Failure, Finished, JobId,
+    JobOptions, Request, RequestContext, RequestId, SettingsChange, VERSION, WhenBrowserCloses,
 };
+use weir_core::url::AbsoluteUrl;
 
 use crate::batch::Batch;
 use crate::error::Coded as _;
 use crate::fetch::{Network, Permission};
-use crate::job::{Ask, Job, LiveOptions, Offer, OnGap, Refresher, StopReason};
+use crate::job::{Ask, Job, JobError, LiveOptions, Offer, OnGap, Refresher, StopReason};
 use crate::journal::{Again, Journal, JournalError};
 use crate::keys::GivenKeys;
-use crate::output_path::{NameFields, NameTemplate, Target};
+use crate::output_path::{NameFields, NameTemplate, Subfolder, Target};
 use crate::port::{self, FrameError, PortError};
 use crate::settings::{Concurrency, Settings, SettingsError, SettingsFile};
 use again::Once;
@@ -423,8 +424,7 @@ impl Session {
                 Event::Done { re: id }
             }
             Request::Forget { id, capture } => {
-                let record = self.journal()?.forget(capture.0.into())?;
-                self.jobs.forget(&record.output.unwrap_or_default());
+                self.forget(capture)?;
                 Event::Done { re: id }
             }
             Request::RevealCapture { id, capture } => {
@@ -442,12 +442,20 @@ impl Session {
                 title,
                 page,
                 resolution,
-            } => Event::ExampleName {
-                re: id,
-                name: example_name(&template, &title, &NameFields::new(&title, &page, resolution))?,
-            },
+                folder,
+            } => {
+                let name = example_name(&template, &title, &page, resolution, folder.as_deref())?;
+                Event::ExampleName { re: id, name }
+            }
         };
         Ok(Some(event))
+    }
+
+    /// Strikes a capture out of the journal.
+    fn forget(&mut self, capture: CaptureNumber) -> Result<(), RequestError> {
+        let record = self.journal()?.forget(capture.0.into())?;
+        self.jobs.forget(&record.output.unwrap_or_default());
+        Ok(())
     }
 
     fn journal(&self) -> Result<&Journal, RequestError> {
@@ -538,11 +546,16 @@ impl Session {
             Some(template) => template.parse().map_err(SettingsError::from)?,
             None => loaded.settings.name_template,
         };
+        let folder = match subfolder(options.folder.as_deref())? {
+            Some(folder) => folder
+                .make(&loaded.settings.output_folder)
+                .map_err(JobError::from)?,
+            None => loaded.settings.output_folder,
+        };
         let title = plan.title.as_deref();
         let fields = NameFields::of(&plan, title.unwrap_or_default(), context.page.as_ref());
         let job = Job {
-            target: Target::titled(&loaded.settings.output_folder, title, options.container)
-                .like(&template, &fields),
+            target: Target::titled(&folder, title, options.container).like(&template, &fields),
             id: Some(id),
             plan,
             context,
@@ -610,11 +623,26 @@ impl Session {
     }
 }
 
-/// What a file is called by a template.
-fn example_name(template: &str, title: &str, fields: &NameFields) -> Result<String, RequestError> {
+/// The folder in the output folder that is wanted.
+fn subfolder(text: Option<&str>) -> Result<Option<Subfolder>, RequestError> {
+    Ok(text.map(str::parse).transpose().map_err(SettingsError::from)?)
+}
+
+/// What a file is called by a template, in a folder of the output folder.
+fn example_name(
+    template: &str,
+    title: &str,
+    page: &AbsoluteUrl,
+    resolution: Option<(u32, u32)>,
+    folder: Option<&str>,
+) -> Result<String, RequestError> {
     let template: NameTemplate = template.parse().map_err(SettingsError::from)?;
+    let folder = subfolder(folder)?;
     let target = Target::titled(Path::new(""), Some(title), Container::Mp4);
-    Ok(target.like(&template, fields).file_name())
+    let name = target
+        .like(&template, &NameFields::new(title, page, resolution))
+        .file_name();
+    Ok(folder.map_or_else(|| name.clone(), |folder| folder.with(&name)))
 }
 
 /// A request that is not carried out, as it is answered.

@@ -83,6 +83,58 @@ fn rows_74_to_76_length_nothing_and_programs() {
     ]);
 }
 
+/// A folder in the output folder is names, and leads nowhere else.
+#[cfg(unix)]
+#[test]
+fn a_folder_is_in_the_output_folder_or_refused() {
+    let (_origin, plan) = origin_and_plan("film");
+    let (home, mut host) = greeted();
+    host.ask(&json!({"type": "settings", "id": 0})).unwrap();
+    let mut request = start(1, "a", &plan);
+    let mut ask = |host: &mut Host, id: u32, folder: &str| {
+        request["id"] = json!(id);
+        request["options"] = json!({"folder": folder});
+        host.ask(&request).unwrap()
+    };
+    for folder in [
+        "..",
+        "../x",
+        "/etc",
+        "a/../../b",
+        "a//b",
+        ".ssh",
+        r"a\b",
+        "CON",
+        "",
+        "a/b/c/d/e/f/g/h/i",
+    ] {
+        check_error(&ask(&mut host, 2, folder), "bad-settings", "folder ");
+        let example = json!({"type": "exampleName", "id": 3, "template": "{title}", "title": "x", "page": "https://a.example/", "folder": folder});
+        check_error(&host.ask(&example).unwrap(), "bad-settings", "folder ");
+    }
+    let elsewhere = home.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, home.downloads().join("linked")).unwrap();
+    check_error(&ask(&mut host, 4, "linked/x"), "symlink-refused", "linked");
+    fs::write(home.downloads().join("file"), "mine").unwrap();
+    let answer = ask(&mut host, 5, "file");
+    assert_eq!(answer["error"]["code"], "output-folder", "{answer}");
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+
+    // Made where it is not there, and used where it is.
+    fs::create_dir(home.downloads().join("Lectures")).unwrap();
+    assert_eq!(ask(&mut host, 6, "Lectures/水力学")["type"], "done");
+    let finished = host.finished("a").unwrap();
+    assert_eq!(
+        finished["output"],
+        home.downloads()
+            .join("Lectures/水力学/film.mp4")
+            .to_str()
+            .unwrap(),
+        "{finished}"
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn row_77_links_at_the_name_or_its_part() {

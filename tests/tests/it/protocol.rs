@@ -40,7 +40,7 @@ fn what_a_request_may_leave_out_is_filled_in() {
     );
     assert_eq!(
         whole["options"],
-        serde_json::json!({ "container": "mp4", "concurrency": null, "nameTemplate": null })
+        serde_json::json!({ "container": "mp4", "concurrency": null, "nameTemplate": null, "folder": null })
     );
     assert_eq!(whole["plan"]["title"], Value::Null);
 }
