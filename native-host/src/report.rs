@@ -144,6 +144,10 @@ fn result(finished: &Finished) {
         }
         Verdict::Failed | Verdict::Cancelled => {
             line(&mut stderr(), &format!("kept what was written: {output}"));
+            line(
+                &mut stderr(),
+                "`weir resume ID` goes on from there; `weir jobs` names the ID",
+            );
         }
     }
 }

@@ -36,6 +36,7 @@ impl PlaylistError {
             PlaylistErrorKind::Empty
             | PlaylistErrorKind::NotHls
             | PlaylistErrorKind::WebPage
+            | PlaylistErrorKind::OtherFile(_)
             | PlaylistErrorKind::NotUtf8
             | PlaylistErrorKind::ControlByte => ErrorCode::NotAPlaylist,
             PlaylistErrorKind::NoSegments => ErrorCode::NothingToCapture,
@@ -57,6 +58,9 @@ pub enum PlaylistErrorKind {
     /// HTML.
     #[error("got a web page instead of a playlist")]
     WebPage,
+    /// Media, an image, or streaming of another kind: which.
+    #[error("not an HLS playlist: it is {0}")]
+    OtherFile(&'static str),
     /// Neither UTF-8 nor marked otherwise.
     #[error("not UTF-8")]
     NotUtf8,

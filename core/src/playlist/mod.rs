@@ -14,6 +14,7 @@ mod media;
 mod model;
 mod multivariant;
 mod number;
+mod other;
 mod range;
 mod read;
 mod scope;

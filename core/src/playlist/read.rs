@@ -9,7 +9,7 @@ use super::scope::{Origin, Scope};
 use super::tag::{Scene, Tag};
 use super::text::decode;
 use super::warning::{WarningCode, Warnings};
-use super::{Media, Multivariant, Playlist, PlaylistError, PlaylistErrorKind, Reading};
+use super::{Media, Multivariant, Playlist, PlaylistError, PlaylistErrorKind, Reading, other};
 use crate::url::AbsoluteUrl;
 
 /// Reads a playlist.
@@ -125,7 +125,7 @@ fn read_without_header(
                 warnings: scope.warnings.finish(),
             })
         }
-        _ => fail(PlaylistErrorKind::NotHls),
+        _ => fail(other::of_text(text).map_or(PlaylistErrorKind::NotHls, PlaylistErrorKind::OtherFile)),
     }
 }
 

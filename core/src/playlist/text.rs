@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::protocol::limits::MAX_PLAYLIST_BYTES;
 
 use super::warning::{WarningCode, Warnings};
-use super::{PlaylistError, PlaylistErrorKind};
+use super::{PlaylistError, PlaylistErrorKind, other};
 
 /// The text of a playlist's body, decoded as [`super::read`] does.
 ///
@@ -31,7 +31,10 @@ pub(super) fn decode<'a>(
         [b'#' | b'\r' | b'\n' | b' ', 0, ..] | [0, b'#' | b'\r' | b'\n' | b' ', ..] => {
             return Err(PlaylistError::whole(PlaylistErrorKind::NotUtf8));
         }
-        _ => decode_bytes(bytes, warnings),
+        _ => match other::of_bytes(bytes) {
+            Some(what) => return Err(PlaylistError::whole(PlaylistErrorKind::OtherFile(what))),
+            None => decode_bytes(bytes, warnings),
+        },
     };
     match text.find('\0') {
         Some(at) => Err(PlaylistError::at(

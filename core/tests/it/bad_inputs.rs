@@ -29,7 +29,7 @@ fn row_2_no_header() {
     assert_eq!(failure("Not found"), "not an HLS playlist");
     assert_eq!(
         failure("<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\"/>"),
-        "not an HLS playlist"
+        "not an HLS playlist: it is a DASH manifest, which Weir does not read"
     );
     // A plain list of files is offered as a list.
     let files = list("# my music\nSample.mp3\nhttp://example.org/live\nC/Other%20Song.ogg?x=1\n");
