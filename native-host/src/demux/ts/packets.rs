@@ -25,7 +25,7 @@ pub(crate) struct PacketReader {
     partial: Vec<u8>,
     /// Bytes between packets that have not come yet.
     skip: usize,
-    /// The last packet of each PID. There are a few, and the next is mostly of the same: a list is the fastest.
+    /// The last packet of each PID.
     last_of_pid: Vec<(u16, Vec<u8>)>,
 }
 
@@ -56,6 +56,17 @@ impl PacketReader {
 
     /// Reads the next bytes of the segment: its packets as they are.
     pub(crate) fn feed_whole(&mut self, data: &[u8], mut on_packet: impl FnMut(&[u8; PACKET_BYTES])) {
+        let mut last = LastOfPids::new(std::mem::take(&mut self.last_of_pid));
+        self.feed_after(data, &mut last, &mut on_packet);
+        self.last_of_pid = last.into_owned();
+    }
+
+    fn feed_after<'a>(
+        &mut self,
+        data: &'a [u8],
+        last: &mut LastOfPids<'a>,
+        on_packet: &mut impl FnMut(&[u8; PACKET_BYTES]),
+    ) {
         let mut rest = data.get(self.skip..).unwrap_or_default();
         self.skip = self.skip.saturating_sub(data.len());
         if !self.partial.is_empty() {
@@ -66,12 +77,16 @@ impl PacketReader {
                 return;
             };
             self.partial.clear();
-            self.packet(&packet, &mut on_packet);
+            if !last.repeats_before(&packet) {
+                on_packet(&packet);
+            }
             rest = self.step(rest);
         }
         while let Some(packet) = rest.first_chunk::<PACKET_BYTES>() {
             if packet.first() == Some(&SYNC_BYTE) && !self.is_false_sync(rest) {
-                self.packet(packet, &mut on_packet);
+                if !last.repeats(packet) {
+                    on_packet(packet);
+                }
                 rest = self.step(rest.get(PACKET_BYTES..).unwrap_or_default());
             } else if let Some((junk, stride)) = sync::find(rest) {
                 tracing::debug!(junk, "found the transport stream's sync again");
@@ -102,21 +117,74 @@ impl PacketReader {
         self.skip = between.saturating_sub(rest.len());
         rest.get(between..).unwrap_or_default()
     }
+}
 
-    fn packet(&mut self, bytes: &[u8; PACKET_BYTES], on_packet: &mut impl FnMut(&[u8; PACKET_BYTES])) {
-        const HAS_PAYLOAD: u8 = 0x10;
-        let [_, pid_high, pid_low, control, ..] = *bytes;
-        let pid = u16::from_be_bytes([pid_high & 0x1f, pid_low]);
-        // A duplicate has the same counter and the same bytes (2.4.3.3); comparing bytes covers both.
-        if control & HAS_PAYLOAD != 0 {
-            match self.last_of_pid.iter_mut().find(|(known, _)| *known == pid) {
-                Some((_, last)) if last == bytes => return,
-                Some((_, last)) => last.copy_from_slice(bytes),
-                None => self.last_of_pid.push((pid, bytes.to_vec())),
-            }
-        }
-        on_packet(bytes);
+/// The last packet of each PID: of what is read now where they lie, so that none is copied; of what was read before as
+/// copies. There are a few PIDs, and the next packet is mostly of the same: lists are the fastest.
+struct LastOfPids<'a> {
+    now: Vec<(u16, &'a [u8; PACKET_BYTES])>,
+    before: Vec<(u16, Vec<u8>)>,
+}
+
+impl<'a> LastOfPids<'a> {
+    fn new(before: Vec<(u16, Vec<u8>)>) -> Self {
+        let now = Vec::new();
+        Self { now, before }
     }
+
+    /// Whether a packet is a duplicate, which has the same counter and the same bytes as the last (2.4.3.3); comparing
+    /// bytes covers both, and the counter mostly tells.
+    fn repeats(&mut self, bytes: &'a [u8; PACKET_BYTES]) -> bool {
+        let Some(pid) = pid_of_payload(bytes) else {
+            return false;
+        };
+        if let Some((_, last)) = self.now.iter_mut().find(|(known, _)| *known == pid) {
+            let is_same = last.get(3) == bytes.get(3) && *last == bytes;
+            *last = bytes;
+            return is_same;
+        }
+        let is_same = self.before(pid).is_some_and(|last| last == bytes);
+        self.now.push((pid, bytes));
+        is_same
+    }
+
+    /// The same for the first packet of what is read now, which lies elsewhere.
+    fn repeats_before(&mut self, bytes: &[u8; PACKET_BYTES]) -> bool {
+        let Some(pid) = pid_of_payload(bytes) else {
+            return false;
+        };
+        let is_same = self.before(pid).is_some_and(|last| last == bytes);
+        keep(&mut self.before, pid, bytes);
+        is_same
+    }
+
+    fn before(&self, pid: u16) -> Option<&[u8]> {
+        let known = self.before.iter().find(|(known, _)| *known == pid);
+        known.map(|(_, last)| &last[..])
+    }
+
+    /// For what is read next.
+    fn into_owned(self) -> Vec<(u16, Vec<u8>)> {
+        let Self { now, mut before } = self;
+        for (pid, bytes) in now {
+            keep(&mut before, pid, bytes);
+        }
+        before
+    }
+}
+
+fn keep(packets: &mut Vec<(u16, Vec<u8>)>, pid: u16, bytes: &[u8]) {
+    match packets.iter_mut().find(|(known, _)| *known == pid) {
+        Some((_, last)) => last.copy_from_slice(bytes),
+        None => packets.push((pid, bytes.to_vec())),
+    }
+}
+
+/// The PID of a packet that has a payload.
+fn pid_of_payload(bytes: &[u8; PACKET_BYTES]) -> Option<u16> {
+    const HAS_PAYLOAD: u8 = 0x10;
+    let [_, high, low, control, ..] = *bytes;
+    (control & HAS_PAYLOAD != 0).then(|| u16::from_be_bytes([high & 0x1f, low]))
 }
 
 impl<'a> Packet<'a> {
