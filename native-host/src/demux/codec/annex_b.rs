@@ -130,6 +130,27 @@ impl NalUnits {
             .filter(|nal| !nal.is_empty())
     }
 
+    /// Writes the length of each NAL unit over its start code, so that what lies from `begin` on is the sample. False, and
+    /// nothing has changed, where start codes have three bytes, which is one less than a length has.
+    pub(super) fn prefix_in_place(&self, bytes: &mut [u8], begin: usize) -> bool {
+        let mut at = begin;
+        let fits = self.spans.iter().all(|&(nal, end)| {
+            let follows = nal == at + LENGTH_BYTES && end > nal;
+            at = end;
+            follows && end <= bytes.len()
+        });
+        if fits {
+            for &(nal, end) in &self.spans {
+                // Longer ones do not exist: a segment is limited to far less than 4 GiB.
+                let length = u32::try_from(end - nal).unwrap_or(u32::MAX);
+                if let Some(place) = bytes.get_mut(nal - LENGTH_BYTES..nal) {
+                    place.copy_from_slice(&length.to_be_bytes());
+                }
+            }
+        }
+        fits
+    }
+
     /// The NAL units with a length before each, as samples have them (ISO/IEC 14496-15, 5.3.3.2). `write` is given where
     /// each begins in the buffer and its bytes, and adds to the sample what it is to hold of them.
     pub(super) fn length_prefixed(

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Timestamps;
 use crate::decrypt::SampleCipher;
 
+/// Memory is taken in pieces of this size: units that were taken out stay in theirs, and keep all of it.
+const PIECE_BYTES: usize = 256 << 10;
+
 /// A window of the stream: positions count from its first byte.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct StreamBuffer {
@@ -45,6 +48,10 @@ impl StreamBuffer {
     }
 
     pub(super) fn extend(&mut self, bytes: &[u8]) {
+        if self.bytes.capacity() - self.bytes.len() < bytes.len() {
+            let length = self.bytes.len() + bytes.len();
+            self.bytes.reserve(length.max(PIECE_BYTES));
+        }
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -78,7 +85,7 @@ impl StreamBuffer {
         drop(self.split(count));
     }
 
-    /// Takes the first `count` bytes out.
+    /// Takes the first `count` bytes out, which others may have a part of.
     pub(super) fn split(&mut self, count: usize) -> Bytes {
         let count = count.min(self.bytes.len());
         for (begin, _) in &mut self.marks {

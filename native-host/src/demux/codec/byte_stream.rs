@@ -1,6 +1,8 @@
 //! H.264 and HEVC in byte stream format -> access units: the two differ only in what their NAL units say.
 
-use bytes::BufMut;
+use std::ops::Range;
+
+use bytes::{BufMut, Bytes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -118,6 +120,9 @@ pub(super) struct ByteStream<S> {
     has_clean_entry: bool,
     dropped: u64,
     evidence: Evidence,
+    /// Samples that are where their stream was, and wait for it to be taken apart: which of what is handed out, and where.
+    #[serde(skip)]
+    in_place: Vec<(usize, Range<usize>)>,
 }
 
 /// The access unit that is being put together.
@@ -185,6 +190,7 @@ impl<S: NalSyntax> ElementaryStream for ByteStream<S> {
             out,
         );
         self.finish_unit(end, out);
+        self.take_apart(end, out);
         self.forget();
         if self.dropped > 0 {
             out.push(Unit::LeftOut(format!(
@@ -207,12 +213,22 @@ impl<S: NalSyntax> ByteStream<S> {
             self.nal_unit(code, out);
         }
         let done = self.unit.begin.unwrap_or(self.scanner.searched());
-        self.buffer.discard(done);
+        self.take_apart(done, out);
         self.scanner.discard(done);
         self.unit.nal_units.discard(done);
         self.unit.begin = self.unit.begin.map(|_| 0);
         if let Some((code, _)) = &mut self.unit.border {
             code.discard(done);
+        }
+    }
+
+    /// Takes the first `count` bytes out of the buffer, with the samples in them.
+    fn take_apart(&mut self, count: usize, out: &mut [Unit]) {
+        let bytes = self.buffer.split(count);
+        for (place, range) in self.in_place.drain(..) {
+            if let Some(Unit::Sample(sample)) = out.get_mut(place) {
+                sample.data = bytes.slice(range);
+            }
         }
     }
 
@@ -286,9 +302,9 @@ impl<S: NalSyntax> ByteStream<S> {
     fn finish_unit(&mut self, end: usize, out: &mut Vec<Unit>) {
         let mut unit = std::mem::take(&mut self.unit);
         unit.nal_units.close(end);
-        if unit.begin.is_none() {
+        let Some(begin) = unit.begin else {
             return;
-        }
+        };
         let bytes = self.buffer.bytes();
         let entry = self.syntax.read(unit.nal_units.slices(bytes));
         if unit.last_slice.is_none() {
@@ -313,6 +329,7 @@ impl<S: NalSyntax> ByteStream<S> {
             return;
         }
         self.has_clean_entry |= entry == Entry::Clean;
+        let data = self.sample(begin..end, &unit.nal_units, out.len());
         out.push(Unit::Sample(Sample {
             dts: times.dts,
             pts: times.pts,
@@ -322,15 +339,27 @@ impl<S: NalSyntax> ByteStream<S> {
                 Entry::Gradual => !self.has_clean_entry,
                 Entry::No => false,
             },
-            data: unit.nal_units.length_prefixed(bytes, |begin, nal, out| {
-                match self.buffer.cipher_at(begin) {
-                    Some(cipher) if S::is_encrypted(nal) => {
-                        put_decrypted(nal, cipher, &mut self.evidence, out);
-                    }
-                    _ => out.put_slice(nal),
-                }
-            }),
+            data,
         }));
+    }
+
+    /// The bytes of the sample that is handed out at `place`. Nothing where they can stay where they are: they come with
+    /// [`Self::take_apart`].
+    fn sample(&mut self, range: Range<usize>, nal_units: &NalUnits, place: usize) -> Bytes {
+        // The zero at a border can only be in one of two samples that lie behind each other.
+        let is_apart = S::ZERO_AT_BORDER == ZeroAtBorder::BeginsUnit && !self.buffer.is_encrypted();
+        if is_apart && nal_units.prefix_in_place(self.buffer.bytes_mut(), range.start) {
+            self.in_place.push((place, range));
+            return Bytes::new();
+        }
+        nal_units.length_prefixed(self.buffer.bytes(), |begin, nal, out| {
+            match self.buffer.cipher_at(begin) {
+                Some(cipher) if S::is_encrypted(nal) => {
+                    put_decrypted(nal, cipher, &mut self.evidence, out);
+                }
+                _ => out.put_slice(nal),
+            }
+        })
     }
 }
 
