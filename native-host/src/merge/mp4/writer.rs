@@ -221,11 +221,13 @@ impl Writer {
         let moof = fragment::moof(self.sequence, &fragments);
         let mdat_bytes = u32::try_from(data_bytes + fragment::MDAT_HEADER_BYTES).map_err(io::Error::other)?;
 
-        self.out.write_all(&moof)?;
-        self.out.write_all(&mdat_bytes.to_be_bytes())?;
-        self.out.write_all(b"mdat")?;
-        let mut offset = self.end + (moof.len() + fragment::MDAT_HEADER_BYTES) as u64;
+        let head = [&moof[..], &mdat_bytes.to_be_bytes(), b"mdat"].concat();
+        let data = runs.iter().flat_map(|(_, run)| &run.data);
+        self.out
+            .write_pieces(std::iter::once(&head[..]).chain(data.map(|data| &data[..])))?;
+        let mut offset = self.end + head.len() as u64;
         for (index, run) in runs {
+            let bytes = run.data.iter().map(|data| data.len() as u64).sum::<u64>();
             self.add(Chunk {
                 track: index,
                 offset,
@@ -233,10 +235,7 @@ impl Writer {
                 entries: run.entries,
             })
             .map_err(io::Error::other)?;
-            for data in run.data {
-                self.out.write_all(&data)?;
-                offset += data.len() as u64;
-            }
+            offset += bytes;
         }
         // What is written is playable, so it should be in the file.
         self.out.flush()?;
