@@ -209,7 +209,8 @@ async fn receive(
         extent,
         limit,
     };
-    let mut bytes = body::read(body, &client.tuning.deadlines, &client.network.limit, lane).await?;
+    let (deadlines, network) = (&client.tuning.deadlines, &client.network);
+    let mut bytes = body::read(body, deadlines, &network.limit, &network.spare, lane).await?;
     if kind == ResourceKind::Playlist {
         bytes = check::gunzip(bytes, limit).map_err(wrong)?;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 use weir_core::url::AbsoluteUrl;
@@ -10,6 +10,7 @@ use weir_core::url::AbsoluteUrl;
 use super::buffer::Share;
 use super::check::Extent;
 use super::load::Flight;
+use super::spare::Spare;
 use super::throttle::SpeedLimit;
 use super::{Deadlines, FetchError, Meter, NetworkFault, ResourceKind, ResponseFault, failure};
 
@@ -54,6 +55,7 @@ pub(super) async fn read(
     body: Body<'_>,
     deadlines: &Deadlines,
     speed: &SpeedLimit,
+    spare: &Spare,
     lane: Lane<'_>,
 ) -> Result<Bytes, FetchError> {
     let Body {
@@ -75,7 +77,7 @@ pub(super) async fn read(
     if hold(lane, room).await {
         pace = Pace::new(deadlines);
     }
-    let mut kept = BytesMut::with_capacity(usize::try_from(room.min(MAX_UPFRONT_BYTES)).unwrap_or(0));
+    let mut kept = spare.take(usize::try_from(room.min(MAX_UPFRONT_BYTES)).unwrap_or(0));
     let mut got: u64 = 0;
     loop {
         let chunk = match timeout_at(pace.deadline(), response.chunk()).await {

@@ -45,7 +45,12 @@ impl Buffer {
 
     /// Whether one more body of the expected size fits.
     pub(super) fn has_room(&self) -> bool {
-        self.state().held.saturating_add(self.expected()) <= self.limit
+        self.holds_with_next(self.limit)
+    }
+
+    /// Whether what is held, and one more body of the expected size, are at most so many bytes.
+    pub(super) fn holds_with_next(&self, bytes: u64) -> bool {
+        self.state().held.saturating_add(self.expected()) <= bytes
     }
 
     /// The share of the `index`-th fetch, with room for a body of the expected size.

@@ -16,6 +16,7 @@ use super::headers::Headers;
 use super::load::Flight;
 use super::network::Network;
 use super::retry::Prospect;
+use super::spare::Spare;
 use super::token::Token;
 use super::{ClientOptions, FetchError, Fetched, Meter, Resource, Tuning};
 
@@ -113,6 +114,12 @@ impl Client {
     #[must_use]
     pub fn unsent_cookies(&self) -> usize {
         self.inner.cookies.unsent()
+    }
+
+    /// Where the memory of bodies goes that were used up.
+    #[must_use]
+    pub fn spare(&self) -> &Arc<Spare> {
+        &self.inner.network.spare
     }
 
     /// Whether the host of `url` is thought to serve one more segment at a time well.

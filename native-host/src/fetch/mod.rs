@@ -25,6 +25,7 @@ mod ordered;
 mod pause;
 mod retry;
 mod slot;
+mod spare;
 mod throttle;
 mod token;
 mod tuning;
@@ -43,6 +44,7 @@ pub use meter::Meter;
 pub use network::Network;
 pub use ordered::{Ordered, Window, ordered};
 pub use retry::Retries;
+pub use spare::Spare;
 pub use throttle::BytesPerSecond;
 pub use tuning::{Deadlines, Limits, Tuning};
 

@@ -1,10 +1,11 @@
-//! What all jobs of one process share: how fast their line may be, and what they have found out of hosts.
+//! What all jobs of one process share: how fast their line may be, what they have found out of hosts, and memory.
 
 use std::sync::Arc;
 
 use super::budget::Budgets;
 use super::load::Loads;
 use super::pause::Pauses;
+use super::spare::Spare;
 use super::throttle::{BytesPerSecond, SpeedLimit};
 
 /// A host that two jobs ask is one host: it gets no more requests at a time, is left alone when it asked either of them to,
@@ -15,6 +16,7 @@ pub struct Network {
     pub(super) pauses: Pauses,
     pub(super) budgets: Budgets,
     pub(super) loads: Arc<Loads>,
+    pub(super) spare: Arc<Spare>,
 }
 
 impl Network {

@@ -15,7 +15,17 @@ use super::buffer::{Buffer, Share};
 use super::slot::{Slot, Task};
 use super::{Client, FetchError, Fetched, Meter, Resource};
 
+/// So many bodies may wait for their turn, complete, while others are under way: enough that connections seldom wait for
+/// the one in front, and whoever takes the bodies never does.
+const WAITING_BODIES: usize = 4;
+
+/// Or as many as there are within so many bytes, those under way included.
+const WAITING_BYTES: u64 = 8 * 1024 * 1024;
+
 /// How much is fetched ahead.
+///
+/// All of it is for a front that is late, so that the line is not idle meanwhile. Where the front is there, or comes in time,
+/// bodies are not asked for long before they are taken: that costs memory and gains nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
     /// Resources in flight at a time.
@@ -117,13 +127,16 @@ impl Ordered {
     pub async fn next(&mut self) -> Option<Result<Fetched, FetchError>> {
         loop {
             self.fill();
-            let second_due = self.second_due();
+            let (second_due, late_from) = (self.second_due(), self.late_from());
+            let late_soon = late_from.filter(|&late| late > Instant::now());
             let front = self.queue.front_mut()?;
             let result = tokio::select! {
                 biased;
                 result = front.outcome() => result,
                 // Something behind it ended, so another may start.
                 () = self.starter.running.ended.notified() => continue,
+                // More is fetched ahead of what follows it.
+                () = reached(late_soon) => continue,
                 () = reached(second_due) => {
                     front.start_second(&self.starter.client, &self.starter.meter);
                     continue;
@@ -185,6 +198,24 @@ impl Ordered {
         due.filter(|_| slots.any(Slot::is_finished))
     }
 
+    /// From when on the front is late; None when it is complete, or nobody knows how long it takes.
+    fn late_from(&self) -> Option<Instant> {
+        let front = self.queue.front()?;
+        front.late_from(self.starter.running.typical()?)
+    }
+
+    /// Whether there are so few bodies ahead that more are to be begun. Where the front is complete, whoever takes the
+    /// bodies is slower than the line, and those under way are enough too.
+    fn is_short(&self, running: usize) -> bool {
+        let bodies = match self.queue.front() {
+            Some(front) if front.is_finished() => self.queue.len(),
+            _ => self.queue.len().saturating_sub(running),
+        };
+        bodies < WAITING_BODIES
+            || self.buffer.holds_with_next(WAITING_BYTES)
+            || self.late_from().is_some_and(|late| late <= Instant::now())
+    }
+
     /// Starts as many fetches as there is room for; one at least when none is under way. [`Ordered::next`] does so by
     /// itself. Must run on a Tokio runtime.
     pub fn fill(&mut self) {
@@ -203,10 +234,12 @@ impl Ordered {
             None => self.resources.next()?,
         };
         let running = &self.starter.running;
+        let count = running.count.load(Ordering::Acquire);
         let may_start = self.queue.is_empty()
-            || (running.count.load(Ordering::Acquire) < self.concurrency
+            || (count < self.concurrency
                 && !(self.holds && running.is_refused.load(Ordering::Relaxed))
                 && self.buffer.has_room()
+                && self.is_short(count)
                 && self.starter.client.has_place(&next.url));
         if may_start {
             return Some(next);

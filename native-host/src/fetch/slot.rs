@@ -20,6 +20,10 @@ const MIN_PATIENCE: Duration = Duration::from_secs(2);
 /// Nor before it has taken this many times as long as those before it took on average.
 const PATIENCE_FACTOR: u32 = 4;
 
+/// A fetch that has taken this many times as long as those before it is late, if it has taken [`MIN_LATENESS`].
+const LATENESS_FACTOR: u32 = 2;
+const MIN_LATENESS: Duration = Duration::from_millis(100);
+
 pub(super) type Task = AbortOnDropHandle<Result<Fetched, FetchError>>;
 
 /// One fetch.
@@ -92,6 +96,12 @@ impl Slot {
     /// Whether it only waits to be handed out.
     pub(super) fn is_finished(&self) -> bool {
         self.first.as_ref().is_none_or(AbortOnDropHandle::is_finished)
+    }
+
+    /// From when on it is late, where fetches like this take `typical`; None when it is finished.
+    pub(super) fn late_from(&self, typical: Duration) -> Option<Instant> {
+        let patience = typical.saturating_mul(LATENESS_FACTOR).max(MIN_LATENESS);
+        (!self.is_finished()).then(|| self.began + patience)
     }
 
     /// When a second request is due, where fetches like this take `typical`; None when there was one.

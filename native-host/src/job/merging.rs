@@ -10,11 +10,12 @@ use weir_core::protocol::{ErrorCode, Gap};
 use super::points::{self, Fetching, Merging, Points, State};
 use super::{JobError, meter::Meter};
 use crate::failpoint::Failpoint;
+use crate::fetch::Spare;
 use crate::journal::SavedHole;
 use crate::merge::{Merged, Merger, SegmentInput};
 
 /// Segments that wait for the merger: enough that it never waits for the scheduler.
-const QUEUED_SEGMENTS: usize = 2;
+const QUEUED_SEGMENTS: usize = 1;
 
 /// What a segment means that the merger cannot read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,7 @@ impl MergeThread {
         meter: Arc<Meter>,
         at: Merging,
         points: Option<Points>,
+        spare: Arc<Spare>,
     ) -> Self {
         let (commands, receiver) = mpsc::channel(QUEUED_SEGMENTS);
         let work = Work {
@@ -64,6 +66,7 @@ impl MergeThread {
             meter,
             at,
             points,
+            spare,
             saved: true,
             fetching: None,
         };
@@ -118,6 +121,8 @@ struct Work {
     at: Merging,
     /// None where nothing is saved.
     points: Option<Points>,
+    /// Takes the memory of merged segments back.
+    spare: Arc<Spare>,
     /// The last segment is in a point.
     saved: bool,
     /// Where the other side was behind the last segment.
@@ -208,7 +213,13 @@ impl Work {
             segment.discontinuity |= open.discontinuity;
         }
         let (discontinuity, before) = (segment.discontinuity, segment.missing_seconds);
-        let Err(error) = self.merger.push(segment) else {
+        // Samples are decrypted in place, where nobody else has a handle to them.
+        let used = segment.cipher.is_none().then(|| segment.data.clone());
+        let pushed = self.merger.push(segment);
+        if let Some(used) = used {
+            self.spare.give(used);
+        }
+        let Err(error) = pushed else {
             self.meter.merged(place.start_seconds + place.duration_seconds);
             return Ok(());
         };

@@ -332,7 +332,8 @@ async fn capture(
         None => OnBroken::Fail,
     };
     let points = kept.entry.clone().map(Points::new);
-    let mut thread = MergeThread::start(merger, on_broken, Arc::clone(meter), merging, points);
+    let spare = Arc::clone(client.spare());
+    let mut thread = MergeThread::start(merger, on_broken, Arc::clone(meter), merging, points, spare);
     let recorded = match job.recording() {
         Some(options) => record(job, options, client, meter, &mut thread, stop, fetching).await,
         None => pump_all(job, client, meter, &mut thread, stop, fetching).await,

@@ -157,6 +157,32 @@ async fn what_waits_for_its_turn_is_bounded_in_bytes() {
     assert_eq!((handed_out, meter.bytes()), (600 * SIZE, 600 * SIZE));
 }
 
+/// Memory is for a front that is late, not for one that waits to be taken.
+#[tokio::test]
+async fn who_takes_bodies_slowly_has_few_of_them_waiting() {
+    const SIZE: u64 = 1_000_000;
+    let origin = Origin::start().unwrap();
+    let body = Bytes::from(vec![0x47; 1_000_000]);
+    origin.route_under("/", {
+        let body = body.clone();
+        move |_| Reply::ok(body.clone())
+    });
+    let (mut segments, meter) = start(&origin, 60, window(16, 64 * SIZE));
+    for taken in 1..=20 {
+        segments.next().await.unwrap().unwrap();
+        let arrived = settled(&meter).await;
+        let waiting = arrived / SIZE - taken;
+        let most = if taken <= 12 { 16 } else { 9 };
+        assert!(waiting <= most, "{waiting} bodies wait when {taken} are taken");
+    }
+    let mut rest = 0;
+    while let Some(fetched) = segments.next().await {
+        assert_eq!(fetched.unwrap().bytes, body);
+        rest += 1;
+    }
+    assert_eq!((rest, origin.requests().len()), (40, 60));
+}
+
 #[tokio::test]
 async fn one_body_over_the_bound_still_passes() {
     let origin = Origin::start().unwrap();
