@@ -129,14 +129,16 @@ impl<'a> Pump<'a> {
         let mut has_body = false;
         loop {
             let segment = planned(&self.job.plan, entry).ok_or_else(missing)?;
-            // A body stays good when the link of its key or map is not.
-            let body = fetched.as_ref().ok().cloned();
-            if body.is_some() && !has_body {
+            if fetched.is_ok() && !has_body {
                 has_body = true;
                 self.refreshes.worked();
             }
+            let mut body = None;
             let prepared = match fetched {
-                Ok(fetched) => self.preparer.prepare_measured(segment, fetched).await,
+                Ok(fetched) => {
+                    let fetched = body.insert(fetched);
+                    self.preparer.prepare_measured(segment, fetched).await
+                }
                 Err(error) => Err(self.preparer.failed(segment.sequence, error)),
             };
             let error = match prepared {
@@ -154,7 +156,8 @@ impl<'a> Pump<'a> {
                 Ok(client) => self.renew(client, behind),
                 Err(outlook) => return Err(error.with_outlook(outlook)),
             }
-            if let Some(body) = body {
+            // A body stays good when the link of its key or map is not.
+            if let Some(body) = body.filter(|body| !body.bytes.is_empty()) {
                 fetched = Ok(body);
                 continue;
             }

@@ -100,7 +100,7 @@ pub(super) async fn run(
         let fetched = pump::counting(meter, downloads.next()).await;
         let fetched = fetched.ok_or_else(|| JobError::internal("a segment was not fetched"))?;
         let ready = match fetched {
-            Ok(fetched) => preparer.prepare_measured(segment, fetched).await,
+            Ok(mut fetched) => preparer.prepare_measured(segment, &mut fetched).await,
             Err(error) => Err(preparer.failed(segment.sequence, error)),
         };
         match ready {

@@ -67,9 +67,7 @@ pub(super) fn resource(segment: &PlannedSegment) -> Resource {
 impl Prepared {
     async fn measure(&self, delimited: bool) -> Result<Measured, JobError> {
         let (data, map) = (self.data.clone(), self.map.clone());
-        let extent = tokio::task::spawn_blocking(move || extent(&data, map.as_ref()))
-            .await
-            .map_err(JobError::internal)?;
+        let extent = beside(data.len(), move || extent(&data, map.as_ref())).await?;
         Ok(Measured { extent, delimited })
     }
 
@@ -131,12 +129,9 @@ impl Preparer {
         &self.meter
     }
 
-    /// Decrypts a fetched segment, or finds what decrypts its samples, and adds its map.
-    pub(super) async fn prepare(
-        &mut self,
-        segment: &PlannedSegment,
-        bytes: Bytes,
-    ) -> Result<Prepared, JobError> {
+    /// Decrypts a fetched segment, or finds what decrypts its samples, and adds its map. `body` is taken once these and the
+    /// key are there: decrypted in place, it cannot be kept.
+    async fn prepare(&mut self, segment: &PlannedSegment, body: &mut Bytes) -> Result<Prepared, JobError> {
         self.was_let_in = true;
         if keys(segment).next().is_some() {
             self.declaration = Declaration::Playlist;
@@ -147,7 +142,7 @@ impl Preparer {
             None => None,
         };
         let implicit_iv = Iv::from_sequence(sequence);
-        let is_media = decrypt::looks_like_media(&bytes);
+        let is_media = decrypt::looks_like_media(body);
         let protection = self
             .protection(sequence, segment.key.as_ref(), implicit_iv, is_media)
             .await?;
@@ -160,7 +155,7 @@ impl Preparer {
             Protection::Whole(KeyMethod::Aes128 | KeyMethod::Aes256, ..)
         );
         let data = self
-            .clear(sequence, &resource(segment), protection, bytes)
+            .clear(sequence, &resource(segment), protection, std::mem::take(body))
             .await?;
         let flaw = (has_iv && begins_as_with_wrong_iv(&data)).then(|| {
             format!(
@@ -176,16 +171,17 @@ impl Preparer {
         })
     }
 
-    /// The same, and looks how long it plays. A segment that plays shorter than it should is fetched once more.
+    /// The same, and looks how long it plays. A segment that plays shorter than it should is fetched once more. Where that
+    /// fails because its key or map cannot be had, its body is still there.
     pub(super) async fn prepare_measured(
         &mut self,
         segment: &PlannedSegment,
-        fetched: Fetched,
+        fetched: &mut Fetched,
     ) -> Result<(Prepared, Measured), JobError> {
         /// After so many the playlist is taken to be wrong, and the others are believed.
         const ENOUGH: u32 = 3;
         let delimited = fetched.delimited;
-        let first = self.prepare(segment, fetched.bytes).await?;
+        let first = self.prepare(segment, &mut fetched.bytes).await?;
         let measured = first.measure(delimited).await?;
         if !measured.is_suspicious(segment) || self.confirmed >= ENOUGH {
             return Ok((first, measured));
@@ -195,11 +191,11 @@ impl Preparer {
         let resource = resource(segment);
         let again = self.client.get_metered(&resource, self.meter.received()).await;
         self.meter.retried();
-        let Ok(again) = again else {
+        let Ok(mut again) = again else {
             return Ok((first, measured));
         };
         let delimited = again.delimited;
-        let again = self.prepare(segment, again.bytes).await?;
+        let again = self.prepare(segment, &mut again.bytes).await?;
         if again.data.len() > first.data.len() {
             let measured = again.measure(delimited).await?;
             return Ok((again, measured));
@@ -346,10 +342,9 @@ impl Preparer {
         let Protection::Whole(method, key, iv) = protection else {
             return Ok(bytes);
         };
-        let decrypt = |bytes| async move {
-            tokio::task::spawn_blocking(move || decrypt::segment(method, &key, iv, bytes))
-                .await
-                .map_err(JobError::internal)?
+        let decrypt = |bytes: Bytes| async move {
+            beside(bytes.len(), move || decrypt::segment(method, &key, iv, bytes))
+                .await?
                 .map_err(|error| JobError::Decrypt { sequence, error })
         };
         match decrypt(bytes).await {
@@ -368,6 +363,20 @@ impl Preparer {
             .map(|fetched| fetched.bytes)
             .map_err(|error| self.failed(sequence, error))
     }
+}
+
+/// Works on so many bytes beside the threads that fetch; a few bytes are done sooner than another thread is awake.
+async fn beside<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JobError> {
+    const FEW_BYTES: usize = 128 << 10;
+    if bytes <= FEW_BYTES {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(JobError::internal)
 }
 
 /// Whether playlists tell of encryption anywhere.

@@ -205,7 +205,11 @@ impl<'a> Recorder<'a> {
             let error = match (failure.take(), &body) {
                 (Some(error), _) => error,
                 (None, Some(fetched)) => {
-                    match self.preparer.prepare_measured(segment, fetched.clone()).await {
+                    match self
+                        .preparer
+                        .prepare_measured(segment, &mut fetched.clone())
+                        .await
+                    {
                         Ok(prepared) => return Ok(prepared),
                         Err(error) => error,
                     }
