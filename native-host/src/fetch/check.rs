@@ -73,7 +73,15 @@ pub(super) fn fault(kind: ResourceKind, bytes: &[u8]) -> Option<ResponseFault> {
 
 /// Whether it begins as HTML does.
 pub(crate) fn is_web_page(bytes: &[u8]) -> bool {
+    const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
     let start = bytes.get(..SNIFFED_BYTES).unwrap_or(bytes);
+    // Media begins otherwise, and is not read as text.
+    let first = start
+        .iter()
+        .find(|byte| !byte.is_ascii_whitespace() && !BYTE_ORDER_MARK.contains(byte));
+    if first != Some(&b'<') {
+        return false;
+    }
     let start = String::from_utf8_lossy(start).to_ascii_lowercase();
     let start = start.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\u{feff}');
     // XML alone is no web page: TTML subtitles are XML.
