@@ -1,13 +1,17 @@
 //! The log file: stdout belongs to the port, and stderr may be closed.
 //!
-//! `WEIR_LOG` filters it as `RUST_LOG` does elsewhere (`weir=debug`); by default it holds `info` and above.
+//! `WEIR_LOG` filters it as `RUST_LOG` does elsewhere (`weir=debug`), by modules and levels; by default it holds `info` and
+//! above.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::settings::project_folders;
 
@@ -31,12 +35,13 @@ pub fn start() {
     let Some(file) = path().and_then(|path| CappedFile::open(&path).ok()) else {
         return;
     };
-    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt()
+    let asked: Option<Targets> = std::env::var("WEIR_LOG").ok().and_then(|text| text.parse().ok());
+    let filter = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(Mutex::new(file))
-        .with_env_filter(filter)
         .with_ansi(false)
-        .try_init();
+        .with_filter(filter);
+    let _ = tracing_subscriber::registry().with(lines).try_init();
 }
 
 /// A file that begins anew when it is large.
