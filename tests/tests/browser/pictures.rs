@@ -251,8 +251,8 @@ pub(crate) async fn take(browser: &Browser, name: &str, size: (u32, u32)) {
     }
 }
 
-/// The same without axe-core, which comes to no end while a modal dialog is open that a click has opened.
-pub(crate) async fn picture(browser: &Browser, name: &str, (width, height): (u32, u32)) {
+/// The same without axe-core.
+async fn picture(browser: &Browser, name: &str, (width, height): (u32, u32)) {
     let mut pictures = Vec::new();
     let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
     for (scheme, suffix) in SCHEMES {

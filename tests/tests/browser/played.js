@@ -21,7 +21,7 @@ const jobs = [
   { ...job, job: 'three', state: 'running', title: 'The weir, live', recordedSeconds: 754 },
 ];
 const capture = {
-  capture: 9, job: 'x', state: 'complete', title: 'Lecture 6: dams', page: 'https://video.example/watch/6',
+  capture: 9, job: 'x', kind: 'stream', state: 'complete', title: 'Lecture 6: dams', page: 'https://video.example/watch/6',
   source: 'https://cdn.example/6/master.m3u8', playlist: null, output: '/home/someone/Videos/Weir/Lecture 6- dams.mp4',
   beganEpochSeconds: 1_796_079_600, changedEpochSeconds: 1_796_079_725, segments: { total: 400, fetched: 400, retried: 0 },
   bytes: 812_000_000, can: ['reveal', 'open'],
@@ -47,6 +47,10 @@ const captures = [
   {
     ...capture, capture: 6, state: 'failed', title: 'Lecture 5: canals', output: null, bytes: 0, can: [],
     page: 'https://video.example/watch?...', finished: failure('http-status', 'segment 42: 403 Forbidden'),
+  },
+  {
+    ...capture, capture: 4, kind: 'files', state: 'interrupted', title: 'Mills of the valley', page: 'https://pictures.example/mills', finished: null,
+    segments: { total: 40, fetched: 12, retried: 0 }, bytes: 8_100_000, output: '/home/someone/Videos/Weir/Mills of the valley.part', can: ['reveal'],
   },
   { ...capture, capture: 5, state: 'cancelled', title: null, output: null, finished: null, can: [] },
 ];
