@@ -333,14 +333,16 @@ async function read(tab, url, text) {
  * Reads a playlist that a page made: decrypted it, took it out of an answer, or put it together. It counts from the
  * page, and is known by what it names.
  * @param {number} tab @param {string} text @param {string | null} frame @param {number} time
+ * @param {Partial<Playlist>} [more] that is known of it
  */
-async function readMade(tab, text, frame, time) {
+async function readMade(tab, text, frame, time, more = {}) {
   if (frame === null) return;
   const summary = await engine.inspect(text, frame);
   if (summary.kind === 'list') return;
   const first = signature(text, frame);
   const place = summary.kind === 'media' && summary.live ? placeOf(first) : first;
   const news = {
+    ...more,
     url: `${frame}#${encodeURIComponent(place)}`,
     made: true,
     ofPage: true,

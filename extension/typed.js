@@ -4,6 +4,7 @@
 
 import { headersOf } from './plan/as_page.js';
 import { nameOf } from './plan/address_name.js';
+import { readGiven } from './plan/given.js';
 import { cleanUrl } from './observe/reports.js';
 import { Failed } from './report/failure.js';
 import { blankPlaylist, TYPED, withPlaylist } from './state/tabs.js';
@@ -12,6 +13,8 @@ import { blankPlaylist, TYPED, withPlaylist } from './state/tabs.js';
 /** @import { Engine } from './detect/engine.js' */
 /** @import { AsPage } from './plan/as_page.js' */
 /** @import { Store } from './state/store.js' */
+
+/** What a person gives along. @typedef {ReturnType<typeof readGiven>} Given */
 
 /** Names of files that are media by themselves, and no playlists. */
 const MEDIA = /\.(mp4|m4v|m4a|mp3|webm|mkv|mka|mov|avi|flv|wmv|ogg|oga|ogv|opus|wav|flac|aac|jpe?g|png|gif|webp|pdf|zip)$/i;
@@ -38,7 +41,7 @@ export class Typed {
    * @param {Pick<Engine, 'inspect' | 'fetchPlaylist'>} parts.engine
    * @param {Pick<AsPage, 'run'>} parts.asPage
    * @param {(tab: number, url: string, text: string) => Promise<void>} parts.read
-   * @param {(tab: number, text: string, frame: string | null, time: number) => Promise<void>} parts.readMade
+   * @param {(tab: number, text: string, frame: string | null, time: number, given: Given) => Promise<void>} parts.readMade
    */
   constructor({ store, engine, asPage, read, readMade }) {
     this.#store = store;
@@ -51,8 +54,10 @@ export class Typed {
   /** By the names of the commands. @returns {Record<string, (command: any) => unknown>} */
   get commands() {
     return {
-      'look-up': ({ address, text, base }) =>
-        text === null ? this.#address(String(address), null) : this.#text(String(text), base === null ? null : String(base)),
+      'look-up': ({ address, text, base, given }) =>
+        text === null
+          ? this.#address(String(address), null, readGiven(given))
+          : this.#text(String(text), base === null ? null : String(base), readGiven(given)),
       clicked: ({ id }) => this.#clicked(String(id)),
     };
   }
@@ -73,20 +78,23 @@ export class Typed {
   async #clicked(id) {
     const click = this.#store.clicks.find((one) => one.id === id);
     if (!click) return null;
-    const found = this.#address(click.url, click.page);
+    const found = this.#address(click.url, click.page, { headers: [] });
     // Not before: a worker that is ended meanwhile has told nobody.
     await found.catch(() => {});
     this.#store.changeClicks((clicks) => clicks.filter((one) => one.id !== id));
     return found;
   }
 
-  /** @param {string} typed @param {string | null} page @returns {Promise<Found>} */
-  async #address(typed, page) {
+  /**
+   * @param {string} typed @param {string | null} page
+   * @param {Given} given with it @returns {Promise<Found>}
+   */
+  async #address(typed, page, given) {
     const address = cleanUrl(typed.trim());
     if (address === null) throw new Failed('bad-url', 'no address of http or https');
     if (MEDIA.test(new URL(address).pathname))
       return { kind: 'list', title: nameOf(address), page: page ?? address, entries: [{ url: address, title: null }], left: 0 };
-    const playlist = { ...blankPlaylist(address), ofPage: true, frame: page, seenAt: Date.now() };
+    const playlist = { ...blankPlaylist(address), ...given, ofPage: true, frame: page, seenAt: Date.now() };
     const { url, text } = await this.#asPage.run(TYPED, [address], headersOf(playlist), () =>
       this.#engine.fetchPlaylist(address),
     );
@@ -98,8 +106,11 @@ export class Typed {
     return { kind: 'stream' };
   }
 
-  /** @param {string} text @param {string | null} typed what its references count from @returns {Promise<Found>} */
-  async #text(text, typed) {
+  /**
+   * @param {string} text @param {string | null} typed what its references count from
+   * @param {Given} given with it @returns {Promise<Found>}
+   */
+  async #text(text, typed, given) {
     if (text.length > MAX_TEXT) throw new Failed('bad-playlist', `over ${MAX_TEXT} characters`);
     const base = typed === null || typed.trim() === '' ? ownBase(text) : cleanUrl(typed.trim());
     if (base === null) {
@@ -109,7 +120,7 @@ export class Typed {
     const summary = await this.#engine.inspect(text, base);
     if (summary.kind === 'list') return listOf(summary.entries, nameOf(base), base);
     await this.#store.ready;
-    await this.#readMade(TYPED, text, base, Date.now());
+    await this.#readMade(TYPED, text, base, Date.now(), given);
     return { kind: 'stream' };
   }
 }

@@ -40,6 +40,8 @@ export interface Playlist {
   signature: string;
   /** The headers that the page sent for it, secret: in memory and session storage only. */
   headers: Header[];
+  /** What a person gave instead of its keys, secret as well. */
+  given?: GivenKey;
   /** The frame that asked, as far as the browser tells. */
   frame: string | null;
   /** When it was first seen, in milliseconds since 1970. */
@@ -48,6 +50,19 @@ export interface Playlist {
   readAt: number;
   /** The failure of the last try to read it. */
   failure: Failure | null;
+}
+
+/** What is used instead of a playlist's keys, in hexadecimal digits; null for what the playlist names. */
+export interface GivenKey {
+  hex: string | null;
+  iv: string | null;
+}
+
+/** The same, and headers, as they were typed. */
+export interface GivenWords {
+  headers: string;
+  key: string;
+  iv: string;
 }
 
 /** A link, a video or a sound that was clicked in its menu, and the page that has it. */
@@ -148,7 +163,9 @@ export type FailureCode =
   | 'files-needed'
   | 'page-gone'
   | 'no-files'
-  | 'base-needed';
+  | 'base-needed'
+  | 'bad-header-given'
+  | 'bad-key-given';
 
 export interface Failure {
   code: FailureCode;
@@ -392,7 +409,7 @@ export type Command =
   | { type: 'capture'; tab: number; stream: string; quality: string }
   | { type: 'command'; tab: number; stream: string; quality: string; tool: Tool }
   | { type: 'download'; tab: number; items: DownloadItem[]; title?: string; page?: string }
-  | { type: 'look-up'; address: string | null; text: string | null; base: string | null }
+  | { type: 'look-up'; address: string | null; text: string | null; base: string | null; given: GivenWords }
   | { type: 'clicked'; id: string }
   | { type: 'cancel'; job: string }
   | { type: 'finish'; job: string }

@@ -113,7 +113,7 @@ export class Captures {
     ]);
     const height = chosen === null || chosen.value === 'best' ? null : chosen.height;
     const [headers, cookie] = [headersOf(source), cookieHeader([url], cookies)];
-    return commandFor(tool, { url, headers, cookies, cookie, height, title });
+    return commandFor(tool, { url, headers, cookies, cookie, height, title, ...(source.given && { given: source.given }) });
   }
 
   /** The host asks for other links for a capture. @param {string} id */

@@ -1,7 +1,7 @@
 // A stream as a command line for this or another program, to be pasted into a POSIX shell: with what the page asks with.
 // Pure. aria2 is not among them: it reads no playlists.
 
-/** @import { Cookie, Header, Tool } from '../types' */
+/** @import { Cookie, GivenKey, Header, Tool } from '../types' */
 
 /** The programs, as they are called. @type {readonly Tool[]} */
 export const TOOLS = ['weir', 'ffmpeg', 'yt-dlp', 'N_m3u8DL-RE'];
@@ -15,6 +15,7 @@ const END = 'END_OF_COOKIES';
  * @property {Header[]} headers that the page sends for it
  * @property {Cookie[]} cookies of its hosts
  * @property {string | null} cookie the header of them for `url`
+ * @property {GivenKey} [given] instead of the playlist's keys: weir has words for it
  * @property {number | null} height of the quality that was chosen; null for the best
  * @property {string} title of the page
  */
@@ -47,9 +48,11 @@ export function commandFor(tool, asking) {
 }
 
 /** Cookies go by their hosts and paths, as in a browser. @param {Asking} asking */
-function weir({ url, headers, cookies, height }) {
+function weir({ url, headers, cookies, height, given }) {
   const words = headers.flatMap(({ name, value }) => ['-H', `${name}: ${value}`]);
   if (height !== null) words.push('--quality', `${height}p`);
+  if (given?.hex) words.push('--key', given.hex);
+  if (given?.iv) words.push('--iv', given.iv);
   const command = ['weir get', ...words.map(quoted), quoted(url)].join(' ');
   if (cookies.length === 0) return command;
   const jar = cookies.map(({ name, value, domain, hostOnly, path, secure }) =>

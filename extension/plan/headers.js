@@ -28,9 +28,7 @@ const MAX_HEADERS = 64;
  * @returns {Header[]}
  */
 export function repeatedHeaders(sent, fallback) {
-  const kept = sent
-    .filter(({ name, value }) => isClean(name, value) && !NOT_REPEATED.test(name))
-    .slice(0, MAX_HEADERS);
+  const kept = sent.filter(mayBeRepeated).slice(0, MAX_HEADERS);
   const has = (/** @type {string} */ wanted) => kept.some(({ name }) => name.toLowerCase() === wanted);
   if (!has('user-agent')) kept.push({ name: 'User-Agent', value: fallback.userAgent });
   if (sent.length === 0 && fallback.page && !has('referer')) {
@@ -38,6 +36,9 @@ export function repeatedHeaders(sent, fallback) {
   }
   return kept;
 }
+
+/** A header that the host sends. @param {Header} header */
+export const mayBeRepeated = ({ name, value }) => isClean(name, value) && !NOT_REPEATED.test(name);
 
 /**
  * Headers that the extension's own fetch of a playlist must set, because a worker's fetch would not: all but those that

@@ -6,7 +6,7 @@ import { isMedia } from './media.js';
 import { mayLead } from './reach.js';
 
 /** @import { CapturePlan, KeyCandidate } from '../types' */
-/** @import { ByteRange, SegmentKey } from '../generated/protocol' */
+/** @import { ByteRange, MediaSequence, SegmentKey } from '../generated/protocol' */
 
 /** The methods that encrypt whole segments with AES-CBC, and the bytes of their keys. @type {Map<string, number>} */
 const KEY_BYTES = new Map([
@@ -192,24 +192,29 @@ export async function decrypts(bytes, iv, encrypted) {
 }
 
 /** @param {CapturePlan} plan @param {Map<string, string>} found @returns {CapturePlan} */
-function withKeys(plan, found) {
-  /** @template {{key: SegmentKey | null}} T @param {T} piece @returns {T} */
-  const keyed = (piece) => {
-    const url = piece.key && found.get(piece.key.url);
-    return piece.key && url ? { ...piece, key: { ...piece.key, url } } : piece;
-  };
+const withKeys = (plan, found) =>
+  changeKeys(plan, (key) => key && { ...key, url: found.get(key.url) ?? key.url });
+
+/**
+ * @param {CapturePlan} plan
+ * @param {(key: SegmentKey | null, sequence: MediaSequence | null) => SegmentKey | null} change of a segment with its sequence
+ * number, of an initialization section without
+ * @returns {CapturePlan}
+ */
+export function changeKeys(plan, change) {
   const tracks = plan.tracks.map((track) => ({
     ...track,
     segments: track.segments.map((segment) => ({
-      ...keyed(segment),
-      map: segment.map && keyed(segment.map),
+      ...segment,
+      key: change(segment.key, segment.sequence),
+      map: segment.map && { ...segment.map, key: change(segment.map.key, null) },
     })),
   }));
   return { ...plan, tracks };
 }
 
 /** @param {string} hex */
-const dataUrl = (hex) => `data:application/octet-stream;base64,${btoa(String.fromCharCode(...fromHex(hex)))}`;
+export const dataUrl = (hex) => `data:application/octet-stream;base64,${btoa(String.fromCharCode(...fromHex(hex)))}`;
 
 /** @param {string} hex */
 const fromHex = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));

@@ -1,6 +1,6 @@
 // A stream's first-level playlist and a chosen quality -> the plan that the host gets, and what it asks with: with the
 // addresses at which the page reads what its playlists name (url_rules.js, list_rules.js), and with the keys that the page
-// made (keys.js).
+// made (keys.js), or that a person gave (given.js).
 
 import { readKeys } from '../observe/reports.js';
 import * as platform from '../platform.js';
@@ -8,6 +8,7 @@ import * as jobs from '../report/jobs.js';
 import { cookiesOf, headersOf } from './as_page.js';
 import { captureRequest } from './capture.js';
 import { hostsOf } from './cookies.js';
+import { withGiven } from './given.js';
 import { withProvenKeys } from './keys.js';
 import { listRule, movedList } from './list_rules.js';
 import { prove, wordOf } from './prove.js';
@@ -56,7 +57,8 @@ export class Planner {
     const request = captureRequest(source, this.#store.tab(tab).playlists, moved(quality), title, textOf, manner);
     const named = await this.#asPage.run(tab, request.urls, headers, () => this.#engine.plan(request.plan));
     const there = await this.#asAsked(wish, named, headers);
-    const plan = await this.#withPageKeys(wish, there, headers);
+    const { given } = wish.source;
+    const plan = given ? withGiven(there, given) : await this.#withPageKeys(wish, there, headers);
     return { plan, context: await contextOf(tab, plan, headers) };
   }
 

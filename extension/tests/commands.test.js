@@ -48,6 +48,8 @@ test('weir gets the headers, the quality, and the cookies with their hosts and p
   const headers = lines.flatMap((line) => ['-H', line]);
   assert.deepEqual(words, ['get', ...headers, '--quality', '720p', asking.url, '--cookies', '/dev/stdin']);
   assert.equal(input, "cdn.example\tFALSE\t/\tTRUE\t0\tsid\t7'$x\n.example\tTRUE\t/a\tFALSE\t0\tall\t8\n");
+  const keyed = run(commandFor('weir', { ...asking, headers: [], cookies: [], given: { hex: 'ab'.repeat(16), iv: null } }));
+  assert.deepEqual(keyed.words, ['get', '--quality', '720p', '--key', 'ab'.repeat(16), asking.url]);
   const plain = commandFor('weir', { ...asking, headers: [], cookies: [], cookie: null, height: null });
   assert.equal(plain, `weir get '${asking.url}'`);
 });

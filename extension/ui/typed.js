@@ -19,9 +19,19 @@ import { failureWords, words } from './words.js';
 /** @type {HTMLTextAreaElement} */ const typed = byId('typed-text');
 /** @type {HTMLInputElement} */ const base = byId('typed-base');
 /** @type {HTMLInputElement} */ const file = byId('typed-file');
+/** @type {HTMLTextAreaElement} */ const headers = byId('typed-headers');
+/** @type {HTMLInputElement} */ const key = byId('typed-key');
+/** @type {HTMLInputElement} */ const iv = byId('typed-iv');
 
 /** Largest file that is read, in bytes (core: MAX_PLAYLIST_BYTES). */
 const MAX_FILE = 16 * 1024 * 1024;
+
+/** Where the cause of a failure was typed. @type {Map<string, HTMLElement>} */
+const NEEDED = new Map(/** @type {[string, HTMLElement][]} */ ([
+  ['base-needed', base],
+  ['bad-header-given', headers],
+  ['bad-key-given', key],
+]));
 
 /** The list whose files are chosen. @type {List | null} */
 let list = null;
@@ -70,6 +80,9 @@ function drawBase() {
   byId('typed-more').hidden = typed.value.trim() === '' || isAddress();
 }
 
+/** What goes along, as it was typed. */
+const given = () => ({ headers: headers.value, key: key.value, iv: iv.value });
+
 async function lookUp() {
   const text = typed.value.trim();
   if (text === '') {
@@ -77,7 +90,7 @@ async function lookUp() {
     return;
   }
   const asked = isAddress() ? { address: text, text: null, base: null } : { address: null, text, base: base.value || null };
-  await found(ask({ type: 'look-up', ...asked }));
+  await found(ask({ type: 'look-up', ...asked, given: given() }));
 }
 
 /** Shows what was found, or why nothing was. @param {Promise<Found | null>} looking */
@@ -93,7 +106,7 @@ async function found(looking) {
     byId('typed-state').textContent = '';
     const failure = failureOf(error);
     tell(`${failureWords(failure)} (${failure.message})`);
-    if (failure.code === 'base-needed') base.focus();
+    NEEDED.get(failure.code)?.focus();
   }
   drawList();
 }

@@ -87,7 +87,21 @@ async fn capture(harness: &Harness, way: KeyWay) -> Result<(), String> {
 
 /// The host's own files, its journal and its logs, have none of these keys in any form.
 #[track_caller]
-fn check_no_key_on_the_disk(harness: &Harness, keys: &[Bytes]) {
+pub(crate) fn check_no_key_on_the_disk(harness: &Harness, keys: &[Bytes]) {
+    for key in keys {
+        let hex = format!("{:032x}", u128::from_be_bytes(key[..].try_into().unwrap()));
+        let upper = hex.to_uppercase();
+        let base64 = STANDARD.encode(key);
+        check_not_on_the_disk(
+            harness,
+            &[&key[..], hex.as_bytes(), upper.as_bytes(), base64.as_bytes()],
+        );
+    }
+}
+
+/// The same of any secrets.
+#[track_caller]
+pub(crate) fn check_not_on_the_disk(harness: &Harness, secrets: &[&[u8]]) {
     let home = harness.browser.home();
     let files: Vec<_> = [".local/share/weir", ".local/state/weir", ".config/weir"]
         .iter()
@@ -99,12 +113,9 @@ fn check_no_key_on_the_disk(harness: &Harness, keys: &[Bytes]) {
     );
     for path in &files {
         let bytes = fs::read(path).unwrap();
-        for key in keys {
-            let hex = format!("{:032x}", u128::from_be_bytes(key[..].try_into().unwrap()));
-            for form in [&key[..], hex.as_bytes(), STANDARD.encode(key).as_bytes()] {
-                let has = bytes.windows(form.len()).any(|window| window == form);
-                assert!(!has, "a key is in {}", path.display());
-            }
+        for secret in secrets {
+            let has = bytes.windows(secret.len()).any(|window| window == *secret);
+            assert!(!has, "a secret is in {}", path.display());
         }
     }
 }

@@ -5,17 +5,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use weir_tests::browser::{Browser, Kind};
+use weir_tests::demo;
 use weir_tests::origin::{Gate, Origin, Reply};
-use weir_tests::site::{Page, TITLE};
+use weir_tests::site::{Page, Quality, TITLE};
 use weir_tests::streams::committed_stream;
+use weir_tests::streams::encrypt::{Encryption, IvRule, Names, encrypt};
 
 use crate::dashboard::wait_for_words;
 use crate::harness::{Harness, Host, files_below, in_both, wait_until_said};
+use crate::keys::{check_no_key_on_the_disk, check_not_on_the_disk};
 
 in_both! {
     an_address_and_a_text_are_captured,
     the_files_of_a_list_are_chosen_and_saved,
     all_streams_of_a_page_are_captured_at_once,
+    headers_and_a_key_go_along,
     files_are_paused_and_go_on,
     what_waits_is_found_by_the_next_browser,
 }
@@ -239,7 +243,7 @@ async fn what_waits_is_found_by_the_next_browser(kind: Kind) {
     wait_for_words(browser, TITLE, "Complete").await;
     let cards = "return String(document.querySelectorAll('#history > li').length)";
     wait_until_said(browser, cards, "2").await;
-    weir_tests::demo::compare(&part.with_extension(""), &first.site).unwrap();
+    demo::compare(&part.with_extension(""), &first.site).unwrap();
     drop(first);
     second.close().await;
 }
@@ -277,6 +281,71 @@ async fn all_streams_of_a_page_are_captured_at_once(kind: Kind) {
     harness.close().await;
 }
 
+/// The server wants a header, and the playlist names a key that is none.
+async fn headers_and_a_key_go_along(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    let origin = Origin::start().unwrap();
+    let encryption = Encryption {
+        first_sequence: 26,
+        iv: IvRule::Implicit,
+        segments_per_key: None,
+    };
+    let names = Names {
+        segments: "",
+        keys: "",
+    };
+    let encrypted = encrypt(&harness.site.source(Quality::High), encryption, names).unwrap();
+    let playlist = Reply::ok(encrypted.playlist).with_type("application/vnd.apple.mpegurl");
+    origin.reply("/locked/index.m3u8", playlist);
+    for (name, segment) in encrypted.segments {
+        origin.reply(&format!("/locked/{name}"), Reply::ok(segment));
+    }
+    let (name, key) = encrypted.keys.into_iter().next().unwrap();
+    origin.reply(&format!("/locked/{name}"), Reply::ok(vec![7; 16]));
+    origin.guard("/locked/", |request| {
+        (request.header("x-ticket") != Some("T-4711")).then(|| Reply::status(403))
+    });
+    open(browser).await;
+    let url = origin.url("/locked/index.m3u8");
+    look_up(browser, &url).await;
+    wait_for_problem(browser, "The server refused the request").await;
+
+    browser
+        .call("document.querySelector('[data-testid=typed-given]').click()")
+        .await
+        .unwrap();
+    fill(browser, "Headers", "Cookie: a=b").await;
+    look_up(browser, &url).await;
+    wait_for_problem(browser, "A header cannot be sent.").await;
+    fill(browser, "Headers", "X-Ticket: T-4711").await;
+    fill(browser, "Key", "0123").await;
+    look_up(browser, &url).await;
+    wait_for_problem(browser, "32 or 64 hexadecimal digits").await;
+    let hex = format!("{:032X}", u128::from_be_bytes(key[..].try_into().unwrap()));
+    fill(browser, "Key", &hex).await;
+    look_up(browser, &url).await;
+    browser
+        .press("button", "Capture locked", Some("locked"))
+        .await
+        .unwrap();
+    wait_for_words(browser, "locked", "Complete").await;
+    let films = saved(browser, "mp4");
+    demo::compare(&films[0], &harness.site).unwrap();
+    check_no_key_on_the_disk(&harness, &[key]);
+    check_not_on_the_disk(&harness, &[b"T-4711"]);
+    harness.close().await;
+}
+
+/// Types into a field of a name.
+async fn fill(browser: &Browser, name: &str, text: &str) {
+    let field = browser.control("textbox", name, None).await.unwrap();
+    field.clear().await.unwrap();
+    field.send_keys(text).await.unwrap();
+}
+
 async fn open(browser: &Browser) {
     browser.open(&browser.page("ui/dashboard.html")).await.unwrap();
     browser
@@ -286,12 +355,7 @@ async fn open(browser: &Browser) {
 }
 
 async fn look_up(browser: &Browser, typed: &str) {
-    let field = browser
-        .control("textbox", "Address, or the text of a playlist", None)
-        .await
-        .unwrap();
-    field.clear().await.unwrap();
-    field.send_keys(typed).await.unwrap();
+    fill(browser, "Address, or the text of a playlist", typed).await;
     browser.press("button", "Look", None).await.unwrap();
 }
 
