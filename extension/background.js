@@ -8,13 +8,13 @@
 import * as glue from './generated/weir_wasm.js';
 
 import { Engine } from './detect/engine.js';
-import { bounded, isStream, placeOf, signature, streams } from './detect/group.js';
+import { streams } from './detect/group.js';
 import { History } from './history.js';
 import * as frames from './native/frames.js';
 import { Host } from './native/host.js';
 import { Notices } from './notices.js';
 import { Asked } from './observe/asked.js';
-import { mayBePlaylist, overhear } from './observe/bodies.js';
+import { mayBePlaylist } from './observe/bodies.js';
 import {
   asksWhetherTraced,
   cleanUrl,
@@ -24,11 +24,10 @@ import {
   readReport,
   readSharedWorker,
   ReportQueue,
-  sameOrigin,
   senderKind,
 } from './observe/reports.js';
-import { NO_TAB, Requests } from './observe/requests.js';
-import { AsPage, headersOf } from './plan/as_page.js';
+import { Requests } from './observe/requests.js';
+import { AsPage } from './plan/as_page.js';
 import { AutoCapture } from './plan/auto_capture.js';
 import { Captures } from './plan/captures.js';
 import { Downloads } from './plan/download.js';
@@ -36,24 +35,21 @@ import { OwnRequests } from './plan/own_requests.js';
 import { Planner } from './plan/planner.js';
 import * as platform from './platform.js';
 import { Preferences } from './preferences.js';
+import { Reading } from './reading.js';
 import { Failed, failureOf } from './report/failure.js';
 import * as jobs from './report/jobs.js';
 import { Views } from './report/views.js';
 import { Rules } from './state/rules.js';
 import { Store } from './state/store.js';
-import { blankPlaylist, navigated, withPlaylist, withSharedWorker } from './state/tabs.js';
+import { navigated } from './state/tabs.js';
 import { readTraced } from './trace/read.js';
 import { Traces } from './trace/traces.js';
 import { Typed } from './typed.js';
 import { menuWords } from './ui/words.js';
 
-/** @import { Answer, Command, Failure, Job, Playlist, Report, SeenRequest, SiteRule, TraceView, View } from './types' */
-/** @import { Passing } from './observe/bodies.js' */
+/** @import { Answer, Command, Failure, Job, SiteRule, TraceView, View } from './types' */
 
 const HOST_NAME = 'io.github.weir_hls.weir';
-
-/** How long the page's own reading of a playlist is waited for before it is fetched once more, in milliseconds. */
-const HOOK_GRACE = 700;
 
 const SELF = { id: platform.id, base: platform.address('') };
 
@@ -75,6 +71,13 @@ const asked = new Asked(requests, store);
 const asPage = new AsPage(
   new OwnRequests({ change: platform.changeRequestRules, list: platform.requestRules }, platform.host),
 );
+const reading = new Reading({
+  store,
+  engine,
+  requests,
+  asPage,
+  heard: (...playlist) => traces.heard(...playlist),
+});
 const views = new Views('view', viewOf, () => void letGo());
 const notices = new Notices(
   {
@@ -148,7 +151,13 @@ const downloads = new Downloads({
   connect: () => host.connect(),
   send: (job, title, items, context) => host.request(frames.download(job, title, items, context)),
 });
-const typed = new Typed({ store, engine, asPage, read, readMade });
+const typed = new Typed({
+  store,
+  engine,
+  asPage,
+  read: (...seen) => reading.read(...seen),
+  readMade: (...made) => reading.readMade(...made),
+});
 
 // --- listeners --------------------------------------------------------------------------------
 
@@ -157,10 +166,10 @@ platform.onResponse((details) => {
   const seen = requests.answered(details);
   if (!seen) return;
   traces.seen(seen);
-  void observe(seen);
-  for (const tab of tabsOf(seen)) asked.note(tab);
+  void reading.observe(seen);
+  for (const tab of reading.tabsOf(seen)) asked.note(tab);
 });
-platform.onBody(mayBePlaylist, (details, body) => void readPassing(details, body));
+platform.onBody(mayBePlaylist, (details, body) => void reading.overhear(details, body));
 platform.onRequestOver((id) => requests.over(id));
 platform.onNavigation((tab, url, time) => void navigate(tab, url, time));
 platform.onTabClosed((tab) => void closeTab(tab));
@@ -181,7 +190,10 @@ platform.onCommand((command) => {
 platform.onMenu(menuWords(), (clicked) => void lookAt(clicked));
 platform.onPort((port) => {
   if (!port.sender || senderKind(port.sender, SELF) !== 'page') return;
-  views.add(port, (tab) => void look(tab));
+  views.add(port, (tab) => {
+    void host.connect().catch(() => {});
+    void reading.readAll(tab);
+  });
   traceViews.add(port, () => {});
 });
 platform.onDebuggerEvent((tab, session, method, params) => traces.event(tab, session, method, params));
@@ -194,53 +206,6 @@ void resume();
 
 // --- observe ----------------------------------------------------------------------------------
 
-/** A request of a page or a worker was answered. @param {SeenRequest} seen */
-async function observe(seen) {
-  const { url, status, contentType, method } = seen;
-  if (method === 'HEAD') return;
-  const candidate = await engine.observe({ url, status, ...(contentType === null ? {} : { contentType }) });
-  if (!candidate) return;
-  await store.ready;
-  for (const tab of tabsOf(seen)) {
-    store.changeTab(tab, (state) => withPlaylist(state, sighting(seen)));
-    // What the page read by script comes with the hook's report, and nothing is asked twice. A request with a body
-    // cannot be made again.
-    if (method === 'GET') setTimeout(() => void readUnread(tab, url), HOOK_GRACE);
-  }
-}
-
-/**
- * A body that may be a playlist's passes by: the browser's own word, whoever asked for it.
- * @param {chrome.webRequest.OnHeadersReceivedDetails} details @param {Passing} body
- */
-async function readPassing(details, body) {
-  const text = await overhear(body);
-  const url = cleanUrl(details.url);
-  if (text === null || url === null) return;
-  await store.ready;
-  // A body may be here before the word that its answer has begun.
-  const seen = await requests.find(details.tabId, url, details.requestId);
-  if (!seen) return;
-  for (const tab of tabsOf(seen)) {
-    store.changeTab(tab, (state) => withPlaylist(state, sighting(seen)));
-    await read(tab, url, text);
-  }
-}
-
-/** The tabs that a request belongs to. @param {SeenRequest} seen */
-function tabsOf({ tab, frame }) {
-  if (tab !== NO_TAB) return [tab];
-  if (frame === null) return [];
-  const { origin } = new URL(frame);
-  return store.tabs.filter((one) => store.tab(one).sharedWorkers.some((worker) => worker.origin === origin));
-}
-
-/** @param {number} tab @param {string} url */
-async function readUnread(tab, url) {
-  const playlist = store.tab(tab).playlists.find((one) => one.url === url);
-  if (playlist && !playlist.summary) await fetchAndRead(tab, playlist);
-}
-
 /**
  * A content script of a tab has something to say.
  * @param {unknown} message @param {number} tab @param {string | null} frame
@@ -250,144 +215,15 @@ function hear(message, tab, frame) {
   if (asksWhetherTraced(message)) return Promise.resolve(traces.isWatched(tab));
   const call = readCall(message);
   if (call) traces.called(tab, call, frame);
-  for (const url of readEarlier(message)) void recall(tab, url, frame);
+  for (const url of readEarlier(message)) void reading.recall(tab, url, frame);
   const since = readSharedWorker(message);
-  if (since !== null && frame !== null) void share(tab, new URL(frame).origin, since);
+  if (since !== null && frame !== null) void reading.share(tab, new URL(frame).origin, since);
   const report = readReport(message, frame);
   if (!report) return undefined;
-  const queue = reports.get(tab) ?? new ReportQueue((one) => verify(tab, one));
+  const queue = reports.get(tab) ?? new ReportQueue((one) => reading.verify(tab, one));
   reports.set(tab, queue);
   queue.push(report);
   return undefined;
-}
-
-/**
- * A page has started a shared worker, which may have asked for something already.
- * @param {number} tab @param {string} origin @param {number} since
- */
-async function share(tab, origin, since) {
-  await store.ready;
-  store.changeTab(tab, (state) => withSharedWorker(state, origin, since));
-  for (const seen of requests.ofWorkers(origin)) void observe(seen);
-}
-
-/** A page asked for this before the extension was there. @param {number} tab @param {string} url @param {string | null} frame */
-async function recall(tab, url, frame) {
-  const candidate = await engine.observe({ url });
-  if (!candidate) return;
-  await store.ready;
-  store.changeTab(tab, (state) => withPlaylist(state, { url, ofPage: true, frame, seenAt: Date.now() }));
-  await readUnread(tab, url);
-}
-
-/**
- * A report is a hint. Its text counts when webRequest saw the frame's own origin get an answer from that address, and
- * when the address is on that origin, where a service worker answers as it likes; else the extension asks for itself.
- * @param {number} tab @param {Report} report
- */
-async function verify(tab, report) {
-  await store.ready;
-  const { url, text, frame, time } = report;
-  if (url === null) {
-    await readMade(tab, text, frame, time);
-    return;
-  }
-  const seen = await requests.find(tab, url);
-  const known = store.tab(tab).playlists.find((one) => one.url === url);
-  if (seen && sameOrigin(frame, seen.frame)) {
-    store.changeTab(tab, (state) => withPlaylist(state, sighting(seen)));
-    await read(tab, url, text);
-  } else if (frame !== null && sameOrigin(frame, url)) {
-    store.changeTab(tab, (state) => withPlaylist(state, { url, ofPage: true, frame, seenAt: time }));
-    await read(tab, url, text);
-  } else if (!known?.summary) {
-    await fetchAndRead(tab, known ?? { ...blankPlaylist(url), frame, seenAt: time });
-  }
-}
-
-/** @param {SeenRequest} seen */
-const sighting = ({ url, headers, frame, time }) => ({ url, ofPage: true, headers, frame, seenAt: time });
-
-// --- detect -----------------------------------------------------------------------------------
-
-/** Reads a playlist's text into the tab's state. @param {number} tab @param {string} url @param {string} text */
-async function read(tab, url, text) {
-  const summary = await engine.inspect(text, url);
-  if (summary.kind === 'list') return;
-  const first = signature(text, url);
-  const news = {
-    url,
-    summary: bounded(summary),
-    signature: first,
-    shown: isStream(text, first),
-    failure: null,
-    seenAt: Date.now(),
-    readAt: Date.now(),
-  };
-  store.changeTab(tab, (state) => withPlaylist(state, news));
-  store.keepText(tab, url, text);
-  traces.heard(tab, url, text);
-}
-
-/**
- * Reads a playlist that a page made: decrypted it, took it out of an answer, or put it together. It counts from the
- * page, and is known by what it names.
- * @param {number} tab @param {string} text @param {string | null} frame @param {number} time
- * @param {Partial<Playlist>} [more] that is known of it
- */
-async function readMade(tab, text, frame, time, more = {}) {
-  if (frame === null) return;
-  const summary = await engine.inspect(text, frame);
-  if (summary.kind === 'list') return;
-  const first = signature(text, frame);
-  const place = summary.kind === 'media' && summary.live ? placeOf(first) : first;
-  const news = {
-    ...more,
-    url: `${frame}#${encodeURIComponent(place)}`,
-    made: true,
-    ofPage: true,
-    summary: bounded(summary),
-    signature: first,
-    shown: isStream(text, first),
-    frame,
-    failure: null,
-    seenAt: time,
-    readAt: time,
-  };
-  store.changeTab(tab, (state) => withPlaylist(state, news));
-  store.keepText(tab, news.url, text, true);
-}
-
-/** Asks for a playlist as the page did, and reads it. @param {number} tab @param {Playlist} playlist */
-async function fetchAndRead(tab, playlist) {
-  try {
-    const { url, text } = await asPage.run(tab, [playlist.url], headersOf(playlist), () =>
-      engine.fetchPlaylist(playlist.url),
-    );
-    if (url !== playlist.url) {
-      store.changeTab(tab, (state) => withPlaylist(state, { ...playlist, url }));
-    }
-    await read(tab, url, text);
-  } catch (error) {
-    const news = { url: playlist.url, seenAt: playlist.seenAt, failure: failureOf(error) };
-    const known = store.tab(tab).playlists.some((one) => one.url === playlist.url);
-    if (known) store.changeTab(tab, (state) => withPlaylist(state, news));
-  }
-}
-
-/** Somebody looks at a tab: what is still unknown of its streams is found out. @param {number} tab */
-async function look(tab) {
-  void host.connect().catch(() => {});
-  await store.ready;
-  const { playlists } = store.tab(tab);
-  const unread = streams(playlists).flatMap((stream) => {
-    const parent = playlists.find((one) => one.url === stream.url);
-    if (!parent || !stream.unread) return [];
-    const { headers, frame } = parent;
-    return [{ ...blankPlaylist(stream.unread), headers, frame, seenAt: Date.now() }];
-  });
-  const failed = playlists.filter((one) => !one.summary);
-  await Promise.all([...unread, ...failed].map((playlist) => fetchAndRead(tab, playlist)));
 }
 
 // --- jobs -------------------------------------------------------------------------------------
