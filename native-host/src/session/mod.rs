@@ -10,37 +10,32 @@ mod handover;
 mod history;
 mod jobs;
 mod outbox;
+mod requests;
+mod starting;
 mod turns;
 mod wire;
 
 use std::io::{Read, Write};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
-use weir_core::protocol::limits::{MAX_FRAME_TO_HOST_BYTES, MAX_HISTORY, MAX_JOBS};
+use weir_core::protocol::limits::{MAX_FRAME_TO_HOST_BYTES, MAX_JOBS};
 use weir_core::protocol::{
-    CaptureNumber, CapturePlan, Container, DownloadItem, ErrorCode, Event, Failure, Finished, JobId,
-    JobOptions, Request, RequestContext, RequestId, SettingsChange, VERSION, WhenBrowserCloses,
+    ErrorCode, Event, Failure, Finished, Request, RequestId, VERSION, WhenBrowserCloses,
 };
-use weir_core::url::AbsoluteUrl;
 
-use crate::batch::Batch;
 use crate::error::Coded as _;
-use crate::fetch::{Network, Permission};
-use crate::job::{Ask, Job, JobError, LiveOptions, Offer, OnGap, Refresher, StopReason};
-use crate::journal::{Again, Journal, JournalError};
-use crate::keys::GivenKeys;
-use crate::output_path::{NameFields, NameTemplate, Subfolder, Target};
+use crate::fetch::Network;
+use crate::job::{Ask, Refresher, StopReason};
+use crate::journal::Journal;
 use crate::port::{self, FrameError, PortError};
-use crate::settings::{Concurrency, Settings, SettingsError, SettingsFile};
-use again::Once;
+use crate::settings::SettingsFile;
 use error::RequestError;
 use handover::HandOver;
 pub(crate) use handover::{FINISH_CAPTURES, detach};
-use jobs::{Jobs, Work};
+use jobs::Jobs;
 use outbox::Outbox;
 use wire::Incoming;
 
@@ -346,303 +341,6 @@ impl Session {
             Err(error) => tracing::warn!("what ended without a browser is not known: {error}"),
         }
     }
-
-    /// Carries out a request; `frame` is how it came. None when its answer comes later.
-    fn answer(&mut self, request: Request, frame: Vec<u8>) -> Result<Option<Event>, RequestError> {
-        let event = match request {
-            Request::Hello { .. } => return Err(RequestError::HelloOnce),
-            Request::Start {
-                id,
-                job,
-                plan,
-                context,
-                options,
-            } => {
-                self.start(job, plan, context, &options, frame)?;
-                Event::Done { re: id }
-            }
-            Request::Download {
-                id,
-                job,
-                title,
-                items,
-                context,
-            } => {
-                self.download(job, title, items, context, frame)?;
-                Event::Done { re: id }
-            }
-            Request::Next { id, job } => {
-                self.jobs.next(&job)?;
-                Event::Done { re: id }
-            }
-            Request::Pause { id, job } => {
-                self.jobs.pause(&job)?;
-                Event::Done { re: id }
-            }
-            Request::Cancel { id, job } => {
-                self.jobs.cancel(&job)?;
-                Event::Done { re: id }
-            }
-            Request::Finish { id, job } => {
-                self.jobs.finish(&job)?;
-                Event::Done { re: id }
-            }
-            Request::Refreshed {
-                id,
-                job,
-                plan,
-                context,
-            } => {
-                self.refreshed(id, job, plan, context)?;
-                return Ok(None);
-            }
-            Request::RefreshFailed { id, job, reason } => {
-                self.jobs.offer(&job, Offer::Nothing(reason))?;
-                Event::Done { re: id }
-            }
-            Request::Jobs { id } => {
-                self.take_words();
-                Event::Jobs {
-                    re: id,
-                    jobs: self.jobs.list(),
-                }
-            }
-            Request::Reveal { id, job } => {
-                history::reveal(Path::new(self.jobs.output(&job)?))?;
-                Event::Done { re: id }
-            }
-            Request::History { id } => Event::History {
-                re: id,
-                captures: self.journal()?.history(MAX_HISTORY)?,
-            },
-            Request::Resume { id, job, capture } => {
-                self.start_again(job, Again::Resume(capture.0.into()), frame)?;
-                Event::Done { re: id }
-            }
-            Request::Repair { id, job, capture } => {
-                self.start_again(job, Again::Repair(capture.0.into()), frame)?;
-                Event::Done { re: id }
-            }
-            Request::Forget { id, capture } => {
-                self.forget(capture)?;
-                Event::Done { re: id }
-            }
-            Request::RevealCapture { id, capture } => {
-                history::reveal_capture(self.journal()?, capture)?;
-                Event::Done { re: id }
-            }
-            Request::OpenCapture { id, capture } => {
-                history::open_capture(self.journal()?, capture)?;
-                Event::Done { re: id }
-            }
-            Request::Settings { id, change } => self.settings(id, change)?,
-            Request::ExampleName {
-                id,
-                template,
-                title,
-                page,
-                resolution,
-                folder,
-            } => {
-                let name = example_name(&template, &title, &page, resolution, folder.as_deref())?;
-                Event::ExampleName { re: id, name }
-            }
-        };
-        Ok(Some(event))
-    }
-
-    /// Strikes a capture out of the journal.
-    fn forget(&mut self, capture: CaptureNumber) -> Result<(), RequestError> {
-        let record = self.journal()?.forget(capture.0.into())?;
-        self.jobs.forget(&record.output.unwrap_or_default());
-        Ok(())
-    }
-
-    fn journal(&self) -> Result<&Journal, RequestError> {
-        self.host
-            .journal
-            .as_ref()
-            .ok_or(RequestError::Journal(JournalError::NoHome))
-    }
-
-    /// Changes the settings, if anything is to be changed, and tells them.
-    fn settings(&mut self, re: RequestId, change: Option<SettingsChange>) -> Result<Event, RequestError> {
-        let settings = match change.filter(|change| *change != SettingsChange::default()) {
-            Some(change) => self.host.settings.change(&change)?,
-            None => self.host.settings.load()?.settings,
-        };
-        self.heed(&settings);
-        Ok(Event::Settings {
-            re,
-            settings: settings.to_message(),
-        })
-    }
-
-    /// What is under way is bound by the settings too.
-    fn heed(&self, settings: &Settings) {
-        self.network.limit(settings.limit_rate);
-        self.jobs.at_once(settings.jobs_at_once);
-    }
-
-    /// Starts a job of the journal that the host can ask for by itself.
-    fn start_again(&mut self, id: JobId, again: Again, frame: Vec<u8>) -> Result<(), RequestError> {
-        self.jobs.admit(&id)?;
-        let journal = self.journal()?;
-        let record = journal.record_of(again.number())?;
-        again.fits(record.state)?;
-        journal.command_of(record.id)?;
-        let title = record.title;
-        self.jobs
-            .start(Work::Again(Box::new(Once { id, title, again })), frame);
-        Ok(())
-    }
-
-    /// Hands a job a plan with other links. The job looks at it, and its answer is this request's.
-    fn refreshed(
-        &self,
-        re: RequestId,
-        job: JobId,
-        plan: CapturePlan,
-        context: RequestContext,
-    ) -> Result<(), RequestError> {
-        let (answer, answered) = oneshot::channel();
-        let offer = Offer::Plan {
-            plan: Box::new(plan),
-            context,
-            answer,
-        };
-        self.jobs.offer(&job, offer)?;
-        let taken = self.taken.clone();
-        tokio::spawn(async move {
-            let answer = match answered.await {
-                Ok(answer) => answer.map_err(RequestError::Job),
-                // It was cancelled, or had waited long enough, just before it could look.
-                Err(_) => Err(RequestError::NotWaiting(job)),
-            };
-            let _ = taken.send((re, answer));
-        });
-        Ok(())
-    }
-
-    fn start(
-        &mut self,
-        id: JobId,
-        plan: CapturePlan,
-        context: RequestContext,
-        options: &JobOptions,
-        frame: Vec<u8>,
-    ) -> Result<(), RequestError> {
-        self.jobs.admit(&id)?;
-        let loaded = self.host.settings.load()?;
-        for warning in &loaded.warnings {
-            tracing::warn!("settings: {warning}");
-        }
-        self.heed(&loaded.settings);
-        let concurrency = match options.concurrency {
-            Some(count) => Concurrency::new(i64::from(count))?,
-            None => loaded.settings.concurrency,
-        };
-        let template = match &options.name_template {
-            Some(template) => template.parse().map_err(SettingsError::from)?,
-            None => loaded.settings.name_template,
-        };
-        let folder = match subfolder(options.folder.as_deref())? {
-            Some(folder) => folder
-                .make(&loaded.settings.output_folder)
-                .map_err(JobError::from)?,
-            None => loaded.settings.output_folder,
-        };
-        let title = plan.title.as_deref();
-        let fields = NameFields::of(&plan, title.unwrap_or_default(), context.page.as_ref());
-        let job = Job {
-            target: Target::titled(&folder, title, options.container).like(&template, &fields),
-            id: Some(id),
-            plan,
-            context,
-            container: options.container,
-            concurrency,
-            subtitle_files: None,
-            chapters: Vec::new(),
-            on_gap: OnGap::default(),
-            live: Some(LiveOptions::default()),
-            private_addresses: Permission::Refused,
-            downgrades: Permission::Refused,
-            keys: GivenKeys::default(),
-            proxy: None,
-            network: Arc::clone(&self.network),
-            journal: self.host.journal.clone(),
-            command: None,
-            was_recorded: false,
-            resume: None,
-            repair: None,
-            refresher: (self.greeted == Some(Greeted::Refreshing)).then(|| self.refresher.clone()),
-            notes: Vec::new(),
-        };
-        job.check()?;
-        self.jobs.start(Work::Capture(Box::new(job)), frame);
-        Ok(())
-    }
-
-    fn download(
-        &mut self,
-        id: JobId,
-        title: Option<String>,
-        items: Vec<DownloadItem>,
-        context: RequestContext,
-        frame: Vec<u8>,
-    ) -> Result<(), RequestError> {
-        self.jobs.admit(&id)?;
-        let settings = self.host.settings.load()?.settings;
-        self.heed(&settings);
-        let Settings {
-            output_folder,
-            concurrency,
-            ..
-        } = settings;
-        let page = context.page.clone().ok_or(RequestError::NoPage)?;
-        let batch = Batch {
-            target: Target::titled(&output_folder, title.as_deref(), Container::Segments),
-            id: Some(id),
-            title,
-            items,
-            left_out: Vec::new(),
-            source: page,
-            context,
-            concurrency,
-            private_addresses: Permission::Refused,
-            downgrades: Permission::Refused,
-            proxy: None,
-            network: Arc::clone(&self.network),
-            journal: self.host.journal.clone(),
-            command: None,
-            resume: None,
-        };
-        batch.check()?;
-        self.jobs.start(Work::Download(Box::new(batch)), frame);
-        Ok(())
-    }
-}
-
-/// The folder in the output folder that is wanted.
-fn subfolder(text: Option<&str>) -> Result<Option<Subfolder>, RequestError> {
-    Ok(text.map(str::parse).transpose().map_err(SettingsError::from)?)
-}
-
-/// What a file is called by a template, in a folder of the output folder.
-fn example_name(
-    template: &str,
-    title: &str,
-    page: &AbsoluteUrl,
-    resolution: Option<(u32, u32)>,
-    folder: Option<&str>,
-) -> Result<String, RequestError> {
-    let template: NameTemplate = template.parse().map_err(SettingsError::from)?;
-    let folder = subfolder(folder)?;
-    let target = Target::titled(Path::new(""), Some(title), Container::Mp4);
-    let name = target
-        .like(&template, &NameFields::new(title, page, resolution))
-        .file_name();
-    Ok(folder.map_or_else(|| name.clone(), |folder| folder.with(&name)))
 }
 
 /// A request that is not carried out, as it is answered.
