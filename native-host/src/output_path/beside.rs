@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    MAX_COUNTER, MAX_NAME_BYTES, OutputError, PART_SUFFIX, Slot, rename_without_replacing, sync_folder,
-};
+use super::files::sync_folder;
+use super::{MAX_COUNTER, MAX_NAME_BYTES, OutputError, PART_SUFFIX, Slot, rename_without_replacing};
 
 /// A file beside an output, written whole and without its final name.
 #[derive(Debug, Serialize, Deserialize)]

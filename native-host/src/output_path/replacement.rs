@@ -4,7 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::{OutputError, PART_SUFFIX, refuse_symlink, sync_folder};
+use super::files::{refuse_symlink, sync_folder};
+use super::{OutputError, PART_SUFFIX};
 
 /// The file that takes another's place. It goes when it is dropped before.
 #[derive(Debug)]

@@ -7,8 +7,9 @@ use std::str::FromStr;
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::OutputError;
+use super::files::refuse_symlink;
 use super::title::stem_from_title;
-use super::{OutputError, refuse_symlink};
 
 /// Most folders in one another.
 const MAX_DEPTH: usize = 8;

@@ -29,7 +29,7 @@ pub(crate) fn run(data: &[u8]) {
         identity: Identity::of_its_own(),
         title: None,
         source: "https://a.example/a.m3u8".to_owned(),
-        container: Container::Mp4,
+        container: Some(Container::Mp4),
         command: None,
         segments: 1,
         patience: None,
