@@ -24,7 +24,7 @@ const BEGINNINGS: [(usize, &[u8], &str); 13] = [
 /// Bytes of a transport stream's packet.
 const PACKET_BYTES: usize = 188;
 
-/// What no text begins as.
+/// What begins so, where it is no text.
 pub(super) fn of_bytes(bytes: &[u8]) -> Option<&'static str> {
     let begins = |&&(offset, words, _): &&(usize, &[u8], &str)| {
         bytes.get(offset..).is_some_and(|rest| rest.starts_with(words))
@@ -73,7 +73,7 @@ mod tests {
             (&stream[..], "a transport stream (MPEG-2 TS)"),
             (b"\0\0\0\x18ftypmp42", "an MP4 file"),
             (b"\0\0\0\x18styp", "a slice of MP4"),
-            (b"\x1a\x45\xdf\xa3\x01", "a Matroska or WebM file"),
+            (b"\x1a\x45\xdf\xa3\x01\0\0\0", "a Matroska or WebM file"),
             (b"ID3\x04\0\0", "an MP3 or AAC file"),
             (b"\xff\xf1\x50\x80", "an AAC file"),
             (b"\x89PNG\r\n\x1a\n", "an image"),
@@ -94,6 +94,7 @@ mod tests {
     fn texts_that_begin_alike_are_read() {
         let comment = "G".repeat(400);
         assert!(!said(comment.as_bytes()).contains("transport"));
+        assert_eq!(said(b"#EXTftyp\nGIF8"), "not an HLS playlist");
         let playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,<MPD\na.ts\n";
         assert!(read(playlist.as_bytes(), None).is_ok());
         assert!(said(b"<html><body><MPD").contains("web page"));

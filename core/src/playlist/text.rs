@@ -31,12 +31,16 @@ pub(super) fn decode<'a>(
         [b'#' | b'\r' | b'\n' | b' ', 0, ..] | [0, b'#' | b'\r' | b'\n' | b' ', ..] => {
             return Err(PlaylistError::whole(PlaylistErrorKind::NotUtf8));
         }
-        _ => match other::of_bytes(bytes) {
-            Some(what) => return Err(PlaylistError::whole(PlaylistErrorKind::OtherFile(what))),
-            None => decode_bytes(bytes, warnings),
-        },
+        _ => decode_bytes(bytes, warnings),
     };
-    match text.find('\0') {
+    let nul = text.find('\0');
+    // What is text is none of these, whatever it begins with.
+    if let Some(what) = other::of_bytes(bytes)
+        && (nul.is_some() || std::str::from_utf8(bytes).is_err())
+    {
+        return Err(PlaylistError::whole(PlaylistErrorKind::OtherFile(what)));
+    }
+    match nul {
         Some(at) => Err(PlaylistError::at(
             line_at(text.as_bytes(), at),
             PlaylistErrorKind::ControlByte,
