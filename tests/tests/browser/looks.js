@@ -1,8 +1,8 @@
 // What is wrong with how the page looks, one line each: text that is cut off or leaves its card, and text that stands
 // out too little from its ground (WCAG 2.2, 1.4.3). The body of an async function.
-// A colour on its way to another is neither.
+// A colour on its way to another is neither. Not waited for: a page that is drawn for nobody gets no further.
 const ends = (one) => Number.isFinite(one.effect.getComputedTiming().endTime);
-await Promise.allSettled(document.getAnimations().filter(ends).map((one) => one.finished));
+for (const one of document.getAnimations().filter(ends)) one.finish();
 const channels = (colour) => (/rgba?\(([^)]*)\)/.exec(colour)?.[1] ?? '').split(/[\s,/]+/).map(Number);
 const luminance = (colour) => {
   const [r, g, b] = channels(colour).map((value) => {

@@ -147,6 +147,7 @@ async fn the_cards_are_walked_through_by_keyboard_with_a_ring_to_see() {
         "failed copy-error",
         "paused again",
         "paused reveal",
+        "saving pause",
         "saving cancel",
         "saved-not-all summary",
         "saved-not-all reveal",
