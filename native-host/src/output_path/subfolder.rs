@@ -31,7 +31,7 @@ pub enum SubfolderError {
         /// The name.
         name: String,
     },
-    /// Over [`MAX_DEPTH`].
+    /// More names than it may have.
     #[error("folder {0:?}: over {MAX_DEPTH} folders in one another")]
     Deep(String),
 }
