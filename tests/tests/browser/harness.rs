@@ -71,6 +71,21 @@ impl Harness {
         })
     }
 
+    /// Captures the stream that the popup shows, and leaves for a page without a line to the worker while it runs: its end is
+    /// for no page to show.
+    pub(crate) async fn capture_unseen(&self) -> String {
+        let browser = &self.browser;
+        browser.click("capture").await.unwrap();
+        browser
+            .wait_for("[data-testid=job][data-state=running]")
+            .await
+            .unwrap();
+        let job = browser.jobs().await.unwrap().remove(0).job;
+        let page = browser.page("manifest.json");
+        browser.driver().goto(page).await.unwrap();
+        job
+    }
+
     /// Opens a page of the site and waits until its player has asked for all it wants.
     pub(crate) async fn play(&self, page: Page) -> WindowHandle {
         let tab = self.browser.open(&self.site.page_url(page)).await.unwrap();

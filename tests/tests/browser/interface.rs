@@ -155,17 +155,7 @@ async fn a_click_on_how_a_capture_ended_shows_its_folder(kind: Kind) {
     browser.show_notifications().await.unwrap();
     site.hold_segments(2);
     harness.stream_of(Page::Xhr).await;
-    browser.click("capture").await.unwrap();
-    browser
-        .wait_for("[data-testid=job][data-state=running]")
-        .await
-        .unwrap();
-    let job = browser.jobs().await.unwrap().remove(0).job;
-    browser
-        .driver()
-        .goto(browser.page("manifest.json"))
-        .await
-        .unwrap();
+    let job = harness.capture_unseen().await;
     site.release();
     browser.click_notification(&job).await.unwrap();
     let folder = browser.home().join("Downloads/Weir");

@@ -129,18 +129,7 @@ async fn how_a_capture_ended_is_told_when_no_page_is_open(kind: Kind) {
     let Harness { browser, site } = &harness;
     site.hold_segments(2);
     harness.stream_of(Page::Xhr).await;
-    browser.click("capture").await.unwrap();
-    browser
-        .wait_for("[data-testid=job][data-state=running]")
-        .await
-        .unwrap();
-    let job = browser.jobs().await.unwrap().remove(0).job;
-    // A page without a line to the worker.
-    browser
-        .driver()
-        .goto(browser.page("manifest.json"))
-        .await
-        .unwrap();
+    let job = harness.capture_unseen().await;
     let under_way = "return await chrome.action.getBadgeText({})";
     assert_eq!(browser.call(under_way).await.unwrap(), "1");
     // Where nothing can show it, it is closed at once.
