@@ -725,10 +725,11 @@
   /** @type {(on: boolean) => void} */
   let setTraced = () => {};
 
-  // A node that is in no document: both worlds can reach it, and the page has no way to it. The relay, which
-  // runs first, gets it with an event that is over before the page's first script. It takes one such node: where it
-  // has one already, the hook is there already.
-  const channel = document.createElement('i');
+  // A target that is in no document: both worlds can reach it, and the page has no way to it. The relay, which
+  // runs first, gets it with an event that is over before the page's first script. It takes one such target: where it
+  // has one already, the hook is there already. Neither is more than it need be: an element and a mouse event took a
+  // new process a millisecond more.
+  const channel = new EventTarget();
   for (const [type, on] of /** @type {[string, boolean][]} */ ([
     ['trace', true],
     ['untrace', false],
@@ -738,7 +739,7 @@
       setTraced(on);
     });
   }
-  const handover = new MouseEvent(HANDOVER, { relatedTarget: channel, cancelable: true });
+  const handover = new FocusEvent(HANDOVER, { relatedTarget: channel, cancelable: true });
   if (apply(dispatchEvent, document, [handover])) return;
 
   /** @param {unknown} report */

@@ -90,7 +90,7 @@
     (event) => {
       event.stopImmediatePropagation();
       event.preventDefault();
-      channel = /** @type {MouseEvent} */ (event).relatedTarget;
+      channel = /** @type {FocusEvent} */ (event).relatedTarget;
       channel?.addEventListener('report', (report) => pass(/** @type {CustomEvent} */ (report).detail));
       if (state !== 'off') setTrace(true);
     },

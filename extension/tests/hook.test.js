@@ -52,7 +52,7 @@ class XMLHttpRequest extends EventTarget {
   }
 }
 
-class MouseEvent extends Event {
+class FocusEvent extends Event {
   /** @param {string} type @param {{relatedTarget: unknown, cancelable: boolean}} options */
   constructor(type, { relatedTarget, cancelable }) {
     super(type, { cancelable });
@@ -104,8 +104,8 @@ Object.assign(globalThis, {
   },
   XMLHttpRequest,
   Worker,
-  MouseEvent,
-  document: Object.assign(new EventTarget(), { createElement: () => new EventTarget() }),
+  FocusEvent,
+  document: new EventTarget(),
   chrome: { runtime: { sendMessage, onMessage: { addListener: (/** @type {any} */ ear) => void (onMessage = ear) } } },
 });
 for (const name of ['relay', 'hook']) {
