@@ -35,6 +35,7 @@ import { OwnRequests } from './plan/own_requests.js';
 import { Planner } from './plan/planner.js';
 import * as platform from './platform.js';
 import { Preferences } from './preferences.js';
+import { Previews } from './previews.js';
 import { Reading } from './reading.js';
 import { Failed, failureOf } from './report/failure.js';
 import * as jobs from './report/jobs.js';
@@ -151,6 +152,7 @@ const downloads = new Downloads({
   connect: () => host.connect(),
   send: (job, title, items, context) => host.request(frames.download(job, title, items, context)),
 });
+const previews = new Previews({ store, captures, asPage });
 const typed = new Typed({
   store,
   engine,
@@ -195,6 +197,7 @@ platform.onPort((port) => {
     void reading.readAll(tab);
   });
   traceViews.add(port, () => {});
+  previews.add(port);
 });
 platform.onDebuggerEvent((tab, session, method, params) => traces.event(tab, session, method, params));
 platform.onDebuggerDetached((tab, reason) => traces.detached(tab, reason));

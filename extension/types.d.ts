@@ -165,7 +165,9 @@ export type FailureCode =
   | 'no-files'
   | 'base-needed'
   | 'bad-header-given'
-  | 'bad-key-given';
+  | 'bad-key-given'
+  | 'unplayable'
+  | 'preview-cut';
 
 export interface Failure {
   code: FailureCode;
@@ -431,6 +433,11 @@ export type Command =
   | { type: 'example-name'; template: string }
   | { type: 'rules'; rules?: SiteRule[] }
   | { type: 'take-over'; settings: Partial<Settings> | null; rules: SiteRule[] };
+
+/** What there is to play of the beginning of a stream: the text of a playlist. */
+export type PreviewAnswer =
+  | { ok: true; title: string; playlist: string; live: boolean }
+  | { ok: false; failure: Failure };
 
 /** What an address or a text has turned out to be. */
 export type Found =

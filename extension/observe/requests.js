@@ -134,10 +134,15 @@ const frameOf = ({ documentUrl, initiator }) =>
   documentUrl ?? (initiator === 'null' ? null : initiator) ?? null;
 
 /**
- * Of a tab, or of a worker that belongs to a web site and to no tab.
- * @param {{tabId: number, initiator?: string, documentUrl?: string}} details
+ * Of a tab, or of a worker that belongs to a web site and to no tab. What a page of an extension asks for, such as this one's
+ * preview, is nothing that a site has; that a link of it opens a site is.
+ * @param {{tabId: number, type?: string, initiator?: string, documentUrl?: string}} details
  */
-export const isOfPage = (details) => details.tabId >= 0 || (frameOf(details)?.startsWith('http') ?? false);
+export function isOfPage(details) {
+  const frame = frameOf(details);
+  if (details.tabId < 0) return frame?.startsWith('http') ?? false;
+  return details.type === 'main_frame' || !/^[a-z]+-extension:/.test(frame ?? '');
+}
 
 /** @template K, V @param {Map<K, V>} map @param {number} limit */
 function dropOldest(map, limit) {

@@ -21,17 +21,33 @@ export class AsPage {
    * @param {number} tab @param {string[]} urls @param {Header[]} headers @param {() => Promise<T>} task
    */
   async run(tab, urls, headers, task) {
-    const hosts = new Set(urls.map((url) => new URL(url).hostname));
-    const cookies = await cookiesOf(tab, hosts);
-    /** @type {Map<string, Header[]>} */
-    const byHost = new Map();
-    for (const host of hosts) {
-      const ofHost = urls.filter((url) => new URL(url).hostname === host);
-      const value = cookieHeader(ofHost, cookies);
-      byHost.set(host, [...fetchHeaders(headers), ...(value === null ? [] : [{ name: 'Cookie', value }])]);
-    }
-    return this.#own.as(byHost, task);
+    return this.#own.as(await byHost(tab, urls, headers), task);
   }
+
+  /**
+   * Requests of one of the extension's own tabs for `urls` carry what those of a tab's page do, until they are let go.
+   * @param {number} tab @param {string[]} urls @param {Header[]} headers @param {number} asking the extension's tab
+   */
+  async hold(tab, urls, headers, asking) {
+    return this.#own.hold(await byHost(tab, urls, headers), asking);
+  }
+}
+
+/**
+ * What requests for `urls` carry.
+ * @param {number} tab whose page has the cookies @param {string[]} urls @param {Header[]} headers
+ */
+async function byHost(tab, urls, headers) {
+  const hosts = new Set(urls.map((url) => new URL(url).hostname));
+  const cookies = await cookiesOf(tab, hosts);
+  /** @type {Map<string, Header[]>} */
+  const found = new Map();
+  for (const host of hosts) {
+    const ofHost = urls.filter((url) => new URL(url).hostname === host);
+    const value = cookieHeader(ofHost, cookies);
+    found.set(host, [...fetchHeaders(headers), ...(value === null ? [] : [{ name: 'Cookie', value }])]);
+  }
+  return found;
 }
 
 /** The cookies that a tab's page has for hosts. @param {number} tab @param {Set<string>} hosts */

@@ -28,6 +28,9 @@ import { sameQuality, search, sources } from './refresh.js';
  * @property {(job: string, reason: RefreshFailure) => Promise<unknown>} refuse there are no other links
  */
 
+/** What is planned and never begins has no number: nothing is told of it. */
+const NO_JOB = '';
+
 export class Captures {
   #store;
   #engine;
@@ -116,6 +119,17 @@ export class Captures {
     return commandFor(tool, { url, headers, cookies, cookie, height, title, ...(source.given && { given: source.given }) });
   }
 
+  /**
+   * What a capture would fetch, for a page that plays its beginning: no capture begins.
+   * @param {number} tab @param {string} id of a stream @param {string} quality
+   */
+  async plan(tab, id, quality) {
+    const stream = this.#streamOf(tab, id);
+    const { title } = await platform.describeTab(tab);
+    const start = { job: NO_JOB, tab, title: title || nameOf(stream.url), manner: mannerOf(await this.#ruleOf(tab)) };
+    return { ...(await this.#planned(start, stream, qualityOf(stream, quality))), title: start.title };
+  }
+
   /** The host asks for other links for a capture. @param {string} id */
   async refresh(id) {
     await this.#store.ready;
@@ -136,15 +150,23 @@ export class Captures {
    */
   async #carryOut({ job, tab, title, manner }, stream, chosen) {
     await this.#port.connect();
+    const { plan, context } = await this.#planned({ job, tab, title, manner }, stream, chosen);
+    await this.#port.start(job, plan, context, manner);
+    this.#store.changeJobs((list) => jobs.taken(list, job));
+  }
+
+  /**
+   * @param {{job: string, tab: number, title: string, manner: Manner}} start @param {Stream} stream
+   * @param {Quality | null} chosen
+   */
+  async #planned({ job, tab, title, manner }, stream, chosen) {
     // What the page has read and this has not yet need not be asked for again.
     await this.#readAll(tab);
     const source = this.#store.tab(tab).playlists.find((one) => one.url === stream.url);
     if (!source) throw new Failed('stream-gone', 'the tab has moved on');
     const quality = chosen === null || chosen.value === 'best' ? 'best' : chosen.url;
     const textOf = (/** @type {string} */ url) => this.#store.text(tab, url);
-    const { plan, context } = await this.#planner.plan({ job, tab, source, quality, title, manner, textOf });
-    await this.#port.start(job, plan, context, manner);
-    this.#store.changeJobs((list) => jobs.taken(list, job));
+    return this.#planner.plan({ job, tab, source, quality, title, manner, textOf });
   }
 
   /** @param {number} tab @param {string} id */

@@ -1,5 +1,6 @@
-// Makes the extension's own playlist requests look like the page's: session rules of declarativeNetRequest set the
-// page's Referer, Origin, cookies and custom headers on requests that come from no tab, for as long as they take.
+// Makes the extension's own requests look like the page's: session rules of declarativeNetRequest set the page's Referer,
+// Origin, cookies and custom headers on requests that come from its worker, or from one tab of its own, for as long as they
+// take.
 
 /** @import { Header } from '../types' */
 
@@ -58,33 +59,45 @@ export class OwnRequests {
 
   /** @template T @param {Map<string, Header[]>} headers @param {() => Promise<T>} task */
   async #run(headers, task) {
+    const letGo = await this.hold(headers, NO_TAB);
+    try {
+      return await task();
+    } finally {
+      await letGo();
+    }
+  }
+
+  /**
+   * Requests to each host carry its headers until they are let go: those of one of the extension's own tabs, which take no
+   * turns with the worker's.
+   * @param {Map<string, Header[]>} headers by host @param {number} tab
+   * @returns {Promise<() => Promise<void>>} lets go
+   */
+  async hold(headers, tab) {
     await this.#clean;
     const rules = [...headers].map(([host, ofHost]) =>
-      requestRule(++this.#lastRule, host, ofHost, this.#host),
+      requestRule(++this.#lastRule, host, ofHost, this.#host, tab),
     );
     try {
       await this.#rules.change(rules, []);
     } catch (error) {
       // A host or header that the browser's rules do not take, such as an IPv6 address: many servers answer all the
       // same.
-      console.warn("weir: a playlist is asked for without the page's headers", error);
+      console.warn("weir: a stream is asked for without the page's headers", error);
     }
-    try {
-      return await task();
-    } finally {
-      await this.#rules.change(
+    return () =>
+      this.#rules.change(
         [],
         rules.map((rule) => rule.id),
       );
-    }
   }
 }
 
 /**
- * @param {number} id @param {string} host @param {Header[]} headers @param {string} extension
+ * @param {number} id @param {string} host @param {Header[]} headers @param {string} extension @param {number} [tab] that asks
  * @returns {chrome.declarativeNetRequest.Rule}
  */
-export function requestRule(id, host, headers, extension) {
+export function requestRule(id, host, headers, extension, tab = NO_TAB) {
   /** @type {any[]} */
   const set = headers.map(({ name, value }) => ({ header: name.toLowerCase(), operation: 'set', value }));
   // The page's request had none: then the worker's own must not show either.
@@ -97,7 +110,7 @@ export function requestRule(id, host, headers, extension) {
     condition: {
       requestDomains: [host],
       initiatorDomains: [extension],
-      tabIds: [NO_TAB],
+      tabIds: [tab],
       resourceTypes: /** @type {any} */ (['xmlhttprequest', 'other']),
     },
   };

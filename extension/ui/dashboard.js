@@ -8,6 +8,7 @@ import { ask, watch } from './background.js';
 import { byId, element, show } from './dom.js';
 import { drawHostNotice } from './host_notice.js';
 import { drawJob } from './job_card.js';
+import * as preview from './preview.js';
 import * as typed from './typed.js';
 import { hostWords, localise, moment, words } from './words.js';
 
@@ -44,6 +45,7 @@ setInterval(() => {
   if (isSeen && elsewhere(captures ?? [], jobs).length > 0) void readJournal();
 }, LOOK_AGAIN);
 typed.begin();
+preview.begin();
 watch(`view:${TYPED}`, draw);
 
 /** @param {View} view */

@@ -1,6 +1,7 @@
 // The popup, and the same as a page: `popup.html?tab=ID`. It draws what the background pushes and sends what is
 // clicked; a capture goes on without it.
 
+import { markOf } from '../plan/preview.js';
 import { preferred } from '../plan/site_rules.js';
 import * as platform from '../platform.js';
 import { actionsOf, announce, carryOut } from './acting.js';
@@ -81,12 +82,14 @@ function draw(view) {
     })),
     ({ stream }) => stream.id,
     (item, old) =>
-      drawStream(
-        item,
-        old,
-        (quality) => void carryOut({ type: 'capture', tab, stream: item.stream.id, quality }),
-        (tool, quality) => copyCommand({ type: 'command', tab, stream: item.stream.id, quality, tool }),
-      ),
+      drawStream(item, old, {
+        capture: (quality) => void carryOut({ type: 'capture', tab, stream: item.stream.id, quality }),
+        preview: async (quality) => {
+          const mark = await markOf(item.stream.id, quality);
+          await platform.openPage(`ui/dashboard.html#preview=${tab}.${mark}`);
+        },
+        copy: (tool, quality) => copyCommand({ type: 'command', tab, stream: item.stream.id, quality, tool }),
+      }),
     seenOf,
   );
   const capturable = [...byId('streams').children].filter(captureOf).length;

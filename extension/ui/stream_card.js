@@ -16,12 +16,19 @@ export function seenOf({ stream: { url, unread, qualities, ...stream }, ...item 
 }
 
 /**
+ * What can be done with a stream.
+ * @typedef {object} Doing
+ * @property {(quality: string) => void} capture
+ * @property {(quality: string) => Promise<void>} preview
+ * @property {(tool: Tool, quality: string) => Promise<boolean>} copy as a command; whether it was
+ */
+
+/**
  * @param {{stream: Stream, title: string, busy: boolean, wanted: string}} item
  * @param {HTMLElement | null} old the card so far: a quality that was chosen stays chosen
- * @param {(quality: string) => void} capture
- * @param {(tool: Tool, quality: string) => Promise<boolean>} copy as a command; whether it was
+ * @param {Doing} doing
  */
-export function drawStream({ stream, title, busy, wanted }, old, capture, copy) {
+export function drawStream({ stream, title, busy, wanted }, old, { capture, preview, copy }) {
   const chosen = /** @type {HTMLSelectElement | null} */ (old?.querySelector('select') ?? null)?.value;
   const hadFocus = /** @type {HTMLElement | null} */ (old?.querySelector(':focus') ?? null)?.dataset.testid;
   const name = title || words('untitled');
@@ -57,6 +64,15 @@ export function drawStream({ stream, title, busy, wanted }, old, capture, copy) 
     button.disabled = true;
     capture(quality.value);
   });
+  const watch = element(
+    'button',
+    { type: 'button', 'data-testid': 'preview', 'aria-label': words('preview_of', name), disabled: stream.drm !== null },
+    words('preview'),
+  );
+  watch.addEventListener('click', (event) => {
+    // What is asked for is asked for by a person.
+    if (event.isTrusted) void preview(quality.value);
+  });
   const card = element(
     'li',
     {
@@ -76,7 +92,7 @@ export function drawStream({ stream, title, busy, wanted }, old, capture, copy) 
       ...marks(stream).map(({ kind, text }) => element('span', { class: `mark ${kind}` }, text)),
     ),
     ...(stream.drm ? [element('p', { class: 'quiet' }, words('error_drm'))] : []),
-    element('div', { class: 'actions' }, quality, button),
+    element('div', { class: 'actions' }, quality, watch, button),
     // What a page made itself has no address.
     ...(stream.drm || stream.url.includes('#') ? [] : [copyAs((tool) => copy(tool, quality.value), old)]),
   );

@@ -2,6 +2,7 @@
 // or the files of a list, to choose from.
 
 import { nameOf } from '../plan/address_name.js';
+import { markOf } from '../plan/preview.js';
 import { failureOf } from '../report/failure.js';
 import { TYPED } from '../state/tabs.js';
 import { carryOut } from './acting.js';
@@ -9,6 +10,7 @@ import { ask } from './background.js';
 import { copyCommand } from './copying.js';
 import { byId, element, show } from './dom.js';
 import { fileName } from './image_list.js';
+import { preview } from './preview.js';
 import { drawStream, seenOf } from './stream_card.js';
 import { failureWords, words } from './words.js';
 
@@ -152,12 +154,11 @@ export function draw({ streams, jobs }) {
     streams.map((stream) => ({ stream, title: nameOf(stream.url), busy: running.has(stream.id), wanted: 'best' })),
     ({ stream }) => stream.id,
     (item, old) =>
-      drawStream(
-        item,
-        old,
-        (quality) => void carryOut({ type: 'capture', tab: TYPED, stream: item.stream.id, quality }),
-        (tool, quality) => copyCommand({ type: 'command', tab: TYPED, stream: item.stream.id, quality, tool }),
-      ),
+      drawStream(item, old, {
+        capture: (quality) => void carryOut({ type: 'capture', tab: TYPED, stream: item.stream.id, quality }),
+        preview: async (quality) => preview(TYPED, await markOf(item.stream.id, quality)),
+        copy: (tool, quality) => copyCommand({ type: 'command', tab: TYPED, stream: item.stream.id, quality, tool }),
+      }),
     seenOf,
   );
 }

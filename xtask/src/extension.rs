@@ -19,6 +19,16 @@ const NOT_SHIPPED: &[&str] = &[
     "tsconfig.json",
 ];
 
+/// What is of others, from npm as `extension/package-lock.json` pins it, with its licence: where it is, and its name in `vendor/`.
+const VENDORED: &[(&str, &str)] = &[
+    (
+        "extension/node_modules/hls.js/dist/hls.light.min.mjs",
+        "hls.light.min.mjs",
+    ),
+    ("extension/node_modules/hls.js/LICENSE", "hls.js-LICENSE"),
+    ("LICENSE-APACHE", "Apache-2.0"),
+];
+
 /// The extension as each kind of browser loads it.
 #[derive(Debug)]
 pub(crate) struct Folders {
@@ -48,6 +58,7 @@ fn lay_out_for(workspace: &Workspace, browser: &str) -> Result<PathBuf> {
         std::fs::remove_dir_all(&folder)?;
     }
     copy_folder(&source, &folder, NOT_SHIPPED)?;
+    copy_vendored(workspace.root(), &folder)?;
     let manifest = manifest(&source.join("manifests"), browser)?;
     let text = serde_json::to_string_pretty(&manifest)?;
     std::fs::write(folder.join("manifest.json"), text + "\n")?;
@@ -68,6 +79,17 @@ fn copy_folder(from: &Path, to: &Path, except: &[&str]) -> Result<()> {
         } else {
             std::fs::copy(entry.path(), to.join(&name))?;
         }
+    }
+    Ok(())
+}
+
+/// Copies what is of others, as it came from npm, and what its licence wants to be there with it.
+fn copy_vendored(root: &Path, to: &Path) -> Result<()> {
+    let vendor = to.join("vendor");
+    std::fs::create_dir_all(&vendor)?;
+    for (from, name) in VENDORED {
+        let from = root.join(from);
+        std::fs::copy(&from, vendor.join(name)).with_context(|| from.display().to_string())?;
     }
     Ok(())
 }

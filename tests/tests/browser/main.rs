@@ -24,6 +24,7 @@ mod pages;
 mod pictures;
 mod players;
 mod preferences;
+mod preview;
 mod recording;
 mod rules;
 mod speed;

@@ -1,4 +1,4 @@
-//! The npm packages that check the extension and make its wasm module small: nothing of them is shipped.
+//! The npm packages that check the extension and make its wasm module small, and the player that is shipped with it.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 const FOLDERS: &[(&str, &str)] = &[
     (
         "extension",
-        "TypeScript, the browser API's types, wasm-opt, axe-core",
+        "hls.js, TypeScript, the browser API's types, wasm-opt, axe-core",
     ),
     ("tests/tests/browser/players", "players for the browser tests"),
     ("xtask/web-ext", "the checker of Firefox packages"),
