@@ -3,8 +3,11 @@
 #![cfg(unix)]
 #![expect(
     clippy::unwrap_used,
+    clippy::print_stdout,
     reason = "a test that cannot go on should say so at once"
 )]
+
+mod browsers;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -47,6 +50,32 @@ fn unpack(archive: &Path, folder: &Path) {
     assert!(status.unwrap().success());
 }
 
+/// Unpacks the archive of the host: its folder.
+fn unpacked_host(into: &Path) -> PathBuf {
+    let archive = name_of(".tar.gz");
+    unpack(&archive, into);
+    let name = archive.file_name().unwrap().to_str().unwrap();
+    into.join(name.trim_end_matches(".tar.gz"))
+}
+
+/// Unpacks a package of the extension.
+fn unzip(ends: &str, into: &Path) {
+    let archive = fs::File::open(name_of(ends)).unwrap();
+    zip::ZipArchive::new(archive).unwrap().extract(into).unwrap();
+}
+
+/// A command in a home, with what a system has and nothing of Rust.
+fn command_in(home: &Path, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", "/usr/bin:/bin")
+        .current_dir(home)
+        .stdin(Stdio::null());
+    command
+}
+
 impl Person {
     fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
@@ -56,10 +85,7 @@ impl Person {
         }
         let downloads = home.path().join("Downloads");
         fs::create_dir(&downloads).unwrap();
-        let archive = name_of(".tar.gz");
-        unpack(&archive, &downloads);
-        let name = archive.file_name().unwrap().to_str().unwrap();
-        let archive = downloads.join(name.trim_end_matches(".tar.gz"));
+        let archive = unpacked_host(&downloads);
         Self { home, archive }
     }
 
@@ -67,16 +93,8 @@ impl Person {
         self.home.path().join(name)
     }
 
-    /// A command in this home, with what a system has and nothing of Rust.
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
-        command
-            .env_clear()
-            .env("HOME", self.home.path())
-            .env("PATH", "/usr/bin:/bin")
-            .current_dir(self.home.path())
-            .stdin(Stdio::null());
-        command
+        command_in(self.home.path(), program)
     }
 
     fn script(&self, arguments: &[&str]) -> Output {
@@ -203,9 +221,7 @@ fn digests_are_true() {
 fn the_extension_is_whole_for_both_browsers() {
     for (ends, folder) in [("chromium.zip", "chromium"), ("firefox.xpi", "firefox")] {
         let unpacked = tempfile::tempdir().unwrap();
-        let archive = fs::File::open(name_of(ends)).unwrap();
-        let mut archive = zip::ZipArchive::new(archive).unwrap();
-        archive.extract(unpacked.path()).unwrap();
+        unzip(ends, unpacked.path());
         // The same files as those that the browser tests load.
         let loaded = program::extension(folder).unwrap();
         let same = Command::new("diff")
