@@ -86,6 +86,8 @@ pub enum ColourScheme {
 #[derive(Debug)]
 pub struct Browser {
     kind: Kind,
+    programs: Programs,
+    options: Options,
     driver: WebDriver,
     // Dropped in this order: the processes end before the folder that they write to goes.
     processes: Processes,
@@ -120,14 +122,46 @@ impl Browser {
         let home = Home::make(programs.kind, options)?;
         let processes = Processes::start(programs, &home).await?;
         let driver = processes.session(programs, options, &home).await?;
-        driver.set_script_timeout(PATIENCE).await?;
-        driver.set_page_load_timeout(PATIENCE).await?;
         Ok(Self {
             kind: programs.kind,
+            programs: programs.clone(),
+            options: options.clone(),
             driver,
             processes,
             home,
         })
+    }
+
+    /// Closes the browser in order and starts it again with the same profile.
+    ///
+    /// # Errors
+    /// It does not end, or does not start.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        self.driver.clone().quit().await?;
+        self.start_again().await
+    }
+
+    /// Waits until the browser, which was told to end, is gone with its hosts, and starts it again with the same profile.
+    ///
+    /// # Errors
+    /// It does not end, or does not start.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        let is_over = || {
+            let mut left = self.processes().into_iter();
+            left.all(|process| process.program.file_stem() == self.programs.driver.file_stem())
+        };
+        let over = self.until(|| async { Ok(is_over().then_some(())) }).await?;
+        over.with_context(|| format!("the browser does not end: {:?}", self.processes()))?;
+        self.processes.restart(&self.programs, &self.home).await?;
+        self.driver = self
+            .processes
+            .session(&self.programs, &self.options, &self.home)
+            .await?;
+        anyhow::ensure!(
+            self.extension_answers().await,
+            "the extension does not answer after a restart"
+        );
+        Ok(())
     }
 
     /// Chromium loads the extension while it starts: a page that is opened too early misses its content scripts.

@@ -21,9 +21,15 @@ pub(super) const EXTENSION_UUID: &str = "5f0c2a7e-8f5d-4c3b-9a44-77656972686c";
 /// Where Firefox looks for native hosts, in the home folder.
 pub(super) const HOSTS: &str = ".mozilla/native-messaging-hosts";
 
-/// The session's wishes. geckodriver makes the profile.
-pub(super) fn capabilities(program: &Path, options: &Options) -> anyhow::Result<Capabilities> {
+/// The session's wishes. The profile is one that stays when the session ends: a browser may be started with it again.
+pub(super) fn capabilities(
+    program: &Path,
+    options: &Options,
+    profile: &Path,
+) -> anyhow::Result<Capabilities> {
     let mut capabilities = DesiredCapabilities::firefox();
+    capabilities.add_arg("-profile")?;
+    capabilities.add_arg(&profile.to_string_lossy())?;
     capabilities.set_firefox_binary(&program.to_string_lossy())?;
     let mut preferences = FirefoxPreferences::new();
     preferences.set(

@@ -159,6 +159,13 @@ impl Processes {
         })
     }
 
+    /// Another server in the place of this one.
+    pub(super) async fn restart(&mut self, programs: &Programs, home: &Home) -> anyhow::Result<()> {
+        // The one before is killed when it is dropped here.
+        (self.server, self.port) = start_server(programs, home).await?;
+        Ok(())
+    }
+
     /// Has it start the browser with the extension.
     pub(super) async fn session(
         &self,
@@ -177,12 +184,14 @@ impl Processes {
             Kind::Chromium => {
                 chromium::capabilities(&programs.browser, options, &extension, &home.profile())?
             }
-            Kind::Firefox => firefox::capabilities(&programs.browser, options)?,
+            Kind::Firefox => firefox::capabilities(&programs.browser, options, &home.profile())?,
         };
         let server = format!("http://127.0.0.1:{}", self.port);
         let session = WebDriver::new(server, capabilities)
             .await
             .with_context(|| format!("{} did not start the browser", programs.driver.display()))?;
+        session.set_script_timeout(PATIENCE).await?;
+        session.set_page_load_timeout(PATIENCE).await?;
         if programs.kind == Kind::Firefox {
             firefox::install(&session, &extension).await?;
         }
@@ -244,9 +253,7 @@ async fn start_server(programs: &Programs, home: &Home) -> anyhow::Result<(Child
         command
             // Without it, a session may not open an extension's pages.
             .arg("--allow-system-access")
-            .arg("--websocket-port=0")
-            .arg("--profile-root")
-            .arg(home.profile());
+            .arg("--websocket-port=0");
     }
     for variable in [
         "XDG_CONFIG_HOME",

@@ -392,25 +392,19 @@ async fn captures_of_the_command_line_are_resumed_repaired_and_forgotten(kind: K
 }
 
 async fn the_next_browser_finds_what_this_one_left(kind: Kind) {
-    let Some(first) = Harness::start(kind, Host::Registered).await else {
+    let Some(mut harness) = Harness::start(kind, Host::Registered).await else {
         return;
     };
-    first.stream_of(Page::Xhr).await;
-    first.browser.click("capture").await.unwrap();
-    let job = first.browser.finished_job().await.unwrap();
+    harness.stream_of(Page::Xhr).await;
+    harness.browser.click("capture").await.unwrap();
+    let job = harness.browser.finished_job().await.unwrap();
     assert_eq!(job.verdict, "complete");
-    first.browser.driver().clone().quit().await.unwrap();
-
-    let Some(second) = Harness::start(kind, Host::Registered).await else {
-        return;
-    };
-    let journal = |harness: &Harness| harness.browser.home().join(".local/share/weir");
-    fs::create_dir_all(journal(&second)).unwrap();
-    for entry in fs::read_dir(journal(&first)).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), journal(&second).join(entry.file_name())).unwrap();
-    }
-    let browser = &second.browser;
+    let keep = "await chrome.runtime.sendMessage({ type: 'rules', rules: [
+        { site: 'weir.example', capture: 'never', quality: 'best', audio: null, subtitles: null, nameTemplate: null, folder: null },
+    ] })";
+    harness.browser.call(keep).await.unwrap();
+    harness.browser.restart().await.unwrap();
+    let browser = &harness.browser;
     browser.open(&browser.page("ui/dashboard.html")).await.unwrap();
     let card = wait_for_words(browser, TITLE, "Complete").await;
     assert!(card.contains(&job.output) && card.contains("localhost"), "{card}");
@@ -428,6 +422,11 @@ async fn the_next_browser_finds_what_this_one_left(kind: Kind) {
         )
         .await
         .unwrap();
+    let kept = "return (await chrome.runtime.sendMessage({ type: 'rules' })).value.map(({ site }) => site)";
+    assert_eq!(
+        browser.call(kept).await.unwrap(),
+        serde_json::json!(["weir.example"])
+    );
     // What has taken the file's place is not opened.
     fs::write(&job.output, "another").unwrap();
     browser.driver().refresh().await.unwrap();
@@ -437,6 +436,5 @@ async fn the_next_browser_finds_what_this_one_left(kind: Kind) {
         .await
         .unwrap();
     assert!(!browser.has_control("button", "Open", Some(TITLE)).await.unwrap());
-    drop(first);
-    second.close().await;
+    harness.close().await;
 }

@@ -109,9 +109,14 @@ impl Harness {
 
     /// The host asks for one segment at a time.
     pub(crate) fn one_by_one(&self) {
+        self.settings("concurrency = 1\n");
+    }
+
+    /// The host's settings, from its next start on.
+    pub(crate) fn settings(&self, text: &str) {
         let settings = self.browser.home().join(".config/weir/settings.toml");
         std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
-        std::fs::write(settings, "concurrency = 1\n").unwrap();
+        std::fs::write(settings, text).unwrap();
     }
 
     pub(crate) async fn close(self) {

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thirtyfour::{By, Key, WebElement};
 use weir_tests::browser::{Browser, Kind};
 use weir_tests::site::images::{PLAIN_TEXT, TITLE};
 use weir_tests::site::{Page, Site};
 
+use crate::detection::kill_worker;
 use crate::harness::{Harness, Host, files_below, in_both};
 
 in_both! {
@@ -98,6 +100,66 @@ async fn every_image_is_found_and_saved_once_and_what_is_lost_is_named(kind: Kin
         .filter(|path| path.extension().is_none_or(|extension| extension != "png"))
         .collect();
     assert!(bad.is_empty(), "{bad:?}");
+    harness.close().await;
+}
+
+/// The browser ends the worker while a batch runs, and the host ends with its port. The next worker hands the batch over again,
+/// and what had come is not asked for twice.
+#[tokio::test]
+async fn a_worker_that_is_ended_in_the_middle_of_a_batch_loses_no_image() {
+    let Some(harness) = Harness::start(Kind::Chromium, Host::Registered).await else {
+        return;
+    };
+    let Harness { browser, site } = &harness;
+    harness.one_by_one();
+    let (there, _) = site.images();
+    harness.play(Page::Images).await;
+    open_images(&harness).await;
+    button(browser, &format!("Save {} images", there.len() + 2)).await;
+    let before = site.media().requests().len();
+    site.media().guard("/images/", |_| {
+        std::thread::sleep(Duration::from_millis(150));
+        None
+    });
+    browser.click("save-images").await.unwrap();
+    let part = || {
+        let all = files_below(&browser.home().join("Downloads/Weir"));
+        let whole = |path: &&PathBuf| path.extension().is_some_and(|end| end == "png");
+        all.iter().filter(whole).count()
+    };
+    let some = browser.until(|| async { Ok((part() >= 4).then_some(())) });
+    assert!(some.await.unwrap().is_some(), "{} images", part());
+    let state = "return document.querySelector('[data-testid=job]').dataset.state";
+    assert_eq!(browser.call(state).await.unwrap(), "running");
+    let old: Vec<u32> = browser.hosts().iter().map(|host| host.id).collect();
+    kill_worker(browser).await;
+    let job = browser.finished_job().await.unwrap();
+    assert!(!old.is_empty());
+    let new: Vec<u32> = browser.hosts().iter().map(|host| host.id).collect();
+    assert!(
+        new.iter().all(|host| !old.contains(host)),
+        "another host: {old:?}, {new:?}"
+    );
+    // The one that is not there.
+    assert_eq!(job.verdict, "incomplete", "{job:?}");
+    let mut saved: Vec<Vec<u8>> = files_below(Path::new(&job.output))
+        .iter()
+        .map(|path| fs::read(path).unwrap())
+        .collect();
+    saved.sort();
+    let mut wanted: Vec<Vec<u8>> = there.iter().map(|image| image.to_vec()).collect();
+    wanted.sort();
+    assert!(saved == wanted, "{} files, {} wanted", saved.len(), wanted.len());
+    let asked = site.media().requests().split_off(before);
+    let again: Vec<_> = asked
+        .iter()
+        .filter(|request| asked.iter().filter(|one| one.target == request.target).count() > 1)
+        .map(|request| request.target.as_str())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    // What was under way when the host ended, and what is not there.
+    assert!(again.len() <= 2, "asked for twice: {again:?}");
     harness.close().await;
 }
 

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use weir_tests::browser::process::Process;
 use weir_tests::browser::{Browser, Kind};
 use weir_tests::demo;
 use weir_tests::origin::{Gate, Origin, Reply};
@@ -22,6 +23,7 @@ in_both! {
     headers_and_a_key_go_along,
     files_are_paused_and_go_on,
     what_waits_is_found_by_the_next_browser,
+    files_that_are_handed_over_are_found_by_the_next_browser,
 }
 
 async fn an_address_and_a_text_are_captured(kind: Kind) {
@@ -177,57 +179,37 @@ async fn files_are_paused_and_go_on(kind: Kind) {
     harness.close().await;
 }
 
-/// The browser is closed while a stream is captured and files wait for their turn. Both are in the next browser, and go on.
+/// The browser is closed while a stream is captured and files wait for their turn. Started again with the same profile it has
+/// both, and they go on.
 async fn what_waits_is_found_by_the_next_browser(kind: Kind) {
-    let Some(first) = Harness::start(kind, Host::Registered).await else {
+    let Some(mut harness) = Harness::start(kind, Host::Registered).await else {
         return;
     };
-    let settings = |harness: &Harness| harness.browser.home().join(".config/weir/settings.toml");
-    let folder = downloads(&first.browser);
-    let text = format!(
-        "output_folder = '{}'\njobs_at_once = 1\nconcurrency = 1\n",
-        folder.display()
-    );
-    fs::create_dir_all(settings(&first).parent().unwrap()).unwrap();
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(settings(&first), &text).unwrap();
-    first.site.hold_segments(2);
-    first.stream_of(Page::Xhr).await;
-    first.browser.click("capture").await.unwrap();
-    let part = folder.join(format!("{}.mp4.part", TITLE.replace(':', "-")));
-    let begun = first.browser.until(|| async { Ok(part.exists().then_some(())) });
+    harness.settings("jobs_at_once = 1\nconcurrency = 1\n");
+    harness.site.hold_segments(2);
+    harness.stream_of(Page::Xhr).await;
+    harness.browser.click("capture").await.unwrap();
+    let part = downloads(&harness.browser).join(format!("{}.mp4.part", TITLE.replace(':', "-")));
+    let begun = harness
+        .browser
+        .until(|| async { Ok(part.exists().then_some(())) });
     assert!(begun.await.unwrap().is_some());
     let gate = Gate::new();
     gate.open();
     let origin = songs(&gate);
-    open(&first.browser).await;
-    save_songs(&first.browser, &origin).await;
-    first
+    open(&harness.browser).await;
+    save_songs(&harness.browser, &origin).await;
+    harness
         .browser
         .control("button", "Start next", Some("songs"))
         .await
         .unwrap();
-    first.browser.driver().clone().quit().await.unwrap();
-    let gone = first
-        .browser
-        .until(|| async { Ok(first.browser.hosts().is_empty().then_some(())) });
-    assert!(gone.await.unwrap().is_some());
+    harness.browser.restart().await.unwrap();
     assert_eq!(origin.requests_for("/one.mp3").len(), 0, "it has waited");
 
-    let Some(second) = Harness::start(kind, Host::Registered).await else {
-        return;
-    };
-    let browser = &second.browser;
-    fs::create_dir_all(settings(&second).parent().unwrap()).unwrap();
-    fs::write(settings(&second), &text).unwrap();
-    let journal = |harness: &Harness| harness.browser.home().join(".local/share/weir");
-    fs::create_dir_all(journal(&second)).unwrap();
-    for entry in fs::read_dir(journal(&first)).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), journal(&second).join(entry.file_name())).unwrap();
-    }
-    first.site.release();
-    browser.open(&first.site.page_url(Page::Xhr)).await.unwrap();
+    let Harness { browser, site } = &harness;
+    site.release();
+    browser.open(&site.page_url(Page::Xhr)).await.unwrap();
     browser.wait_for("[data-player]").await.unwrap();
     open(browser).await;
     wait_for_words(browser, TITLE, "Paused").await;
@@ -243,9 +225,40 @@ async fn what_waits_is_found_by_the_next_browser(kind: Kind) {
     wait_for_words(browser, TITLE, "Complete").await;
     let cards = "return String(document.querySelectorAll('#history > li').length)";
     wait_until_said(browser, cards, "2").await;
-    demo::compare(&part.with_extension(""), &first.site).unwrap();
-    drop(first);
-    second.close().await;
+    demo::compare(&part.with_extension(""), site).unwrap();
+    harness.close().await;
+}
+
+/// The browser is closed while files are saved, and the host finishes them without it: the next browser tells so.
+async fn files_that_are_handed_over_are_found_by_the_next_browser(kind: Kind) {
+    let Some(mut harness) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    harness.settings("when_browser_closes = 'finish'\nconcurrency = 1\n");
+    let gate = Gate::new();
+    let origin = songs(&gate);
+    open(&harness.browser).await;
+    save_songs(&harness.browser, &origin).await;
+    let card = "return document.querySelector('#underway li')?.innerText ?? ''";
+    wait_until_said(&harness.browser, card, "1 of 2 files").await;
+    let browser = &harness.browser;
+    browser.driver().clone().quit().await.unwrap();
+    let alone = browser.until(|| async {
+        let hosts = browser.hosts();
+        let is_alone = |host: &Process| host.arguments.iter().any(|word| word == "finish-captures");
+        let is_left = browser.processes().iter().any(Process::is_browser);
+        Ok((!is_left && hosts.len() == 1 && hosts.iter().all(is_alone)).then_some(()))
+    });
+    assert!(alone.await.unwrap().is_some(), "{:?}", browser.processes());
+    assert!(downloads(browser).join("songs.part/one.mp3").exists());
+    gate.open();
+    harness.browser.start_again().await.unwrap();
+    let browser = &harness.browser;
+    open(browser).await;
+    wait_for_words(browser, "songs", "Complete").await;
+    assert_eq!(origin.requests_for("/one.mp3").len(), 1, "it was there");
+    assert_eq!(saved(browser, "mp3").len(), 2);
+    harness.close().await;
 }
 
 async fn all_streams_of_a_page_are_captured_at_once(kind: Kind) {
