@@ -31,6 +31,7 @@ import { AsPage } from './plan/as_page.js';
 import { AutoCapture } from './plan/auto_capture.js';
 import { Captures } from './plan/captures.js';
 import { Downloads } from './plan/download.js';
+import { readGiven } from './plan/given.js';
 import { OwnRequests } from './plan/own_requests.js';
 import { Planner } from './plan/planner.js';
 import * as platform from './platform.js';
@@ -299,8 +300,10 @@ const COMMANDS = {
   ...preferences.commands,
   ...typed.commands,
   capture: ({ tab, stream, quality }) => captures.start(Number(tab), String(stream), String(quality)),
-  download: ({ tab, items, title, page }) =>
-    downloads.start(Number(tab), items, page === undefined ? null : { title: String(title), url: String(page) }),
+  download: ({ tab, items, title, page, given }) =>
+    page === undefined
+      ? downloads.start(Number(tab), items)
+      : downloads.start(Number(tab), items, { title: String(title), url: String(page) }, readGiven(given).headers),
   command: ({ tab, stream, quality, tool }) =>
     captures.command(Number(tab), String(stream), String(quality), tool),
   cancel: ({ job }) => host.request(frames.cancel(String(job))),

@@ -78,6 +78,8 @@ export interface WantedFiles {
   page: string;
   title: string;
   items: DownloadItem[];
+  /** That a person gave along; secret: in memory and session storage only. */
+  headers: Header[];
 }
 
 /** Everything known of one tab. */
@@ -410,7 +412,7 @@ export interface TraceView {
 export type Command =
   | { type: 'capture'; tab: number; stream: string; quality: string }
   | { type: 'command'; tab: number; stream: string; quality: string; tool: Tool }
-  | { type: 'download'; tab: number; items: DownloadItem[]; title?: string; page?: string }
+  | { type: 'download'; tab: number; items: DownloadItem[]; title?: string; page?: string; given?: GivenWords }
   | { type: 'look-up'; address: string | null; text: string | null; base: string | null; given: GivenWords }
   | { type: 'clicked'; id: string }
   | { type: 'cancel'; job: string }

@@ -7,7 +7,7 @@ import { cookiesOf } from './as_page.js';
 import { repeatedHeaders } from './headers.js';
 import { mayLead } from './reach.js';
 
-/** @import { Failure, Job, WantedFiles } from '../types' */
+/** @import { Failure, Header, Job, WantedFiles } from '../types' */
 /** @import { DownloadItem, RequestContext } from '../generated/protocol' */
 /** @import { Store } from '../state/store.js' */
 
@@ -43,14 +43,15 @@ export class Downloads {
    * The user has clicked Save.
    * @param {number} tab whose page has the files @param {unknown} wanted
    * @param {{title: string, url: string} | null} [named] what names them, where that is no tab's page
+   * @param {Header[]} [headers] that a person gave along
    * @returns {Promise<string>} the batch; what becomes of it is told in its state
    */
-  async start(tab, wanted, named = null) {
+  async start(tab, wanted, named = null, headers = []) {
     const { title, url: page } = named ?? (await platform.describeTab(tab));
     if (!/^https?:/.test(page)) throw new Failed('page-gone', 'the tab shows no page of the web any more');
     const items = permitted(wanted, page);
     if (items.length === 0) throw new Failed('no-files', 'none of them may be asked for');
-    return this.#begin({ tab, page, title, items });
+    return this.#begin({ tab, page, title, items, headers });
   }
 
   /**
@@ -102,14 +103,23 @@ export class Downloads {
   }
 
   /** @param {string} job @param {WantedFiles} files */
-  async #carryOut(job, { tab, page, title, items }) {
+  async #carryOut(job, { tab, page, title, items, headers: given }) {
     await this.#connect();
     const hosts = items.filter(({ url }) => !url.startsWith('data:')).map(({ url }) => new URL(url).hostname);
     const cookies = await cookiesOf(tab, new Set(hosts));
-    const headers = repeatedHeaders([], { userAgent: navigator.userAgent, page });
+    const headers = withGiven(repeatedHeaders([], { userAgent: navigator.userAgent, page }), given);
     await this.#send(job, title.slice(0, MAX_NAME), items, { headers, cookies, page });
     this.#store.changeJobs((list) => jobs.taken(list, job));
   }
+}
+
+/**
+ * What a person gave takes the place of what would be sent.
+ * @param {Header[]} usual @param {Header[]} given
+ */
+function withGiven(usual, given) {
+  const names = new Set(given.map(({ name }) => name.toLowerCase()));
+  return [...usual.filter(({ name }) => !names.has(name.toLowerCase())), ...given];
 }
 
 /**

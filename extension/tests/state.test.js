@@ -72,7 +72,7 @@ test('what one worker knew, the next one knows', async () => {
 test('the files of a batch are known for as long as it is listed and not whole', async () => {
   const storage = area();
   const first = await open(storage);
-  const files = { tab: 1, page: 'https://a/', title: 'T', items: [{ url: 'https://a/1.png', name: null }] };
+  const files = { tab: 1, page: 'https://a/', title: 'T', items: [{ url: 'https://a/1.png', name: null }], headers: [] };
   for (const job of ['a', 'b', 'c']) {
     first.changeJobs((list) => jobs.prepared(list, { ...start(job), kind: 'files' }));
     first.keepFiles(job, files);

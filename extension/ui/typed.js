@@ -38,6 +38,9 @@ const NEEDED = new Map(/** @type {[string, HTMLElement][]} */ ([
 /** The list whose files are chosen. @type {List | null} */
 let list = null;
 
+/** What went along when that was looked at. */
+let alongside = { headers: '', key: '', iv: '' };
+
 export function begin() {
   typed.addEventListener('input', drawBase);
   byId('typed').addEventListener('submit', (event) => {
@@ -92,7 +95,8 @@ async function lookUp() {
     return;
   }
   const asked = isAddress() ? { address: text, text: null, base: null } : { address: null, text, base: base.value || null };
-  await found(ask({ type: 'look-up', ...asked, given: given() }));
+  alongside = given();
+  await found(ask({ type: 'look-up', ...asked, given: alongside }));
 }
 
 /** Shows what was found, or why nothing was. @param {Promise<Found | null>} looking */
@@ -208,5 +212,5 @@ async function save() {
   const items = list.entries
     .filter((_, index) => wanted[index])
     .map(({ url, title }) => ({ url, name: title?.trim() || null }));
-  await carryOut({ type: 'download', tab: TYPED, items, title: list.title, page: list.page });
+  await carryOut({ type: 'download', tab: TYPED, items, title: list.title, page: list.page, given: alongside });
 }

@@ -21,6 +21,7 @@ in_both! {
     the_files_of_a_list_are_chosen_and_saved,
     all_streams_of_a_page_are_captured_at_once,
     headers_and_a_key_go_along,
+    headers_go_along_with_the_files_of_a_list,
     files_are_paused_and_go_on,
     what_waits_is_found_by_the_next_browser,
     files_that_are_handed_over_are_found_by_the_next_browser,
@@ -151,6 +152,67 @@ fn songs(gate: &Gate) -> Origin {
 async fn save_songs(browser: &Browser, origin: &Origin) {
     look_up(browser, &origin.url("/songs.m3u")).await;
     browser.press("button", "Save 2 files", None).await.unwrap();
+}
+
+/// The server wants a header for the list and for each of its files. It goes along where the batch goes on, too, and nowhere
+/// onto the disk.
+async fn headers_go_along_with_the_files_of_a_list(kind: Kind) {
+    let Some(harness) = Harness::start(kind, Host::Registered).await else {
+        return;
+    };
+    let browser = &harness.browser;
+    harness.one_by_one();
+    let gate = Gate::new();
+    let origin = songs(&gate);
+    origin.guard("/", |request| {
+        (request.header("x-ticket") != Some("T-4712")).then(|| Reply::status(403))
+    });
+    open(browser).await;
+    look_up(browser, &origin.url("/songs.m3u")).await;
+    wait_for_problem(browser, "The server refused the request").await;
+    browser
+        .call("document.querySelector('[data-testid=typed-given]').click()")
+        .await
+        .unwrap();
+    fill(
+        browser,
+        "Headers",
+        "X-Ticket: T-4712\nReferer: http://list.example/",
+    )
+    .await;
+    look_up(browser, &origin.url("/songs.m3u")).await;
+    browser.control("button", "Save 2 files", None).await.unwrap();
+    // What counts is what the list was looked at with.
+    fill(browser, "Headers", "X-Ticket: T-0000").await;
+    browser.press("button", "Save 2 files", None).await.unwrap();
+    let card = "return document.querySelector('#underway li')?.innerText ?? ''";
+    wait_until_said(browser, card, "1 of 2 files").await;
+    browser.press("button", "Pause", Some("songs")).await.unwrap();
+    wait_for_words(browser, "songs", "Paused").await;
+    gate.open();
+    browser.press("button", "Resume", Some("songs")).await.unwrap();
+    wait_for_words(browser, "songs", "Complete").await;
+    for song in ["/one.mp3", "/two.mp3"] {
+        for request in origin.requests_for(song) {
+            assert_eq!(request.header("x-ticket"), Some("T-4712"), "{song}");
+            assert_eq!(request.header("referer"), Some("http://list.example/"), "{song}");
+        }
+    }
+    assert_eq!(saved(browser, "mp3").len(), 2);
+    check_not_on_the_disk(&harness, &[b"T-4712"]);
+    // Nor has the extension kept them where the browser keeps what outlives it.
+    let kept = "return JSON.stringify(await chrome.storage.local.get(null))";
+    let kept = browser.call(kept).await.unwrap();
+    assert!(!kept.as_str().unwrap().contains("T-4712"), "{kept}");
+    // Nor the browser, in any file of its profile, once it has ended.
+    harness.browser.driver().clone().quit().await.unwrap();
+    let profile = files_below(&browser.home().join("profile"));
+    assert!(profile.len() > 20, "{profile:?}");
+    for file in profile {
+        let Ok(bytes) = fs::read(&file) else { continue };
+        let has = bytes.windows(6).any(|window| window == b"T-4712");
+        assert!(!has, "a secret is in {}", file.display());
+    }
 }
 
 async fn files_are_paused_and_go_on(kind: Kind) {
