@@ -24,12 +24,31 @@ impl Field {
     /// # Errors
     /// When this is no object.
     pub(crate) fn member(&self, name: &'static str) -> Result<Self, Thrown> {
-        if !self.value.is_object() {
-            return Err(self.is_not("an object"));
+        let value = Reflect::get(self.object()?, &name.into());
+        Ok(Self::read(name, value))
+    }
+
+    /// What a member was read as; a getter that throws has no value.
+    pub(crate) fn read(name: &'static str, value: Result<JsValue, JsValue>) -> Self {
+        let value = value.unwrap_or_default();
+        Self { name, value }
+    }
+
+    /// This, when it has members.
+    ///
+    /// # Errors
+    /// When this is no object.
+    pub(crate) fn object(&self) -> Result<&JsValue, Thrown> {
+        if self.value.is_object() {
+            Ok(&self.value)
+        } else {
+            Err(self.is_not("an object"))
         }
-        // A getter that throws has no value.
-        let value = Reflect::get(&self.value, &name.into()).unwrap_or_default();
-        Ok(Self { name, value })
+    }
+
+    /// None where it is left out or null.
+    pub(crate) fn given(self) -> Option<Self> {
+        (!self.value.is_undefined() && !self.value.is_null()).then_some(self)
     }
 
     /// A member that may be left out or null.
@@ -37,8 +56,7 @@ impl Field {
     /// # Errors
     /// When this is no object.
     pub(crate) fn optional(&self, name: &'static str) -> Result<Option<Self>, Thrown> {
-        let member = self.member(name)?;
-        Ok((!member.value.is_undefined() && !member.value.is_null()).then_some(member))
+        Ok(self.member(name)?.given())
     }
 
     /// # Errors

@@ -26,10 +26,6 @@ pub(super) struct Lines<'a> {
     text: &'a str,
     /// Where the next line starts; past the end when there is none.
     at: usize,
-    /// Where the next LF and the next CR are, from `at` on: each is looked for once, so that a text with
-    /// only one of them is not searched for the other at every line.
-    lf: usize,
-    cr: usize,
     number: usize,
 }
 
@@ -38,36 +34,19 @@ impl<'a> Lines<'a> {
         Self {
             text,
             at: 0,
-            lf: find(text, 0, '\n'),
-            cr: find(text, 0, '\r'),
             number: 0,
         }
     }
 
     fn next_line(&mut self) -> Option<&'a str> {
-        if self.lf < self.at {
-            self.lf = find(self.text, self.at, '\n');
-        }
-        if self.cr < self.at {
-            self.cr = find(self.text, self.at, '\r');
-        }
-        let end = self.lf.min(self.cr);
-        let line = self.text.get(self.at..end)?;
+        let rest = self.text.get(self.at..)?;
+        // Lines are short, and there are many: bytes are looked at one by one, which is faster than a search.
+        let end = rest.bytes().position(|byte| matches!(byte, b'\n' | b'\r'));
+        let (line, behind) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
         self.number += 1;
-        self.at = if self.lf == end + 1 && self.cr == end {
-            end + 2
-        } else {
-            end + 1
-        };
+        self.at += line.len() + if behind.starts_with("\r\n") { 2 } else { 1 };
         Some(line)
     }
-}
-
-/// Where `end` is, from `at` on; else the end of the text.
-fn find(text: &str, at: usize, end: char) -> usize {
-    text.get(at..)
-        .and_then(|rest| rest.find(end))
-        .map_or(text.len(), |found| at + found)
 }
 
 impl<'a> Iterator for Lines<'a> {
@@ -107,7 +86,10 @@ fn content(line: &str) -> Option<Content<'_>> {
     if !hashed.starts_with("EXT") {
         return None;
     }
-    let (name, value) = hashed.split_once(':').unwrap_or((hashed, ""));
+    let colon = hashed.bytes().position(|byte| byte == b':');
+    let (name, value) = colon
+        .and_then(|at| Some((hashed.get(..at)?, hashed.get(at + 1..)?)))
+        .unwrap_or((hashed, ""));
     Some(Content::Tag {
         name: trim(name),
         value: trim(value),

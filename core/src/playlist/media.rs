@@ -376,8 +376,10 @@ fn inf(value: &str, line: usize, scope: &mut Scope<'_>) -> (usize, Option<f64>, 
 
 /// Splits EXTINF's value into the text of its number and its title.
 pub(super) fn split_inf(value: &str) -> (&str, Option<String>) {
-    let end = value.find([',', ' ', '\t']).unwrap_or(value.len());
-    let (number, rest) = value.split_at_checked(end).unwrap_or((value, ""));
+    let end = value.bytes().position(|byte| matches!(byte, b',' | b' ' | b'\t'));
+    let (number, rest) = value
+        .split_at_checked(end.unwrap_or(value.len()))
+        .unwrap_or((value, ""));
     let mut quoted = false;
     let comma = rest.find(|character| {
         quoted ^= character == '"';

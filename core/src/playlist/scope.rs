@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::protocol::limits::MAX_RESOLVED_URL_BYTES;
 use crate::protocol::{Iv, KeyMethod};
-use crate::url::{AbsoluteUrl, AddressClass, UrlError};
+use crate::url::{AbsoluteUrl, AddressClass, Base, UrlError};
 
 use super::attributes::Attributes;
 use super::key::{Protection, protection};
@@ -25,7 +25,7 @@ pub(super) struct Origin<'a> {
 }
 
 pub(super) struct Scope<'a> {
-    base: Option<&'a AbsoluteUrl>,
+    base: Option<Base<'a>>,
     parent: Option<&'a Multivariant>,
     pub(super) previous: Option<&'a Media>,
     /// The playlist came from a public address, so private ones in it are worth a warning.
@@ -45,7 +45,7 @@ impl<'a> Scope<'a> {
             previous,
         } = origin;
         Self {
-            base,
+            base: base.map(Base::of),
             parent,
             previous,
             public: base.is_some_and(|base| !base.is_data() && base.address_class() == AddressClass::Public),
@@ -97,7 +97,8 @@ impl<'a> Scope<'a> {
         match &resolved {
             Ok(url) => {
                 self.count(url.as_str().len(), line)?;
-                if self.public && url.address_class() == AddressClass::Private {
+                let is_elsewhere = || !self.base.is_some_and(|base| base.has_host_of(url));
+                if self.public && is_elsewhere() && url.address_class() == AddressClass::Private {
                     let message = format_args!("private address: {url}");
                     self.warnings
                         .push(Some(line), WarningCode::PrivateAddress, message);
@@ -303,7 +304,7 @@ impl<'a> Scope<'a> {
         } else if let Some(name) = attributes.raw("QUERYPARAM") {
             (
                 name,
-                query_parameter(self.base, name).ok_or_else(|| undefined(name))?,
+                query_parameter(self.base.map(Base::url), name).ok_or_else(|| undefined(name))?,
             )
         } else {
             return Err(fail(PlaylistErrorKind::EmptyDefine));

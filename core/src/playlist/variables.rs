@@ -43,7 +43,7 @@ impl Variables {
     /// Replaces every `{$name}`. Values were substituted when they were defined, so nothing is read twice
     /// and no cycle can arise: a variable that is used before its definition is undefined.
     pub(super) fn substitute<'a>(&self, text: &'a str) -> Result<Cow<'a, str>, PlaylistErrorKind> {
-        if !text.contains('{') {
+        if !text.as_bytes().contains(&b'{') {
             return Ok(Cow::Borrowed(text));
         }
         let mut out = String::with_capacity(text.len());

@@ -17,31 +17,66 @@ impl Href {
         Self(serialised.into_boxed_str())
     }
 
-    /// Resolves a reference of the kind that most segments have: a path of plain characters, maybe with a plain query. What
-    /// is nothing but put behind the base needs no parser. None where more is to be done.
-    pub(super) fn join_plain(&self, reference: &str) -> Option<Self> {
-        let (path, query) = match reference.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (reference, None),
+    /// Takes an address that is written as the parser would write it, which most are that come from a browser or out of a
+    /// plan: nothing in it is to be changed, folded or refused. None where that is not plain to see.
+    pub(super) fn as_written(text: &str) -> Option<Self> {
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"))?;
+        let slash = rest.bytes().position(|byte| byte == b'/')?;
+        let (authority, rest) = rest.split_at_checked(slash)?;
+        let colon = authority.bytes().position(|byte| byte == b':');
+        let (host, port) = authority.split_at_checked(colon.unwrap_or(slash))?;
+        // Four or five digits: no scheme's own port, and not zero.
+        let port_is_plain = match port.as_bytes() {
+            [] => true,
+            [b':', b'1'..=b'9', more @ ..] => {
+                (3..=4).contains(&more.len())
+                    && more.iter().all(u8::is_ascii_digit)
+                    && port.get(1..)?.parse::<u16>().is_ok()
+            }
+            _ => false,
         };
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~@!$&()*+,;=".contains(&byte);
-        let in_query = |byte: u8| is_plain(byte) || b"/?:%".contains(&byte);
-        let mut parts = path.as_bytes().split(|byte| *byte == b'/');
-        let path_fits = parts.all(|part| part.iter().copied().all(is_plain) && !matches!(part, b"." | b".."));
-        let query_fits = query.is_none_or(|query| query.bytes().all(in_query));
-        let leads_elsewhere = path.is_empty() || path.starts_with("//");
-        if !matches!(self.scheme(), "http" | "https") || !path_fits || !query_fits || leads_elsewhere {
+        // The last label of a name begins with a letter; that of an IPv4 address, in any of its forms, does not.
+        let is_plain_name = host
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'));
+        let mut labels = host.as_bytes().split(|byte| *byte == b'.');
+        let has_names = labels.all(|label| !label.is_empty() && !label.starts_with(b"xn--"));
+        let last = host.bytes().rev().take_while(|byte| *byte != b'.').last();
+        let host_is_plain =
+            is_plain_name && has_names && last.is_some_and(|first| first.is_ascii_lowercase());
+        let end = rest.bytes().position(|byte| byte == b'?');
+        let (path, query) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+        let path_is_plain = path.bytes().all(|byte| is_plain(byte) || byte == b':') && !has_dot_part(path);
+        (port_is_plain && host_is_plain && path_is_plain && query.bytes().all(is_plain_in_query))
+            .then(|| Self(text.into()))
+    }
+
+    /// What references of an `http` playlist are put behind: the origin, for paths from the root, and the folder of its path.
+    /// None for other schemes.
+    pub(super) fn origin_and_folder(&self) -> Option<(&str, &str)> {
+        if !matches!(self.scheme(), "http" | "https") {
             return None;
         }
         let (_, path_and_query) = self.authority_and_rest();
         let origin = self.0.strip_suffix(path_and_query)?;
-        let folder = if path.starts_with('/') {
-            ""
-        } else {
-            let (folder, _) = self.path().rsplit_once('/')?;
-            self.path().get(..=folder.len())?
-        };
-        Some(Self([origin, folder, reference].concat().into_boxed_str()))
+        let (folder, _) = self.path().rsplit_once('/')?;
+        Some((origin, self.0.get(..=origin.len() + folder.len())?))
+    }
+
+    /// Resolves a reference of the kind that most segments have: a path of plain characters, maybe with a plain query. What
+    /// is nothing but put behind the base needs no parser. None where more is to be done.
+    pub(super) fn join_plain(origin: &str, folder: &str, reference: &str) -> Option<Self> {
+        let end = reference.bytes().position(|byte| !is_plain(byte));
+        let (path, query) = reference.split_at_checked(end.unwrap_or(reference.len()))?;
+        let leads_elsewhere = path.is_empty() || path.starts_with("//") || has_dot_part(path);
+        let query_fits = query.is_empty() || (query.starts_with('?') && query.bytes().all(is_plain_in_query));
+        if leads_elsewhere || !query_fits {
+            return None;
+        }
+        let before = if path.starts_with('/') { origin } else { folder };
+        Some(Self([before, reference].concat().into_boxed_str()))
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -113,6 +148,26 @@ impl Href {
     }
 }
 
+/// What no parser changes in a path, wherever it stands; a colon may end a scheme.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.' | b'_' | b'~' | b'@' | b'!' | b'$' | b'&' | b'(' | b')'
+        )
+        || matches!(byte, b'*' | b'+' | b',' | b';' | b'=' | b'/')
+}
+
+fn is_plain_in_query(byte: u8) -> bool {
+    is_plain(byte) || matches!(byte, b'?' | b':' | b'%')
+}
+
+/// Parts that a parser takes out of a path of plain characters.
+fn has_dot_part(path: &str) -> bool {
+    let mut parts = path.as_bytes().split(|byte| *byte == b'/');
+    parts.any(|part| matches!(part, b"." | b".."))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -171,7 +226,10 @@ mod tests {
     /// What is joined without a parser is what a parser makes of it; tells whether it was joined.
     fn joins(base: &str, reference: &str) -> bool {
         let base = Url::parse(base).unwrap();
-        let joined = Href::new(base.to_string()).join_plain(reference);
+        let href = Href::new(base.to_string());
+        let joined = href
+            .origin_and_folder()
+            .and_then(|(origin, folder)| Href::join_plain(origin, folder, reference));
         if let Some(joined) = &joined {
             assert_eq!(
                 joined.as_str(),
@@ -207,7 +265,70 @@ mod tests {
         assert!(!joins("data:text/plain,a", "b.ts"));
     }
 
+    /// What is taken as it is written is what a parser makes of it; tells whether it was taken.
+    fn stays(text: &str) -> bool {
+        let href = Href::as_written(text);
+        if let Some(href) = &href {
+            assert_eq!(
+                Url::parse(text).map(String::from).as_deref(),
+                Ok(href.as_str()),
+                "{text}"
+            );
+        }
+        href.is_some()
+    }
+
+    #[test]
+    fn addresses_are_taken_as_they_are_written() {
+        for plain in [
+            "https://a.example/",
+            "http://localhost:8080/a//b.m3u8?x=%20&y=a:b?",
+            "https://r3---sn-4g5e.cdn-1.example:65535/vod/1080p/segment-5.ts?token=a/b",
+            "https://1.2.3.a4/x:y/...",
+        ] {
+            assert!(stays(plain), "{plain}");
+        }
+        for other in [
+            "https://a.example",
+            "https://a.example?b",
+            "https://a.example:/b",
+            "https://a.example:443/",
+            "https://a.example:80/",
+            "https://a.example:08080/",
+            "https://a.example:65536/",
+            "https://a.example:+8080/",
+            "https://A.example/",
+            "https://a.example./",
+            "https://.a/",
+            "https://a..b/",
+            "https://xn--a.example/",
+            "https://a.xn--b/",
+            "https://127.0.0.1/",
+            "https://a.0x7f/",
+            "https://[::1]/",
+            "https://user@a.example/",
+            "https://a.example/b/../c",
+            "https://a.example/b/.",
+            "https://a.example/%2e%2e/",
+            "https://a.example/a b",
+            "https://a.example/#b",
+            "https://a.example/?'",
+            "https:///a",
+            "HTTPS://a.example/",
+            "ftp://a.example/",
+            "data:,a",
+            "",
+        ] {
+            assert!(!stays(other), "{other}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn any_address_is_taken_rightly_or_not(text in "https?://[a-zA-Z0-9.:@xn_-]{0,12}/[a-z0-9._~/?:@!&%=2eE'#\\\\ -]{0,20}") {
+            stays(&text);
+        }
+
         #[test]
         fn any_reference_is_joined_rightly_or_not(
             base in prop::sample::select(&BASES[..]),

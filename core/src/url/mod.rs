@@ -77,6 +77,48 @@ impl UrlError {
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(type = "string"))]
 pub struct AbsoluteUrl(Href);
 
+/// An address that many references are resolved against, with what most of them are put behind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Base<'a> {
+    url: &'a AbsoluteUrl,
+    /// None where no reference is simply put behind something.
+    origin_and_folder: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Base<'a> {
+    pub(crate) fn of(url: &'a AbsoluteUrl) -> Self {
+        Self {
+            url,
+            origin_and_folder: url.0.origin_and_folder(),
+        }
+    }
+
+    pub(crate) fn url(self) -> &'a AbsoluteUrl {
+        self.url
+    }
+
+    /// [`AbsoluteUrl::join`].
+    pub(crate) fn join(self, reference: &str) -> Result<AbsoluteUrl, UrlError> {
+        // Most references of a long playlist need no parser, and no other look: nothing that is refused is plain. Scheme, user
+        // and port are then those of the base.
+        if let Some((origin, folder)) = self.origin_and_folder
+            && reference.len() <= MAX_URL_BYTES
+            && let Some(plain) = Href::join_plain(origin, folder, reference)
+        {
+            return within_limit(plain);
+        }
+        resolve(Some(self.url), reference)
+    }
+
+    /// True when `url` is surely on the same host: what is known of that need not be asked again.
+    pub(crate) fn has_host_of(self, url: &AbsoluteUrl) -> bool {
+        let rest = self
+            .origin_and_folder
+            .and_then(|(origin, _)| url.as_str().strip_prefix(origin));
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
 /// Where an address is: what decides whether a public page may make Weir go there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressClass {
@@ -101,7 +143,7 @@ impl AbsoluteUrl {
     /// # Errors
     /// [`UrlError`] when the result is nothing that Weir fetches.
     pub fn join(&self, reference: &str) -> Result<Self, UrlError> {
-        resolve(Some(self), reference)
+        Base::of(self).join(reference)
     }
 
     /// The whole URL, secrets included: for requests, never for logs.
@@ -241,6 +283,9 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
 }
 
 fn resolve(base: Option<&AbsoluteUrl>, reference: &str) -> Result<AbsoluteUrl, UrlError> {
+    if let Some(url) = Href::as_written(reference) {
+        return within_limit(url);
+    }
     let reference = reference.trim_matches([' ', '\t']);
     let is_data = reference
         .get(..5)
@@ -272,11 +317,6 @@ fn resolve(base: Option<&AbsoluteUrl>, reference: &str) -> Result<AbsoluteUrl, U
         }
     }
     let base = base.map(|base| &base.0);
-    // Most references of a long playlist are only put behind the base, which takes a tenth of a parser's time.
-    // Scheme, user and port are then those of the base.
-    if let Some(plain) = base.and_then(|base| base.join_plain(reference)) {
-        return within_limit(plain);
-    }
     let url = parser::parse(base, reference)?;
     if !matches!(url.scheme(), "http" | "https" | "data") {
         return Err(UrlError::Scheme(url.scheme().to_owned()));
