@@ -402,6 +402,14 @@ async fn headers_and_a_key_go_along(kind: Kind) {
     let hex = format!("{:032X}", u128::from_be_bytes(key[..].try_into().unwrap()));
     fill(browser, "Key", &hex).await;
     look_up(browser, &url).await;
+    // A preview has them too: nothing of it plays without.
+    browser
+        .press("button", "Preview locked", Some("locked"))
+        .await
+        .unwrap();
+    let plays = "return String(document.querySelector('[data-testid=preview-video]').currentTime > 0.2)";
+    wait_until_said(browser, plays, "true").await;
+    browser.press("button", "Close preview", None).await.unwrap();
     browser
         .press("button", "Capture locked", Some("locked"))
         .await
