@@ -48,6 +48,7 @@ export function preview(tab, mark) {
   byId('preview-title').textContent = words('preview_title');
   byId('preview-state').textContent = words('preview_loading');
   byId('preview-problem').hidden = true;
+  video.hidden = false;
   if (byId('preview').hidden) before = /** @type {HTMLElement | null} */ (document.activeElement);
   byId('preview').hidden = false;
   byId('preview-stop').focus();
@@ -72,6 +73,8 @@ async function draw(answer, ended, whole) {
 function complain(error) {
   end();
   const failure = failureOf(error);
+  // It would look as if it still waited for something.
+  video.hidden = true;
   byId('preview-state').textContent = '';
   byId('preview-problem').textContent = `${failureWords(failure)} (${failure.message})`;
   byId('preview-problem').hidden = false;
