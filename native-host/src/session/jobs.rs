@@ -3,14 +3,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use weir_core::protocol::limits::MAX_JOBS;
 use weir_core::protocol::{Event, Finished, JobId, JobStatus, Progress};
 
 use super::RequestError;
 use super::again::Once;
 use super::handover::StartFrame;
-use super::turns::Turns;
+use super::turns::{Turn, Turns};
 use crate::batch::{self, Batch};
 use crate::error::Coded as _;
 use crate::job::{self, Ask, Expired, Job, JobError, Offer, Stop, StopHandle, StopReason};
@@ -152,9 +152,11 @@ impl Jobs {
             request: StartFrame::new(frame),
         };
         self.running.insert(id.clone(), running);
-        let (turns, ended) = (Arc::clone(&self.turns), self.ended.clone());
+        // Asked for here: of tasks nobody knows which begins first.
+        let turn = (!work.is_recording()).then(|| self.turns.ask(id.clone()));
+        let ended = self.ended.clone();
         tokio::spawn(async move {
-            let finished = in_turn(&id, work, sender, stop, &turns).await;
+            let finished = in_turn(&id, work, sender, stop, turn).await;
             let _ = ended.send((id, finished));
         });
     }
@@ -344,12 +346,11 @@ async fn in_turn(
     work: Work,
     progress: watch::Sender<Progress>,
     mut stop: Stop,
-    turns: &Arc<Turns>,
+    turn: Option<oneshot::Receiver<Turn>>,
 ) -> Finished {
-    if work.is_recording() {
+    let Some(mut turn) = turn else {
         return work.run(progress, stop).await;
-    }
-    let mut turn = turns.ask(id.clone());
+    };
     let _turn = if let Ok(turn) = turn.try_recv() {
         Some(turn)
     } else {

@@ -137,13 +137,25 @@ fn a_job_that_waits_may_be_next_and_more_may_run_at_a_time() {
         "it has its turn"
     );
     check_error(&host.ask(&next(9, "e")).unwrap(), "unknown-job", "e");
+    // A segment that is long in coming is asked for twice: requests do not tell how many jobs run.
+    let waiting = |host: &mut Host| {
+        let listed = host.ask(&json!({"type": "jobs", "id": 10})).unwrap();
+        let mut waiting = Vec::new();
+        for one in listed["jobs"].as_array().unwrap() {
+            if one["progress"]["state"] == "queued" {
+                waiting.push(one["job"].as_str().unwrap().to_owned());
+            }
+        }
+        waiting.sort();
+        waiting
+    };
     host.expect(|frame| frame["segments"]["fetched"] == 3).unwrap();
-    assert_eq!(origin.requests_for("/high/seg000.ts").len(), 1, "the others wait");
+    assert_eq!(waiting(&mut host), ["b", "c", "d"]);
     // What waits gets a turn at once.
     host.ask(&at_once(2)).unwrap();
     host.expect(|frame| frame["job"] == "c" && frame["segments"]["fetched"] == 3)
         .unwrap();
-    assert_eq!(origin.requests_for("/high/seg000.ts").len(), 2);
+    assert_eq!(waiting(&mut host), ["b", "d"]);
     gate.open();
     let mut ends = Vec::new();
     while ends.len() < 4 {
