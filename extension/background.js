@@ -294,16 +294,20 @@ async function settleJobs() {
 
 // --- the extension's pages --------------------------------------------------------------------
 
+/** @param {any} files @returns {Parameters<Downloads['start']>} */
+const wantedFiles = ({ tab, items, title, page, given }) =>
+  page === undefined
+    ? [Number(tab), items]
+    : [Number(tab), items, { title: String(title), url: String(page) }, readGiven(given).headers];
+
 /** What each command of a page does. @type {Record<string, (command: any) => unknown>} */
 const COMMANDS = {
   ...past.commands,
   ...preferences.commands,
   ...typed.commands,
   capture: ({ tab, stream, quality }) => captures.start(Number(tab), String(stream), String(quality)),
-  download: ({ tab, items, title, page, given }) =>
-    page === undefined
-      ? downloads.start(Number(tab), items)
-      : downloads.start(Number(tab), items, { title: String(title), url: String(page) }, readGiven(given).headers),
+  download: (files) => downloads.start(...wantedFiles(files)),
+  'files-command': (files) => downloads.command(...wantedFiles(files)),
   command: ({ tab, stream, quality, tool }) =>
     captures.command(Number(tab), String(stream), String(quality), tool),
   cancel: ({ job }) => host.request(frames.cancel(String(job))),

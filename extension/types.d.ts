@@ -408,11 +408,20 @@ export interface TraceView {
   trace: Trace | null;
 }
 
+/** Files that were chosen: of a tab's page, or of a list with its own title and page. */
+export interface ChosenFiles {
+  tab: number;
+  items: DownloadItem[];
+  title?: string;
+  page?: string;
+  given?: GivenWords;
+}
+
 /** What an extension page may ask of the background. */
 export type Command =
   | { type: 'capture'; tab: number; stream: string; quality: string }
   | { type: 'command'; tab: number; stream: string; quality: string; tool: Tool }
-  | { type: 'download'; tab: number; items: DownloadItem[]; title?: string; page?: string; given?: GivenWords }
+  | ({ type: 'download' | 'files-command' } & ChosenFiles)
   | { type: 'look-up'; address: string | null; text: string | null; base: string | null; given: GivenWords }
   | { type: 'clicked'; id: string }
   | { type: 'cancel'; job: string }

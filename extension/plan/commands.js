@@ -1,5 +1,7 @@
-// A stream as a command line for this or another program, to be pasted into a POSIX shell: with what the page asks with.
-// Pure. aria2 is not among them: it reads no playlists.
+// A stream, or files, as a command line for this or another program, to be pasted into a POSIX shell: with what the page
+// asks with. Pure. aria2 is for files alone: it reads no playlists.
+
+import { cookieHeader } from './cookies.js';
 
 /** @import { Cookie, GivenKey, Header, Tool } from '../types' */
 
@@ -8,6 +10,9 @@ export const TOOLS = ['weir', 'ffmpeg', 'yt-dlp', 'N_m3u8DL-RE'];
 
 /** What ends the text that is typed for the cookies. No line of a cookie can be it. */
 const END = 'END_OF_COOKIES';
+
+/** What ends the list of files. Its lines are addresses, and what is indented. */
+const END_OF_FILES = 'END_OF_FILES';
 
 /**
  * @typedef {object} Asking
@@ -45,6 +50,19 @@ export function commandFor(tool, asking) {
       return ['N_m3u8DL-RE', quoted(url), ...words.map(quoted)].join(' ');
     }
   }
+}
+
+/**
+ * Files for aria2, each with what it is asked for with.
+ * @param {string[]} urls of the web @param {Header[]} headers of all @param {Cookie[]} cookies of their hosts
+ */
+export function filesCommand(urls, headers, cookies) {
+  const lines = urls.flatMap((url) => {
+    const cookie = cookieHeader([url], cookies);
+    const all = [...headers, ...(cookie === null ? [] : [{ name: 'Cookie', value: cookie }])];
+    return [new URL(url).href, ...all.map(({ name, value }) => ` header=${name}: ${value}`)];
+  });
+  return `aria2c --input-file=- <<'${END_OF_FILES}'\n${lines.join('\n')}\n${END_OF_FILES}`;
 }
 
 /** Cookies go by their hosts and paths, as in a browser. @param {Asking} asking */

@@ -4,6 +4,7 @@ import * as platform from '../platform.js';
 import { Failed, failureOf } from '../report/failure.js';
 import * as jobs from '../report/jobs.js';
 import { cookiesOf } from './as_page.js';
+import { filesCommand } from './commands.js';
 import { repeatedHeaders } from './headers.js';
 import { mayLead } from './reach.js';
 
@@ -47,11 +48,31 @@ export class Downloads {
    * @returns {Promise<string>} the batch; what becomes of it is told in its state
    */
   async start(tab, wanted, named = null, headers = []) {
+    return this.#begin(await this.#wanted(tab, wanted, named, headers));
+  }
+
+  /**
+   * The same files as a command for aria2.
+   * @param {number} tab @param {unknown} wanted @param {{title: string, url: string} | null} [named] @param {Header[]} [given]
+   */
+  async command(tab, wanted, named = null, given = []) {
+    const files = await this.#wanted(tab, wanted, named, given);
+    const urls = ofTheWeb(files);
+    if (urls.length === 0) throw new Failed('no-files', 'the page holds them itself: there is nothing to ask for');
+    const { headers, cookies } = await asking(files);
+    return filesCommand(urls, headers, cookies);
+  }
+
+  /**
+   * @param {number} tab @param {unknown} wanted @param {{title: string, url: string} | null} named @param {Header[]} headers
+   * @returns {Promise<WantedFiles>}
+   */
+  async #wanted(tab, wanted, named, headers) {
     const { title, url: page } = named ?? (await platform.describeTab(tab));
     if (!/^https?:/.test(page)) throw new Failed('page-gone', 'the tab shows no page of the web any more');
     const items = permitted(wanted, page);
     if (items.length === 0) throw new Failed('no-files', 'none of them may be asked for');
-    return this.#begin({ tab, page, title, items, headers });
+    return { tab, page, title, items, headers };
   }
 
   /**
@@ -103,14 +124,23 @@ export class Downloads {
   }
 
   /** @param {string} job @param {WantedFiles} files */
-  async #carryOut(job, { tab, page, title, items, headers: given }) {
+  async #carryOut(job, files) {
     await this.#connect();
-    const hosts = items.filter(({ url }) => !url.startsWith('data:')).map(({ url }) => new URL(url).hostname);
-    const cookies = await cookiesOf(tab, new Set(hosts));
-    const headers = withGiven(repeatedHeaders([], { userAgent: navigator.userAgent, page }), given);
-    await this.#send(job, title.slice(0, MAX_NAME), items, { headers, cookies, page });
+    const { title, items } = files;
+    await this.#send(job, title.slice(0, MAX_NAME), items, await asking(files));
     this.#store.changeJobs((list) => jobs.taken(list, job));
   }
+}
+
+/** Addresses that a server is asked for. @param {WantedFiles} files */
+const ofTheWeb = ({ items }) => items.map(({ url }) => url).filter((url) => !url.startsWith('data:'));
+
+/** What they are asked for with. @param {WantedFiles} files @returns {Promise<RequestContext>} */
+async function asking(files) {
+  const { tab, page, headers: given } = files;
+  const cookies = await cookiesOf(tab, new Set(ofTheWeb(files).map((url) => new URL(url).hostname)));
+  const headers = withGiven(repeatedHeaders([], { userAgent: navigator.userAgent, page }), given);
+  return { headers, cookies, page };
 }
 
 /**

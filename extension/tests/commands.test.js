@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, test } from 'node:test';
 
-import { commandFor, TOOLS } from '../plan/commands.js';
+import { commandFor, filesCommand, TOOLS } from '../plan/commands.js';
 
 /** Programs of the tools' names that tell what they are called with, and what is typed for them. */
 const folder = mkdtempSync(join(tmpdir(), 'weir-commands-'));
 after(() => rmSync(folder, { recursive: true }));
-for (const tool of TOOLS) {
-  const script = `#!${process.execPath}\nconst input = process.argv.includes('/dev/stdin') ? require('fs').readFileSync(0, 'utf8') : '';\nconsole.log(JSON.stringify({ words: process.argv.slice(2), input }));\n`;
+for (const tool of [...TOOLS, 'aria2c']) {
+  const script = `#!${process.execPath}\nconst input = process.argv.some((word) => ['/dev/stdin', '--input-file=-'].includes(word)) ? require('fs').readFileSync(0, 'utf8') : '';\nconsole.log(JSON.stringify({ words: process.argv.slice(2), input }));\n`;
   writeFileSync(join(folder, tool), script);
   chmodSync(join(folder, tool), 0o755);
 }
@@ -69,4 +69,12 @@ test('the others get them as they want them, and nothing of a page is run', () =
     assert.ok(!words.includes('rm'));
   }
   assert.equal(ffmpeg.at(-1).replace(/^\.\/|\.mp4$/g, '').replace(/ +/g, ' '), name.replace(/ +/g, ' '));
+});
+
+test('aria2 gets the files, each with its headers and its own cookies, and nothing of a page is run', () => {
+  const files = ['https://cdn.example/a/1.jpg?x=$(id)&y=`id`', 'http://other.test/2.jpg'];
+  const { words, input } = run(filesCommand(files, asking.headers, asking.cookies));
+  assert.deepEqual(words, ['--input-file=-']);
+  const indented = lines.map((line) => ` header=${line}`);
+  assert.deepEqual(input.split('\n'), [files[0], ...indented, ` header=Cookie: ${"all=8; sid=7'$x"}`, files[1], ...indented, '']);
 });

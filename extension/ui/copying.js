@@ -1,4 +1,4 @@
-// Copying a stream as a command.
+// Copying a stream, or files, as a command.
 
 import { complain } from './acting.js';
 import { ask } from './background.js';

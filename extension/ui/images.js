@@ -5,6 +5,7 @@ import { findImages } from '../observe/images.js';
 import * as platform from '../platform.js';
 import { announce, carryOut } from './acting.js';
 import { watch } from './background.js';
+import { copyCommand } from './copying.js';
 import { byId, show } from './dom.js';
 import { drawHostNotice } from './host_notice.js';
 import { drawImage } from './image_card.js';
@@ -51,6 +52,7 @@ byId('select-all').addEventListener('click', () => choose(true));
 byId('select-none').addEventListener('click', () => choose(false));
 byId('scroll').addEventListener('click', () => void look(true));
 byId('save').addEventListener('click', () => void save());
+byId('copy').addEventListener('click', () => void copyCommand({ type: 'files-command', ...chosen() }));
 watch(`view:${tab}`, drawView);
 void look(false);
 
@@ -132,6 +134,7 @@ function drawCount() {
   const button = /** @type {HTMLButtonElement} */ (byId('save'));
   button.textContent = count === 1 ? words('images_save_one') : words('images_save', count);
   button.disabled = count === 0;
+  /** @type {HTMLButtonElement} */ (byId('copy')).disabled = count === 0;
 }
 
 /** Thumbnails come many at a time. */
@@ -152,10 +155,13 @@ function choose(isWanted) {
   draw();
 }
 
-async function save() {
+function chosen() {
   const named = /** @type {HTMLSelectElement} */ (byId('named')).value;
-  const items = itemsOf(wanted(), named === 'text' ? 'text' : 'address');
-  if (await carryOut({ type: 'download', tab, items })) byId('jobs-section').scrollIntoView({ block: 'nearest' });
+  return { tab, items: itemsOf(wanted(), named === 'text' ? 'text' : 'address') };
+}
+
+async function save() {
+  if (await carryOut({ type: 'download', ...chosen() })) byId('jobs-section').scrollIntoView({ block: 'nearest' });
 }
 
 /** @param {View} view */

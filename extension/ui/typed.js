@@ -58,6 +58,7 @@ export function begin() {
   byId('list-all').addEventListener('click', () => choose(true));
   byId('list-none').addEventListener('click', () => choose(false));
   byId('entries').addEventListener('change', drawCount);
+  byId('list-copy').addEventListener('click', () => void copy());
   byId('list-save').addEventListener('click', () => void save());
   drawBase();
   const [, id] = /^#clicked=(.+)$/.exec(location.hash) ?? [];
@@ -204,13 +205,22 @@ function drawCount() {
   const button = /** @type {HTMLButtonElement} */ (byId('list-save'));
   button.textContent = count === 1 ? words('list_save_one') : words('list_save', count);
   button.disabled = count === 0;
+  /** @type {HTMLButtonElement} */ (byId('list-copy')).disabled = count === 0;
 }
 
-async function save() {
-  if (list === null) return;
+/** @param {List} list @returns {import('../types').ChosenFiles} */
+function chosen(list) {
   const wanted = boxes().map((box) => box.checked);
   const items = list.entries
     .filter((_, index) => wanted[index])
     .map(({ url, title }) => ({ url, name: title?.trim() || null }));
-  await carryOut({ type: 'download', tab: TYPED, items, title: list.title, page: list.page, given: alongside });
+  return { tab: TYPED, items, title: list.title, page: list.page, given: alongside };
+}
+
+async function save() {
+  if (list !== null) await carryOut({ type: 'download', ...chosen(list) });
+}
+
+async function copy() {
+  if (list !== null) await copyCommand({ type: 'files-command', ...chosen(list) });
 }

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use serde_json::json;
 use weir_tests::browser::Kind;
 use weir_tests::demo::{self, Witness};
 use weir_tests::media;
 use weir_tests::site::{HOSTILE_TITLE, Page, Quality, TITLE};
 
 use crate::detection::badge;
-use crate::harness::{Harness, Host, in_both};
+use crate::harness::{Harness, Host, clipboard, in_both};
 
 in_both! {
     a_stream_is_copied_as_a_command_that_captures_it,
@@ -73,15 +72,6 @@ async fn a_stream_is_copied_as_a_command_that_captures_it(kind: Kind) {
     };
     let Harness { browser, site } = &harness;
     harness.stream_of(Page::Xhr).await;
-    if kind == Kind::Chromium {
-        let origin = browser.page("").trim_end_matches('/').to_owned();
-        let permissions =
-            json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"], "origin": origin});
-        browser
-            .command("Browser.grantPermissions", permissions)
-            .await
-            .unwrap();
-    }
     browser.click("copy-as").await.unwrap();
     for tool in ["ffmpeg", "yt-dlp", "N_m3u8DL-RE", "weir"] {
         browser.click(&format!("copy-{tool}")).await.unwrap();
@@ -92,16 +82,8 @@ async fn a_stream_is_copied_as_a_command_that_captures_it(kind: Kind) {
         });
         assert!(copied.await.unwrap().is_some(), "{tool}");
     }
-    // Firefox lets no page read the clipboard without asking.
-    if kind == Kind::Chromium {
-        let read = browser
-            .call("return navigator.clipboard.readText()")
-            .await
-            .unwrap();
-        let command =
-            read.as_str()
-                .unwrap()
-                .replacen("weir get", "weir get --allow-private -o copied.mp4", 1);
+    if let Some(read) = clipboard(browser, kind).await {
+        let command = read.replacen("weir get", "weir get --allow-private -o copied.mp4", 1);
         let folder = tempfile::tempdir().unwrap();
         let weir = weir_tests::program::weir().unwrap();
         let path = std::env::var_os("PATH").unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use thirtyfour::WindowHandle;
 use tokio::time::{Duration, Instant};
 use weir_tests::browser::process::of_home;
@@ -158,4 +159,20 @@ pub(crate) async fn wait_until_said(browser: &Browser, script: &str, words: &str
     });
     let said = said.await.unwrap();
     assert!(said.is_some(), "{words}: {}", browser.text().await.unwrap());
+}
+
+/// What was copied; None in Firefox, which lets no page read it without asking.
+pub(crate) async fn clipboard(browser: &Browser, kind: Kind) -> Option<String> {
+    if kind == Kind::Firefox {
+        return None;
+    }
+    let origin = browser.page("").trim_end_matches('/').to_owned();
+    let permissions =
+        json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"], "origin": origin});
+    browser
+        .command("Browser.grantPermissions", permissions)
+        .await
+        .unwrap();
+    let read = "return navigator.clipboard.readText()";
+    Some(browser.call(read).await.unwrap().as_str().unwrap().to_owned())
 }

@@ -11,7 +11,7 @@ use weir_tests::site::images::{PLAIN_TEXT, TITLE};
 use weir_tests::site::{Page, Site};
 
 use crate::detection::kill_worker;
-use crate::harness::{Harness, Host, files_below, in_both};
+use crate::harness::{Harness, Host, clipboard, files_below, in_both};
 
 in_both! {
     every_image_is_found_and_saved_once_and_what_is_lost_is_named,
@@ -53,6 +53,21 @@ async fn every_image_is_found_and_saved_once_and_what_is_lost_is_named(kind: Kin
             .is_some_and(|sent| sent.contains("extension"))
     });
     assert!(told.is_none(), "no server hears of the extension: {told:?}");
+
+    button(browser, "Copy for aria2").await.click().await.unwrap();
+    let said = browser.until(|| async {
+        let said = browser.wait_for("#announcements").await?.text().await?;
+        Ok((said == "Copied").then_some(()))
+    });
+    assert!(said.await.unwrap().is_some());
+    if let Some(command) = clipboard(browser, kind).await {
+        let lines: Vec<_> = command.lines().collect();
+        let files = lines.iter().filter(|line| line.starts_with("http")).count();
+        let sent = lines
+            .iter()
+            .filter(|line| line.starts_with(" header=Referer: http"));
+        assert!(files > 4 && sent.count() == files, "{command}");
+    }
 
     save.click().await.unwrap();
     let job = browser.finished_job().await.unwrap();

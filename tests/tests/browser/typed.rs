@@ -13,7 +13,7 @@ use weir_tests::streams::committed_stream;
 use weir_tests::streams::encrypt::{Encryption, IvRule, Names, encrypt};
 
 use crate::dashboard::wait_for_words;
-use crate::harness::{Harness, Host, files_below, in_both, wait_until_said};
+use crate::harness::{Harness, Host, clipboard, files_below, in_both, wait_until_said};
 use crate::keys::{check_no_key_on_the_disk, check_not_on_the_disk};
 
 in_both! {
@@ -117,6 +117,19 @@ async fn the_files_of_a_list_are_chosen_and_saved(kind: Kind) {
             .press("checkbox", &format!("{name}{host}"), None)
             .await
             .unwrap();
+    }
+    browser.press("button", "Copy for aria2", None).await.unwrap();
+    let said = browser.until(|| async {
+        let said = browser.wait_for("#announcements").await?.text().await?;
+        Ok((said == "Copied").then_some(()))
+    });
+    assert!(said.await.unwrap().is_some());
+    if let Some(command) = clipboard(browser, kind).await {
+        let files: Vec<_> = command.lines().filter(|line| line.starts_with("http")).collect();
+        let chosen = ["one", "two"].map(|name| origin.url(&format!("/music/{name}.mp3")));
+        assert_eq!(files, chosen, "{command}");
+        let referer = format!(" header=Referer: {}", origin.url("/"));
+        assert!(command.lines().any(|line| line == referer), "{command}");
     }
     browser.press("button", "Save 2 files", None).await.unwrap();
     wait_for_words(browser, "songs", "Complete").await;
