@@ -13,6 +13,9 @@ export function localise() {
   for (const element of document.querySelectorAll('[data-text]')) {
     element.textContent = words(/** @type {HTMLElement} */ (element).dataset.text ?? '');
   }
+  for (const element of document.querySelectorAll('[data-hint]')) {
+    element.setAttribute('title', words(/** @type {HTMLElement} */ (element).dataset.hint ?? ''));
+  }
   for (const element of document.querySelectorAll('[data-label]')) {
     const label = words(/** @type {HTMLElement} */ (element).dataset.label ?? '');
     element.setAttribute('aria-label', label);

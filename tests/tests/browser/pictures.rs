@@ -200,26 +200,8 @@ async fn the_images_of_a_page_are_whole_and_readable_in_both_languages() {
     let Harness { browser, site } = &harness;
     harness.play(Page::Images).await;
     let tab = browser.tab_number(&site.page_url(Page::Images)).await.unwrap();
-    for (locale, texts) in [
-        ("en", include_str!("../../../extension/_locales/en/messages.json")),
-        (
-            "zh_CN",
-            include_str!("../../../extension/_locales/zh_CN/messages.json"),
-        ),
-    ] {
-        browser.open("about:blank").await.unwrap();
-        // Before the page's own scripts: a browser speaks only the languages that are installed with it.
-        let speaks = format!(
-            "const texts = {texts};
-            chrome.i18n.getMessage = (key, values = []) =>
-                (texts[key]?.message ?? '').replaceAll(/\\$(\\d)/g, (_, number) => values[number - 1] ?? '');
-            chrome.i18n.getUILanguage = () => '{}';",
-            locale.replace('_', "-")
-        );
-        browser
-            .command("Page.addScriptToEvaluateOnNewDocument", json!({"source": speaks}))
-            .await
-            .unwrap();
+    for (locale, texts) in LANGUAGES {
+        speak(browser, locale, texts).await;
         let page = browser.page(&format!("ui/images.html?tab={tab}"));
         browser.driver().goto(page).await.unwrap();
         browser.wait_for("[data-testid=image]").await.unwrap();
@@ -235,6 +217,32 @@ async fn the_images_of_a_page_are_whole_and_readable_in_both_languages() {
     take(browser, "images-saved", (1200, 900)).await;
     take(browser, "images-saved-narrow", (320, 1400)).await;
     harness.close().await;
+}
+
+/// Languages, and what each of them says.
+pub(crate) const LANGUAGES: [(&str, &str); 2] = [
+    ("en", include_str!("../../../extension/_locales/en/messages.json")),
+    (
+        "zh_CN",
+        include_str!("../../../extension/_locales/zh_CN/messages.json"),
+    ),
+];
+
+/// Pages that are opened from now on speak a language: a browser speaks only those that are installed with it.
+pub(crate) async fn speak(browser: &Browser, locale: &str, texts: &str) {
+    browser.open("about:blank").await.unwrap();
+    // Before the page's own scripts.
+    let speaks = format!(
+        "const texts = {texts};
+        chrome.i18n.getMessage = (key, values = []) =>
+            (texts[key]?.message ?? '').replaceAll(/\\$(\\d)/g, (_, number) => values[number - 1] ?? '');
+        chrome.i18n.getUILanguage = () => '{}';",
+        locale.replace('_', "-")
+    );
+    browser
+        .command("Page.addScriptToEvaluateOnNewDocument", json!({"source": speaks}))
+        .await
+        .unwrap();
 }
 
 async fn draw_gallery(browser: &Browser, locale: &str) {

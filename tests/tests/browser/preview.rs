@@ -12,7 +12,7 @@ use weir_tests::site::{Page, Quality, Site, TITLE, live};
 use weir_tests::streams::committed_stream;
 
 use crate::harness::{Harness, Host, in_both, wait_until_said};
-use crate::pictures::take;
+use crate::pictures::{LANGUAGES, speak, take};
 
 in_both! {
     a_protected_stream_is_played_and_stopped,
@@ -291,25 +291,8 @@ async fn previews_are_whole_and_readable() {
     origin.directory("/high/", committed_stream().join("high"));
     let gone = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\ngone.ts\n#EXT-X-ENDLIST\n";
     origin.reply("/gone.m3u8", Reply::ok(gone).with_type("application/x-mpegurl"));
-    for (locale, texts) in [
-        ("en", include_str!("../../../extension/_locales/en/messages.json")),
-        (
-            "zh_CN",
-            include_str!("../../../extension/_locales/zh_CN/messages.json"),
-        ),
-    ] {
-        browser.open("about:blank").await.unwrap();
-        let speaks = format!(
-            "const texts = {texts};
-            chrome.i18n.getMessage = (key, values = []) =>
-                (texts[key]?.message ?? '').replaceAll(/\\$(\\d)/g, (_, number) => values[number - 1] ?? '');
-            chrome.i18n.getUILanguage = () => '{}';",
-            locale.replace('_', "-")
-        );
-        browser
-            .command("Page.addScriptToEvaluateOnNewDocument", json!({"source": speaks}))
-            .await
-            .unwrap();
+    for (locale, texts) in LANGUAGES {
+        speak(browser, locale, texts).await;
         for (name, path) in [("playing", "/high/index.m3u8"), ("failed", "/gone.m3u8")] {
             browser
                 .driver()
