@@ -122,7 +122,8 @@ pub(crate) fn wasm(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<(
                         .root()
                         .join("extension/node_modules/binaryen/bin/wasm-opt"),
                 )
-                .arg("-Oz")
+                // The linker puts the stack first: nothing that the module reads or writes is in the first KiB.
+                .args(["-Oz", "--low-memory-unused"])
                 .arg(&bound)
                 .arg("--output")
                 .arg(&bound),
