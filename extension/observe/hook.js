@@ -356,7 +356,9 @@
       apply(headerGet, response.headers(self), ['content-type']),
     ];
 
-    for (const name of ['text', 'json', 'arrayBuffer', 'blob', 'bytes']) {
+    // Called for each, not looped over a list: the first iterator of a page costs Firefox a fifth of a millisecond.
+    /** @param {string} name */
+    const wrapReader = (name) => {
       const isJson = name === 'json';
       wrapMethod(Response.prototype, name, (native, self, args) => {
         const promise = apply(native, self, args);
@@ -379,7 +381,12 @@
           return promise;
         }
       });
-    }
+    };
+    wrapReader('text');
+    wrapReader('json');
+    wrapReader('arrayBuffer');
+    wrapReader('blob');
+    wrapReader('bytes');
 
     // A page that streams the body: only what already looks like a playlist is cloned, and the clone is ours to read.
     wrapMethod(Response.prototype, 'body', (native, self, args) => {
@@ -553,13 +560,16 @@
       quietly(() => considerBinary(binary, false))(undefined);
       return binary;
     });
-    for (const name of ['fromBase64', 'fromHex']) {
+    /** @param {string} name */
+    const wrapUnpacking = (name) => {
       wrapMethod(Uint8Array, name, (native, self, args) => {
         const bytes = apply(native, self, args);
         quietly(() => considerKey(bytes, '', false))(undefined);
         return bytes;
       });
-    }
+    };
+    wrapUnpacking('fromBase64');
+    wrapUnpacking('fromHex');
 
     if (globalThis.Worker) {
       wrapMethod(Worker.prototype, 'postMessage', (native, self, args) => {
@@ -730,15 +740,13 @@
   // has one already, the hook is there already. Neither is more than it need be: an element and a mouse event took a
   // new process a millisecond more.
   const channel = new EventTarget();
-  for (const [type, on] of /** @type {[string, boolean][]} */ ([
-    ['trace', true],
-    ['untrace', false],
-  ])) {
-    channel.addEventListener(type, () => {
-      traced = on;
-      setTraced(on);
-    });
-  }
+  /** @param {boolean} on */
+  const tell = (on) => {
+    traced = on;
+    setTraced(on);
+  };
+  channel.addEventListener('trace', () => tell(true));
+  channel.addEventListener('untrace', () => tell(false));
   const handover = new FocusEvent(HANDOVER, { relatedTarget: channel, cancelable: true });
   if (apply(dispatchEvent, document, [handover])) return;
 
