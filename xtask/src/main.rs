@@ -4,6 +4,7 @@
 mod bench;
 mod build;
 mod command;
+mod counts;
 mod demo;
 mod extension;
 mod faults;

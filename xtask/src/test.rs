@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use crate::build::{self, Profile};
 use crate::command;
+use crate::counts;
 use crate::faults;
 use crate::fuzz;
 use crate::package;
@@ -51,6 +52,8 @@ enum Step {
     Extension,
     /// Unit, property, integration and documentation tests
     Test,
+    /// What the engine's parts take, in instructions, held to budgets (Linux)
+    Counts,
     /// Every fuzz target for a moment
     Fuzz,
     /// The wasm exports in a worker of headless Chromium
@@ -120,6 +123,7 @@ impl Step {
             | Self::Lint
             | Self::Build
             | Self::LintWasm
+            | Self::Counts
             | Self::Fuzz
             | Self::Package
             | Self::Docs => false,
@@ -175,6 +179,7 @@ impl Step {
                 )?;
                 command::run(cargo().args(["test", "--quiet", "--workspace", "--doc"]))
             }
+            Self::Counts => counts::check(workspace),
             Self::Fuzz => fuzz::run(workspace, &fuzz::Arguments::of_ci()).map(drop),
             Self::Wasm => wasm_test::run(workspace, toolchain),
             Self::Browser => command::run(cargo().args(["test", "--workspace", "--test", BROWSER_TESTS])),

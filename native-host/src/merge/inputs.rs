@@ -243,7 +243,6 @@ impl Inputs {
     }
 
     /// Takes samples as they come out of a demuxer.
-    #[cfg(fuzzing)]
     pub(super) fn push_demuxed(
         &mut self,
         track: usize,

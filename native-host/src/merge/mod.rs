@@ -38,7 +38,7 @@ pub use subtitle_file::{SubtitleFile, SubtitleFormat};
 
 use crate::decrypt::SampleCipher;
 use crate::demux::ts::clear::Clearer;
-use crate::demux::{DemuxError, SegmentKind, sniff};
+use crate::demux::{DemuxError, Demuxed, SegmentKind, sniff};
 
 /// What the plan knows of a track before its first byte.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -275,16 +275,11 @@ impl Merger {
         }
     }
 
-    /// Takes samples as they come out of a demuxer: for the fuzz target of the writers.
+    /// Takes samples as they come out of a demuxer: for those who measure the writers or try them on odd ones.
     ///
     /// # Errors
     /// As [`Self::push`]; what is made of no samples takes none.
-    #[cfg(fuzzing)]
-    pub fn push_demuxed(
-        &mut self,
-        track: usize,
-        batch: Vec<crate::demux::Demuxed>,
-    ) -> Result<(), MergeError> {
+    pub fn push_demuxed(&mut self, track: usize, batch: Vec<Demuxed>) -> Result<(), MergeError> {
         match &mut self.output {
             Output::Mp4(merger) => merger.push_demuxed(track, batch),
             Output::Mkv(merger) => merger.push_demuxed(track, batch),

@@ -99,7 +99,6 @@ impl MkvMerger {
         !self.output.writer.chapters.is_empty()
     }
 
-    #[cfg(fuzzing)]
     pub(super) fn push_demuxed(&mut self, track: usize, batch: Vec<Demuxed>) -> Result<(), MergeError> {
         self.inputs.push_demuxed(track, batch, &mut self.output)
     }

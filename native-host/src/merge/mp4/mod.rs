@@ -101,7 +101,6 @@ impl Mp4Merger {
         !self.output.writer.chapters.is_empty()
     }
 
-    #[cfg(fuzzing)]
     pub(super) fn push_demuxed(&mut self, track: usize, batch: Vec<Demuxed>) -> Result<(), MergeError> {
         self.inputs.push_demuxed(track, batch, &mut self.output)
     }
