@@ -14,8 +14,8 @@ use crate::pictures::{SCHEMES, take};
 
 const LANGUAGES: [&str; 2] = ["en", "zh_CN"];
 
-/// In CSS pixels. The second is a phone's, and a window of 640 at 200 %.
-const WIDTHS: [(u32, &str); 2] = [(1200, ""), (320, "-narrow")];
+/// In CSS pixels. The second is a phone's, the third the first one at 200 %.
+const WIDTHS: [(u32, &str); 3] = [(1200, ""), (320, "-narrow"), (600, "-zoomed")];
 
 /// A page in one of its states.
 struct Played {
