@@ -12,7 +12,7 @@ use super::gaps::Gaps;
 use super::{JobError, blocking, refused};
 use crate::error::Coded as _;
 use crate::failpoint::Failpoint;
-use crate::journal::{Ending, Entry};
+use crate::journal::{Ending, Entry, SavedHole};
 use crate::merge::{Merged, Point, SubtitleFile};
 use crate::output_path::{Beside, Content, OutputError, Replacement, Slot};
 
@@ -30,7 +30,14 @@ pub(super) enum Made {
     /// A new one.
     New(Slot, Content),
     /// A better one for one that is there, and where it can be mended further.
-    Better(Replacement, Option<Point>),
+    Better(Replacement, Option<Box<Further>>),
+}
+
+/// What it takes to mend a file further.
+pub(super) struct Further {
+    pub(super) point: Point,
+    /// What stays missing of it; None where that is as it was.
+    pub(super) holes: Option<Vec<SavedHole>>,
 }
 
 /// Gives a whole output its name.
@@ -76,11 +83,15 @@ pub(super) async fn conclude(
                     return Err(error.into());
                 }
             }
-            Made::Better(copy, point) => {
+            Made::Better(copy, further) => {
                 ending.finished.output = Some(absolute(copy.output()));
                 announce(&ending);
                 copy.replace()?;
-                if let (Some(entry), Some(point)) = (&entry, point) {
+                if let (Some(entry), Some(further)) = (&entry, further) {
+                    let Further { point, holes } = *further;
+                    if let Some(holes) = holes {
+                        entry.replace_holes(&holes)?;
+                    }
                     entry.save_durably(&point, b"null", segments.fetched)?;
                 }
             }

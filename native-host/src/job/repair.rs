@@ -4,11 +4,12 @@
 //! file is as it was.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use weir_core::protocol::{Finished, Gap, JobState, PlannedSegment, TrackKind};
 
-use super::ending::{Captured, Made};
+use super::ending::{Captured, Further, Made};
 use super::gaps::Gaps;
 use super::meter::Meter;
 use super::order::{self, Entry};
@@ -16,8 +17,8 @@ use super::segments::{self, Preparer};
 use super::{Job, JobError, Kept, blocking, pump};
 use crate::decrypt::CipherRing;
 use crate::fetch::{Window, ordered};
-use crate::journal::{Journal, JournalError, Mendable, Number, SavedHole};
-use crate::merge::{Hole, Merger, SegmentInput};
+use crate::journal::{Journal, JournalError, Mendable, Number, SavedHole, SavedPoint};
+use crate::merge::{Hole, Mender, MergeError, Merger, SegmentInput};
 use crate::output_path::Replacement;
 
 /// Times that are the same but for how they were written down.
@@ -32,19 +33,26 @@ enum Place {
     End,
 }
 
-/// The file that is mended.
-struct Mender {
-    merger: Merger,
-    holes: Vec<SavedHole>,
+/// The holes of the file that is mended, one after the other.
+struct Holes {
+    mender: Mender,
+    all: Vec<SavedHole>,
+    ciphers: CipherRing,
+    /// Of those before it everything has been put in.
+    next: usize,
+    /// The one that is being filled.
     open: Option<Open>,
+    /// What stays missing, in the file as it will be; None where what was kept before holds.
+    left: Option<Vec<SavedHole>>,
 }
 
 /// The hole that is being filled.
 struct Open {
     number: usize,
-    hole: Hole,
     /// Media sequence number of the last segment that came for it.
-    last: u64,
+    last: Option<u64>,
+    /// What stays missing from here on.
+    missing: Option<SavedHole>,
 }
 
 /// Fetches what is missing from the file of a job, and mends it.
@@ -64,30 +72,18 @@ pub(super) async fn run(
         point,
         holes,
     } = journal.mend(id, &job.identity(&job.plan))?;
-    let missing = missing(job, &finished, &holes);
-    if missing.is_empty() {
+    if missing(job, &finished, &holes).is_empty() {
         return Err(JournalError::ForGood(id).into());
     }
     meter.resumed(finished.segments.fetched, finished.segments.retried);
     meter.state(JobState::Running);
 
+    let mut preparer = Preparer::new(job, client.clone(), meter);
+    let (copy, mut holes) = restore(job, &preparer, (id, output), point, holes).await?;
+    let missing = missing(job, &finished, &holes.all);
     let resources = missing.iter().map(|(_, segment, _)| segments::resource(segment));
     let window = Window::new(NonZeroUsize::new(job.concurrency.get()).unwrap_or(NonZeroUsize::MIN));
     let mut downloads = ordered(&client, resources.collect::<Vec<_>>(), window, meter.received());
-    let mut preparer = Preparer::new(job, client, meter);
-
-    let (copy, beginning) = blocking(move || {
-        let copy = Replacement::begin(&output, id, point.length)?;
-        let ciphers = CipherRing::default();
-        let merger = Merger::restore(copy.part(), &point.merger, point.length, &point.added, &ciphers)?;
-        Ok((copy, merger))
-    })
-    .await?;
-    let mut mender = Mender {
-        merger: beginning,
-        holes,
-        open: None,
-    };
     let mut still_missing = Gaps::new(job.plan.tracks.len());
     let mut came = Vec::new();
     let mut last = None;
@@ -106,11 +102,12 @@ pub(super) async fn run(
         match ready {
             Ok((ready, _)) => {
                 let open = still_missing.close(at.track);
+                let lead = ready.lead(segment);
                 let input = ready.into_merger(at.track, segment, open);
                 let seconds = gap.start_seconds + gap.duration_seconds;
-                mender = blocking(move || {
-                    mender.push(place, input)?;
-                    Ok(mender)
+                holes = blocking(move || {
+                    holes.push(place, input, lead)?;
+                    Ok(holes)
                 })
                 .await?;
                 came.push(gap);
@@ -119,6 +116,12 @@ pub(super) async fn run(
             Err(error) if error.is_gap() => {
                 tracing::warn!("still missing: {error}");
                 still_missing.add(gap, segment.discontinuity, error.to_string());
+                let sequence = segment.sequence.0;
+                holes = blocking(move || {
+                    holes.skip(place, sequence)?;
+                    Ok(holes)
+                })
+                .await?;
             }
             Err(error) => return Err(error),
         }
@@ -129,11 +132,12 @@ pub(super) async fn run(
     }
     meter.state(JobState::Finishing);
     let is_whole = came.len() == finished.gaps.len();
-    let (copy, merged, point) = blocking(move || {
-        mender.close()?;
-        let Mender { mut merger, .. } = mender;
-        let point = if is_whole { None } else { merger.point()? };
-        Ok((copy, merger.finish()?, point))
+    let (copy, merged, further) = blocking(move || {
+        holes.end()?;
+        let Holes { mut mender, left, .. } = holes;
+        let point = if is_whole { None } else { mender.point()? };
+        let further = point.map(|point| Further { point, holes: left });
+        Ok((copy, mender.finish()?, further))
     })
     .await?;
     kept.entry = Some(Arc::new(entry));
@@ -143,7 +147,7 @@ pub(super) async fn run(
     );
     kept.notes.push(notes);
     Ok(Box::new(Captured {
-        made: Made::Better(copy, point),
+        made: Made::Better(copy, further.map(Box::new)),
         merged,
         gaps: left(finished.gaps, &came, &still_missing),
         shortfall: None,
@@ -218,52 +222,159 @@ fn left(before: Vec<Gap>, came: &[Gap], still_missing: &Gaps) -> Gaps {
     gaps
 }
 
-impl Mender {
-    fn push(&mut self, place: Place, segment: SegmentInput) -> Result<(), JobError> {
-        let number = match place {
-            Place::Hole(number) => number,
-            Place::End => {
-                self.close()?;
-                return Ok(self.merger.push(segment)?);
-            }
+/// The file as it was after its last segment, in a copy, and its holes in the order in which they are taken.
+async fn restore(
+    job: &Job,
+    preparer: &Preparer,
+    (id, output): (Number, PathBuf),
+    point: SavedPoint,
+    mut holes: Vec<SavedHole>,
+) -> Result<(Replacement, Holes), JobError> {
+    let mut ciphers = CipherRing::default();
+    let length = point.length;
+    let of = output.clone();
+    let copy = blocking(move || Ok(Replacement::begin(&of, id, length)?)).await?;
+    let (merger, orders) = loop {
+        let read = || {
+            let merger = Merger::restore(copy.part(), &point.merger, length, &point.added, &ciphers)?;
+            let orders = holes
+                .iter()
+                .map(|hole| Ok(Hole::read(&hole.merger, &ciphers)?.order()))
+                .collect::<Result<Vec<u64>, MergeError>>()?;
+            Ok((merger, orders))
         };
-        if self.open.as_ref().is_none_or(|open| open.number != number) {
-            self.close()?;
-            let saved = self.holes.get(number);
-            let saved = saved.ok_or_else(|| JobError::internal("no such hole"))?;
-            self.open = Some(Open {
-                number,
-                hole: Merger::open_hole(&saved.merger, saved.track)?,
-                last: 0,
+        let of = match read() {
+            Ok(read) => break read,
+            Err(MergeError::NeedsCipher(of)) => of,
+            Err(error) => return Err(error.into()),
+        };
+        // What waited to be decrypted waits for its key.
+        let cipher = preparer.cipher(&job.plan, of).await?;
+        let gone = || JournalError::Damaged {
+            id,
+            reason: format!(
+                "samples of segment {} wait for its key, and the playlist does not list it any more",
+                of.sequence
+            ),
+        };
+        ciphers.add(cipher.ok_or_else(gone)?);
+    };
+    let mut ordered: Vec<(u64, SavedHole)> = orders.into_iter().zip(holes.drain(..)).collect();
+    ordered.sort_by_key(|(order, _)| *order);
+    let holes = Holes {
+        mender: Mender::new(merger, &output),
+        all: ordered.into_iter().map(|(_, hole)| hole).collect(),
+        ciphers,
+        next: 0,
+        open: None,
+        left: None,
+    };
+    Ok((copy, holes))
+}
+
+impl Holes {
+    /// Puts a segment where it belongs; `lead` is how it begins.
+    fn push(&mut self, place: Place, segment: SegmentInput, lead: Vec<u8>) -> Result<(), JobError> {
+        self.go_to(place)?;
+        let Some(open) = &mut self.open else {
+            return Ok(self.mender.push(segment)?);
+        };
+        open.last = Some(segment.sequence);
+        if let Some(hole) = open.missing.take() {
+            self.left.get_or_insert_default().push(SavedHole {
+                behind: segment.sequence,
+                lead,
+                ..hole
             });
         }
-        if let Some(open) = &mut self.open {
-            open.last = segment.sequence;
-            self.merger.fill(&mut open.hole, segment)?;
+        Ok(self.mender.fill(segment)?)
+    }
+
+    /// A segment stays missing.
+    fn skip(&mut self, place: Place, sequence: u64) -> Result<(), JobError> {
+        self.go_to(place)?;
+        if let Some(open) = self.open.as_mut().filter(|open| open.missing.is_none())
+            && let Some(merger) = self.mender.hole()?
+            && let Some(hole) = self.all.get(open.number)
+        {
+            open.missing = Some(SavedHole {
+                track: hole.track,
+                first: sequence,
+                behind: hole.behind,
+                lead: hole.lead.clone(),
+                merger,
+            });
         }
         Ok(())
+    }
+
+    /// Goes to a place, through all holes before it.
+    fn go_to(&mut self, place: Place) -> Result<(), JobError> {
+        let end = match place {
+            Place::Hole(number) => number + 1,
+            Place::End => self.all.len(),
+        };
+        let is_there = self.next == end && self.open.is_some() == matches!(place, Place::Hole(_));
+        if is_there {
+            return Ok(());
+        }
+        while self.next < end {
+            self.close()?;
+            let number = self.next;
+            let saved = self.all.get(number);
+            let saved = saved.ok_or_else(|| JobError::internal("no such hole"))?;
+            let read = || Hole::read(&saved.merger, &self.ciphers);
+            self.mender.open(read()?, read()?, saved.track)?;
+            self.open = Some(Open {
+                number,
+                last: None,
+                missing: None,
+            });
+            self.next += 1;
+            if self.next < end {
+                // Nothing comes for this one.
+                let first = saved.first;
+                self.skip(Place::Hole(number), first)?;
+            }
+        }
+        if place == Place::End {
+            self.close()?;
+            self.mender.go_to_end()?;
+        }
+        Ok(())
+    }
+
+    /// Nothing more comes.
+    fn end(&mut self) -> Result<(), JobError> {
+        self.go_to(Place::End)
     }
 
     fn close(&mut self) -> Result<(), JobError> {
         let Some(Open {
             number,
-            mut hole,
             last,
+            missing,
         }) = self.open.take()
         else {
             return Ok(());
         };
+        if let Some(hole) = missing {
+            self.left.get_or_insert_default().push(hole);
+        }
         // What began in its last segment ends in the one behind it.
-        let saved = self.holes.get_mut(number);
-        if let Some(saved) = saved.filter(|saved| last + 1 == saved.behind && !saved.lead.is_empty()) {
+        let saved = self.all.get_mut(number);
+        let goes_on = |saved: &&mut SavedHole| {
+            last.is_some_and(|last| last + 1 == saved.behind) && !saved.lead.is_empty()
+        };
+        if let Some(saved) = saved.filter(goes_on) {
             let lead = SegmentInput {
                 track: saved.track,
                 sequence: saved.behind,
                 data: std::mem::take(&mut saved.lead).into(),
                 ..SegmentInput::default()
             };
-            self.merger.lead_out(&mut hole, lead)?;
+            self.mender.lead_out(lead)?;
         }
-        Ok(self.merger.close_hole(hole)?)
+        Ok(self.mender.close()?)
     }
 }

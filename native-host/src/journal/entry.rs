@@ -329,6 +329,23 @@ impl Entry {
         hole::save(&connection, self.id, hole)
     }
 
+    /// It has these holes, and those that were kept before are none any more. A point that is saved next is of the same
+    /// file.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn replace_holes(&self, holes: &[SavedHole]) -> Result<(), JournalError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for table in ["point", "hole"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE job = ?1"), [self.id])?;
+        }
+        for hole in holes {
+            hole::save(&transaction, self.id, hole)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
     /// Its last point and its holes stay when it ends with something missing.
     pub fn keep_mendable(&self) {
         self.mendable.store(true, Ordering::Relaxed);

@@ -48,7 +48,7 @@ pub enum JournalError {
     Whole(Number),
     /// Something is missing from it, and it was not kept how to fill that.
     #[error(
-        "cannot repair capture {0}: only what an .mp4 of a stream that was not live is missing can be filled in; capture again"
+        "cannot repair capture {0}: only what an .mp4 or .ts of a stream that was not live is missing can be filled in; capture again"
     )]
     ForGood(Number),
     /// Its file is not there, or not as it was.
@@ -92,6 +92,11 @@ pub enum JournalError {
         "cannot resume capture {0}: the playlist, or where the output goes, is not what it was; what was written is kept"
     )]
     Changed(Number),
+    /// What was saved is laid out as another version has it.
+    #[error(
+        "cannot go on with capture {0}: another version of Weir began it, and keeps it in another way; what was written is kept, capture again"
+    )]
+    OfAnotherVersion(Number),
     /// What was saved makes no sense to this program.
     #[error("cannot resume capture {id}: {reason}; what was written is kept")]
     Damaged {
@@ -127,6 +132,7 @@ impl Coded for JournalError {
             | Self::Changed(_)
             | Self::ForGood(_)
             | Self::NotItsFile { .. }
+            | Self::OfAnotherVersion(_)
             | Self::Damaged { .. } => ErrorCode::CannotResume,
         }
     }

@@ -3,18 +3,19 @@
 use std::fs;
 use std::path::Path;
 
+use rusqlite::params;
 use weir_core::protocol::{
     Capture, CaptureAction, CaptureKind, CaptureNumber, CaptureState, Finished, JobId, SegmentCounts, Verdict,
 };
 
-use super::{Journal, JournalError, Number, Record, SELECT_COLUMNS, State};
+use super::{FORMAT, Journal, JournalError, Number, Record, SELECT_COLUMNS, State};
 
 /// What media files are called that Weir makes.
 const MEDIA: [&str; 5] = ["mp4", "m4a", "mkv", "mka", "ts"];
 
 /// What else of a job a browser wants to know.
 const FURTHER_COLUMNS: &str = "command IS NOT NULL AS is_repeatable, container = 'null' AS is_of_files,
-    EXISTS (SELECT 1 FROM point WHERE point.job = job.id) AS is_mendable,
+    EXISTS (SELECT 1 FROM point WHERE point.job = job.id AND point.format = ?2) AS is_mendable,
     (SELECT asked_as FROM browser WHERE browser.job = job.id) AS asked_as,
     (SELECT page FROM browser WHERE browser.job = job.id) AS page,
     (SELECT playlist FROM browser WHERE browser.job = job.id) AS playlist";
@@ -31,7 +32,7 @@ impl Journal {
         let mut statement = connection.prepare(&format!(
             "SELECT {SELECT_COLUMNS}, {FURTHER_COLUMNS} FROM job ORDER BY id DESC LIMIT ?1"
         ))?;
-        let rows = statement.query_map([most], |row| {
+        let rows = statement.query_map(params![most, FORMAT], |row| {
             let asked_as: Option<String> = row.get("asked_as")?;
             let of_browser = OfBrowser {
                 job: asked_as.and_then(|id| JobId::new(id).ok()),

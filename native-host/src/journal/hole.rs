@@ -18,7 +18,7 @@ pub struct SavedHole {
     pub behind: u64,
     /// How the segment that follows begins, where something goes on in it that began in the hole.
     pub lead: Vec<u8>,
-    /// For [`crate::merge::Merger::open_hole`].
+    /// For [`crate::merge::Hole::read`].
     pub merger: Vec<u8>,
 }
 

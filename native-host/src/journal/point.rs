@@ -8,7 +8,7 @@ use crate::merge::Point;
 
 /// What is saved means something to programs of this number only. `merge::points` of the integration tests fails when the
 /// layout of what is saved changes and this does not.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// A point that was saved.
 #[derive(Debug)]
@@ -112,10 +112,7 @@ pub(super) fn load(connection: &Connection, job: Number) -> Result<Option<SavedP
         return Ok(None);
     };
     if format != FORMAT {
-        return Err(JournalError::Damaged {
-            id: job,
-            reason: "another version of Weir began it".to_owned(),
-        });
+        return Err(JournalError::OfAnotherVersion(job));
     }
     let damaged = || JournalError::Damaged {
         id: job,
@@ -156,7 +153,10 @@ fn boot_id() -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::journal::{Beginning, Claim, Journal};
+    use weir_core::protocol::{CaptureAction, Finished, Verdict};
+
+    use crate::error::Coded as _;
+    use crate::journal::{Beginning, Claim, Command, Journal, JournalError};
     use crate::merge::Point;
 
     fn beginning(journal: &Journal) -> crate::journal::Entry {
@@ -211,6 +211,61 @@ mod tests {
             connection.execute_batch("DROP TABLE kept").unwrap();
             assert!(load().unwrap().is_some());
         }
+    }
+
+    /// What another version has kept may mean something else, to a repair too.
+    #[test]
+    fn what_another_version_has_kept_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::at(folder.path().to_owned());
+        let known = Beginning {
+            command: Some(Command {
+                arguments: Vec::new(),
+                folder: folder.path().to_owned(),
+            }),
+            ..Beginning::example()
+        };
+        let offers_repair = || {
+            let shown = journal.history(1).unwrap().remove(0);
+            shown.can.contains(&CaptureAction::Repair)
+        };
+        let Claim::New(entry, None) = journal.claim(&known, None).unwrap() else {
+            panic!("nobody has begun it");
+        };
+        let finished = Finished {
+            verdict: Verdict::Incomplete,
+            bytes: 1,
+            ..crate::job::refused(None, JournalError::ForGood(1).failure())
+        };
+        entry.save(&point(1), b"{}", 1).unwrap();
+        entry.keep_mendable();
+        entry.end(&finished).unwrap();
+        let number = entry.id();
+        drop(entry);
+        let mend = || journal.mend(number, &known.identity).unwrap_err();
+        assert!(
+            matches!(mend(), JournalError::NotItsFile { .. }),
+            "there is a point"
+        );
+        assert!(offers_repair());
+        let connection = journal.open().unwrap();
+        let older = [super::FORMAT - 1];
+        assert_eq!(
+            connection.execute("UPDATE point SET format = ?1", older).unwrap(),
+            1
+        );
+        assert!(matches!(mend(), JournalError::OfAnotherVersion(_)));
+        assert!(!offers_repair(), "nobody is shown what does not go");
+        let words = mend().to_string();
+        assert!(
+            words.contains("another version of Weir") && words.contains("capture again"),
+            "{words}"
+        );
+        connection
+            .execute("UPDATE job SET state = 'unfinished'", [])
+            .unwrap();
+        let again = journal.claim(&known, Some(number)).unwrap_err();
+        assert!(matches!(again, JournalError::OfAnotherVersion(_)), "{again}");
     }
 
     /// None is refused because another has written meanwhile.

@@ -30,7 +30,7 @@ use weir_core::protocol::{Container, KeyMethod, TrackKind, TrackSummary};
 
 pub use error::MergeError;
 use external::External;
-pub use mend::Hole;
+pub use mend::{Hole, Mender};
 use output_file::OutputFile;
 pub use point::Point;
 use serde::{Deserialize, Serialize};
@@ -236,11 +236,8 @@ impl Merger {
     ///
     /// # Errors
     /// [`MergeError`]: the bytes are no media that can be merged, or the output cannot be written.
-    pub fn push(&mut self, mut segment: SegmentInput) -> Result<(), MergeError> {
-        if let Some(flaw) = segment.flaw.take() {
-            self.flaws.count += 1;
-            self.flaws.first.get_or_insert(flaw);
-        }
+    pub fn push(&mut self, segment: SegmentInput) -> Result<(), MergeError> {
+        let segment = self.flaws.note(segment);
         if self.foreign_codec.is_some() && self.asked.is_subtitle(&segment) {
             self.lost_subtitles = true;
             return Ok(());
@@ -345,6 +342,15 @@ impl Merger {
 }
 
 impl Flaws {
+    /// Takes what is missing of a segment out of it.
+    fn note(&mut self, mut segment: SegmentInput) -> SegmentInput {
+        if let Some(flaw) = segment.flaw.take() {
+            self.count += 1;
+            self.first.get_or_insert(flaw);
+        }
+        segment
+    }
+
     /// What is lost with the first packets may be the tables.
     fn explain(&self, error: MergeError) -> MergeError {
         match error {

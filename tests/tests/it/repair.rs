@@ -19,6 +19,7 @@ use weir::failpoint::Failpoint;
 use weir_tests::binary::{Home, last_event, stderr};
 use weir_tests::media;
 use weir_tests::origin::{Gate, Origin, Reply};
+use weir_tests::streams::sample_aes::{self, Cut, KeyAndIv, Types};
 
 use super::cli::{check_exit, get};
 
@@ -69,6 +70,41 @@ impl Site {
         )
     }
 
+    /// Picture and sound in playlists of their own: `s0_N.ts` and `s1_N.ts`.
+    fn transport_streams() -> Self {
+        Self::new(
+            "-map 0:v -map 1:a -f hls -hls_time 1 -hls_playlist_type vod -hls_segment_filename FOLDER/s%v_%d.ts \
+             -var_stream_map v:0,agroup:a~a:0,agroup:a -master_pl_name master.m3u8 FOLDER/index_%v.m3u8",
+        )
+    }
+
+    /// Makes SAMPLE-AES of `index.m3u8`.
+    fn encrypt_samples(&self) {
+        let pair = KeyAndIv {
+            key: *b"no key like it ?",
+            iv: [7; 16],
+        };
+        let folder = self.stream.path();
+        let playlist = folder.join("index.m3u8");
+        let clear = fs::read_to_string(&playlist).unwrap();
+        for name in clear.lines().filter(|line| !line.starts_with('#')) {
+            let path = folder.join(name);
+            let encrypted = sample_aes::transport_stream(
+                &fs::read(&path).unwrap(),
+                Types::Encrypted,
+                Cut::AsBefore,
+                |_| pair,
+            );
+            fs::write(path, encrypted.unwrap().packets).unwrap();
+        }
+        let key = format!(
+            "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"film.key\",IV=0x{}\n#EXTINF",
+            "07".repeat(16)
+        );
+        fs::write(playlist, clear.replacen("#EXTINF", &key, 1)).unwrap();
+        fs::write(folder.join("film.key"), pair.key).unwrap();
+    }
+
     fn withhold(&self, names: &[&str]) {
         *self.withheld.lock().unwrap() = names.iter().map(|&name| name.to_owned()).collect();
     }
@@ -95,7 +131,7 @@ impl Site {
     /// Segments that were asked for from there on.
     fn asked_since(&self, begin: usize) -> Vec<String> {
         let requests = self.origin.requests();
-        let is_media = |path: &&str| !path.contains(".m3u8");
+        let is_media = |path: &&str| !path.contains(".m3u8") && !path.contains(".key");
         let mut asked: Vec<String> = requests[begin..]
             .iter()
             .map(weir_tests::origin::Request::path)
@@ -138,6 +174,76 @@ impl Site {
         assert_eq!(self.leftovers(), Vec::<String>::new());
     }
 
+    /// The same of a `.ts`, which becomes byte for byte the file that is made without a loss.
+    fn check_bytes(&self, playlist: &str, missing: &[&str]) {
+        let [mended, whole] = self.check_packets(playlist, missing);
+        assert!(
+            fs::read(mended).unwrap() == fs::read(whole).unwrap(),
+            "{missing:?}"
+        );
+    }
+
+    /// The same of a `.ts`, which gets the packets that it has without a loss. Returns it, and the one without.
+    fn check_packets(&self, playlist: &str, missing: &[&str]) -> [PathBuf; 2] {
+        let names = [missing.join("-"), "whole".to_owned()].map(|name| format!("{name}.ts"));
+        self.withhold(missing);
+        let finished = self.capture(playlist, &names[0], 3);
+        assert_eq!(
+            finished["gaps"].as_array().unwrap().len(),
+            missing.len(),
+            "{finished}"
+        );
+        self.withhold(&[]);
+        let number = self.newest();
+        let begin = self.origin.requests().len();
+        let output = self.repair(&[&number]);
+        check_exit(&output, 0);
+        let mut wanted = missing.to_vec();
+        wanted.sort_unstable();
+        assert_eq!(self.asked_since(begin), wanted);
+        let finished = last_event(&output).unwrap();
+        assert_eq!(finished["verdict"], "complete", "{finished}");
+        if !self.path(&names[1]).exists() {
+            self.capture(playlist, &names[1], 0);
+        }
+        let [mended, whole] = names.map(|name| self.path(&name));
+        media::compare(&mended, &whole).unwrap();
+        assert_eq!(media::decode_errors(&mended).unwrap(), "");
+        assert_eq!(self.leftovers(), Vec::<String>::new());
+        [mended, whole]
+    }
+
+    /// What stays missing can be filled in another time, until nothing is.
+    fn check_bit_by_bit(&self, playlist: &str, missing: &[&str], steps: &[&[&str]]) {
+        self.withhold(missing);
+        self.capture(playlist, "film.ts", 3);
+        let before = fs::read(self.path("film.ts")).unwrap();
+        let refused = self.repair(&["1"]);
+        check_exit(&refused, 1);
+        assert!(fs::read(self.path("film.ts")).unwrap() == before, "nothing came");
+        for still in steps.iter().copied().chain([&[][..]]) {
+            self.withhold(still);
+            let output = self.repair(&["1"]);
+            check_exit(&output, if still.is_empty() { 0 } else { 3 });
+            let finished = last_event(&output).unwrap();
+            assert_eq!(
+                finished["gaps"].as_array().unwrap().len(),
+                still.len(),
+                "{finished}"
+            );
+        }
+        self.capture(playlist, "whole.ts", 0);
+        assert!(fs::read(self.path("film.ts")).unwrap() == fs::read(self.path("whole.ts")).unwrap());
+    }
+
+    /// The number of the capture that was begun last.
+    fn newest(&self) -> String {
+        let jobs = self.home.run(["jobs", "--json"]).unwrap();
+        let jobs = String::from_utf8(jobs.stdout).unwrap();
+        let newest: serde_json::Value = serde_json::from_str(jobs.lines().next().unwrap()).unwrap();
+        newest["id"].to_string()
+    }
+
     fn leftovers(&self) -> Vec<String> {
         let names = fs::read_dir(self.home.path()).unwrap().flatten();
         let names = names.map(|entry| entry.file_name().into_string().unwrap());
@@ -154,6 +260,120 @@ fn holes_are_filled() {
     }
     // One, several behind each other, and the last.
     Site::transport_stream().check("/index.m3u8", &["s1.ts", "s3.ts", "s4.ts", "s7.ts"], &[]);
+}
+
+/// The same in a transport stream, whose packets are in the order of the file: it becomes the file that it would have been.
+#[test]
+fn holes_of_a_transport_stream_are_filled() {
+    if media::skip_without_ffmpeg("repair: holes of a .ts") {
+        return;
+    }
+    let site = Site::transport_stream();
+    for missing in [
+        &["s1.ts", "s3.ts", "s4.ts", "s7.ts"][..],
+        &["s0.ts", "s1.ts"],
+        &["s7.ts"],
+    ] {
+        site.check_bytes("/index.m3u8", missing);
+    }
+}
+
+/// Tracks of their own are interleaved by time, whenever they came.
+#[test]
+fn tracks_of_a_transport_stream_are_mended() {
+    if media::skip_without_ffmpeg("repair: a .ts with separate audio") {
+        return;
+    }
+    let site = Site::transport_streams();
+    site.check_bytes(
+        "/master.m3u8",
+        &["s0_2.ts", "s0_6.ts", "s1_2.ts", "s1_3.ts", "s1_6.ts"],
+    );
+    site.check_bytes("/master.m3u8", &["s1_3.ts", "s0_7.ts", "s1_7.ts"]);
+    // The first segment of the picture tells of a stream that this file has second.
+    site.check_packets("/master.m3u8", &["s0_0.ts", "s1_3.ts", "s0_7.ts"]);
+}
+
+/// Segments whose samples are encrypted are decrypted on the way into the holes.
+#[test]
+fn holes_of_encrypted_samples_are_filled() {
+    if media::skip_without_ffmpeg("repair: a .ts of SAMPLE-AES") {
+        return;
+    }
+    let site = Site::transport_stream();
+    site.encrypt_samples();
+    site.check_bytes("/index.m3u8", &["s1.ts", "s3.ts", "s4.ts", "s7.ts"]);
+    site.check_bytes("/index.m3u8", &["s0.ts", "s5.ts"]);
+}
+
+/// What is still missing stays missing, and can be filled in another time: a hole in pieces too.
+#[test]
+fn a_transport_stream_bit_by_bit() {
+    if media::skip_without_ffmpeg("repair: a .ts bit by bit") {
+        return;
+    }
+    let site = Site::transport_stream();
+    site.check_bit_by_bit(
+        "/index.m3u8",
+        &["s1.ts", "s3.ts", "s4.ts", "s5.ts"],
+        &[&["s3.ts", "s5.ts"], &["s3.ts"]],
+    );
+}
+
+/// Holes of two tracks lie across each other, also when one has come to be in pieces.
+#[test]
+fn tracks_of_a_transport_stream_bit_by_bit() {
+    if media::skip_without_ffmpeg("repair: a .ts with separate audio, bit by bit") {
+        return;
+    }
+    let site = Site::transport_streams();
+    site.check_bit_by_bit(
+        "/master.m3u8",
+        &[
+            "s0_1.ts", "s0_2.ts", "s0_3.ts", "s0_4.ts", "s0_5.ts", "s1_2.ts", "s1_3.ts", "s1_6.ts",
+        ],
+        &[
+            &["s0_4.ts", "s1_2.ts", "s1_3.ts", "s1_6.ts"],
+            &["s0_4.ts", "s1_2.ts", "s1_6.ts"],
+            &["s0_4.ts", "s1_6.ts"],
+            &["s0_4.ts"],
+        ],
+    );
+}
+
+/// The old file stays until the new one is whole.
+#[test]
+fn a_repair_of_a_transport_stream_that_is_killed_costs_nothing() {
+    if media::skip_without_ffmpeg("repair: a .ts, killed") {
+        return;
+    }
+    let site = Site::transport_stream();
+    site.withhold(&["s2.ts", "s5.ts"]);
+    site.capture("/index.m3u8", "film.ts", 3);
+    let before = fs::read(site.path("film.ts")).unwrap();
+    site.withhold(&[]);
+    let gate = Gate::new();
+    let last = fs::read(site.stream.path().join("s5.ts")).unwrap();
+    site.origin.reply("/s5.ts", Reply::ok(last).after(&gate));
+    let mut weir = site.home.weir();
+    weir.args(["repair", "1"]);
+    let mut child = weir
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while site.leftovers().is_empty() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(fs::read(site.path("film.ts")).unwrap() == before);
+    gate.open();
+    check_exit(&site.repair(&["1"]), 0);
+    site.capture("/index.m3u8", "whole.ts", 0);
+    assert!(fs::read(site.path("film.ts")).unwrap() == fs::read(site.path("whole.ts")).unwrap());
+    assert_eq!(site.leftovers(), Vec::<String>::new());
 }
 
 #[test]

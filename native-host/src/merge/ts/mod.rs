@@ -2,12 +2,14 @@
 //!
 //! The packets stay what they are, but for what tells one file from many: they are on the PIDs of one programme
 //! ([`program`]), their times go on at discontinuities ([`rewrite`], on the timeline that all containers share), their
-//! counters have no break, and what is no packet of the programme is left out. [`check`] reads the result.
+//! counters have no break, and what is no packet of the programme is left out. [`check`] reads the result. [`splice`] puts
+//! in what was missing.
 
 mod check;
 mod packet;
 mod program;
 mod rewrite;
+mod splice;
 
 use std::io::Write;
 use std::path::Path;
@@ -18,6 +20,7 @@ use weir_core::protocol::TrackSummary;
 use self::check::Reader;
 use self::program::{Program, Role};
 use self::rewrite::{Chunk, Rewriter};
+pub(super) use self::splice::Splice;
 use super::check::failed;
 use super::inputs::ticks;
 use super::output_file::OutputFile;
@@ -89,11 +92,31 @@ impl TsMerger {
         }
     }
 
+    /// One that writes nothing, in the place of another.
+    pub(super) fn empty() -> Self {
+        Self::new(OutputFile::default(), &[])
+    }
+
     pub(super) fn file(&mut self) -> &mut OutputFile {
         &mut self.file
     }
 
     pub(super) fn push(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
+        self.read(segment)?;
+        self.write_ready(More::MayCome)
+    }
+
+    /// Bytes that have been made, written or not: they become more with all that comes.
+    pub(super) fn made(&self) -> u64 {
+        let pending = self
+            .inputs
+            .iter()
+            .map(|input| input.rewriter.pending_bytes() as u64);
+        self.reader.bytes + pending.sum::<u64>()
+    }
+
+    /// Makes packets of the output of a segment.
+    fn read(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
         let Self {
             inputs,
             timeline,
@@ -123,8 +146,7 @@ impl TsMerger {
         input
             .rewriter
             .push(&data, segment.map.as_ref(), edge, timeline, program)
-            .map_err(in_segment)?;
-        self.write_ready(More::MayCome)
+            .map_err(in_segment)
     }
 
     pub(super) fn finish(mut self) -> Result<Merged, MergeError> {

@@ -15,7 +15,7 @@ pub(super) const MAP_PID: u16 = 0x1000;
 const FIRST_PID: u16 = 0x100;
 
 /// The clock has a PID of its own when it comes on one that has no stream.
-const CLOCK_PID: u16 = 0xff;
+pub(super) const CLOCK_PID: u16 = 0xff;
 
 const PACKET_BYTES: usize = 188;
 
@@ -41,8 +41,8 @@ pub(super) enum Role {
 pub(super) struct OutputStream {
     pub(super) key: Key,
     pub(super) pid: u16,
-    mapped: MappedStream,
-    language: Option<String>,
+    pub(super) mapped: MappedStream,
+    pub(super) language: Option<String>,
     /// `continuity_counter` of its last packet with a payload.
     counter: Option<u8>,
     /// PES packets written.
@@ -54,9 +54,9 @@ pub(super) struct OutputStream {
 pub(super) struct Program {
     pub(super) streams: Vec<OutputStream>,
     /// The input that the clock comes from, and the place of its stream; None: it comes alone.
-    clock: Option<(usize, Option<usize>)>,
+    pub(super) clock: Option<(usize, Option<usize>)>,
     clock_counter: Option<u8>,
-    version: u8,
+    pub(super) version: u8,
     /// The tables on the wire say something else.
     stale: bool,
     table_counters: [Option<u8>; 2],

@@ -214,6 +214,12 @@ impl Rewriter {
         Ok(())
     }
 
+    /// Of the packets that are not written yet.
+    pub(super) fn pending_bytes(&self) -> usize {
+        let chunks = self.ready.iter().chain([&self.chunk]);
+        chunks.map(|chunk| chunk.packets.len()).sum()
+    }
+
     fn segment(
         &mut self,
         data: &Bytes,
