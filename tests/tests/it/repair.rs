@@ -236,6 +236,37 @@ impl Site {
         assert!(fs::read(self.path("film.ts")).unwrap() == fs::read(self.path("whole.ts")).unwrap());
     }
 
+    /// A repair is killed in the middle, and the old file stays as it is; the next one makes it whole. Returns it, and one
+    /// that is made without a loss.
+    fn check_killed(&self, film: &str, whole: &str) -> [PathBuf; 2] {
+        self.withhold(&["s2.ts", "s5.ts"]);
+        self.capture("/index.m3u8", film, 3);
+        let before = fs::read(self.path(film)).unwrap();
+        self.withhold(&[]);
+        let gate = Gate::new();
+        let last = fs::read(self.stream.path().join("s5.ts")).unwrap();
+        self.origin.reply("/s5.ts", Reply::ok(last).after(&gate));
+        let mut weir = self.home.weir();
+        weir.args(["repair", "1"]);
+        weir.stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = weir.spawn().unwrap();
+        while self.leftovers().is_empty() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // Another one meanwhile is refused.
+        check_exit(&self.repair(&["1"]), 1);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(fs::read(self.path(film)).unwrap() == before);
+        gate.open();
+        check_exit(&self.repair(&["1"]), 0);
+        self.capture("/index.m3u8", whole, 0);
+        assert_eq!(self.leftovers(), Vec::<String>::new());
+        [film, whole].map(|name| self.path(name))
+    }
+
     /// The number of the capture that was begun last.
     fn newest(&self) -> String {
         let jobs = self.home.run(["jobs", "--json"]).unwrap();
@@ -348,32 +379,8 @@ fn a_repair_of_a_transport_stream_that_is_killed_costs_nothing() {
         return;
     }
     let site = Site::transport_stream();
-    site.withhold(&["s2.ts", "s5.ts"]);
-    site.capture("/index.m3u8", "film.ts", 3);
-    let before = fs::read(site.path("film.ts")).unwrap();
-    site.withhold(&[]);
-    let gate = Gate::new();
-    let last = fs::read(site.stream.path().join("s5.ts")).unwrap();
-    site.origin.reply("/s5.ts", Reply::ok(last).after(&gate));
-    let mut weir = site.home.weir();
-    weir.args(["repair", "1"]);
-    let mut child = weir
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    while site.leftovers().is_empty() {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(fs::read(site.path("film.ts")).unwrap() == before);
-    gate.open();
-    check_exit(&site.repair(&["1"]), 0);
-    site.capture("/index.m3u8", "whole.ts", 0);
-    assert!(fs::read(site.path("film.ts")).unwrap() == fs::read(site.path("whole.ts")).unwrap());
-    assert_eq!(site.leftovers(), Vec::<String>::new());
+    let [film, whole] = site.check_killed("film.ts", "whole.ts");
+    assert!(fs::read(film).unwrap() == fs::read(whole).unwrap());
 }
 
 #[test]
@@ -470,34 +477,8 @@ fn a_repair_that_is_killed_costs_nothing() {
         return;
     }
     let site = Site::transport_stream();
-    site.withhold(&["s2.ts", "s5.ts"]);
-    site.capture("/index.m3u8", "film.mp4", 3);
-    let before = fs::read(site.path("film.mp4")).unwrap();
-    site.withhold(&[]);
-    let gate = Gate::new();
-    let last = fs::read(site.stream.path().join("s5.ts")).unwrap();
-    site.origin.reply("/s5.ts", Reply::ok(last).after(&gate));
-    let mut child = site
-        .home
-        .weir()
-        .args(["repair", "1"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    while site.leftovers().is_empty() {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    check_exit(&site.repair(&["1"]), 1);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert_eq!(fs::read(site.path("film.mp4")).unwrap(), before);
-    gate.open();
-    check_exit(&site.repair(&["1"]), 0);
-    site.capture("/index.m3u8", "whole.mp4", 0);
-    media::compare(&site.path("film.mp4"), &site.path("whole.mp4")).unwrap();
-    assert_eq!(site.leftovers(), Vec::<String>::new());
+    let [film, whole] = site.check_killed("film.mp4", "whole.mp4");
+    media::compare(&film, &whole).unwrap();
 }
 
 /// The file is replaced at one moment, and the journal knows at another.

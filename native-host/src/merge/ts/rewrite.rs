@@ -19,7 +19,7 @@ use crate::merge::overlap::Overlaps;
 const STAMP: i64 = (1 << 33) - 1;
 
 /// How finely playlists interleave, in timeline ticks.
-const CHUNK_TICKS: i64 = CLOCK_HZ as i64 / 4;
+pub(super) const CHUNK_TICKS: i64 = CLOCK_HZ as i64 / 4;
 
 /// The clock goes on by at least this much where it would go back: the distance that the standard asks for at most is
 /// 100 ms.

@@ -10,15 +10,11 @@ use std::path::Path;
 
 use super::packet::{self, PACKET_BYTES};
 use super::program::{Key, MAP_PID, Program, Role};
-use super::rewrite::Chunk;
+use super::rewrite::{CHUNK_TICKS, Chunk};
 use super::{More, TsMerger};
-use crate::demux::CLOCK_HZ;
 use crate::demux::ts::packets::Packet;
 use crate::demux::ts::pes;
 use crate::merge::{MergeError, SegmentInput};
-
-/// How finely playlists interleave, as in [`super::rewrite`].
-const CHUNK_TICKS: i64 = CLOCK_HZ as i64 / 4;
 
 /// Packets that are read at a time.
 const READ_PACKETS: usize = 4096;
