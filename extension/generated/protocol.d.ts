@@ -258,7 +258,7 @@ discontinuity: boolean,
 gap: boolean,
 /** How to decrypt it, null when clear. */
 key: SegmentKey | null,
-/** Its media initialization section (EXT-X-MAP), null without one. */
+/** Its media initialization section (EXT-X-MAP), null without one. Segments that follow each other may share it. */
 map: PlannedMap | null, };
 
 /** The segments of one media playlist. */

@@ -34,8 +34,7 @@
     const BASE64_BOM = '77u/I0VYVE0z';
 
     const { apply, construct, defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
-    const { Proxy, TextDecoder, Uint8Array, URL, Blob, atob, setTimeout, decodeURIComponent, Error, Request } =
-      globalThis;
+    const { Proxy, TextDecoder, Uint8Array, URL, Blob, atob, setTimeout, decodeURIComponent, Error } = globalThis;
     const { ArrayBuffer, Set } = globalThis;
     const { isView } = ArrayBuffer;
     const { parse } = JSON;
@@ -670,6 +669,8 @@
     const wrapCalls = () => {
       if (isWrapped) return;
       isWrapped = true;
+      // Taken here: a page that is not traced does not pay for the interface.
+      const { Request } = globalThis;
       const isWorker = typeof (/** @type {any} */ (globalThis).document) === 'undefined';
       const worker = isWorker ? globalThis.location.href : '';
       const stackOf = getter(Error.prototype, 'stack');

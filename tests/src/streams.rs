@@ -12,9 +12,11 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use m3u8_rs::{AlternativeMedia, AlternativeMediaType, MasterPlaylist, Resolution, VariantStream};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use self::encrypt::{Encryption, IvRule, Names, encrypt};
+use crate::origin::Origin;
 use crate::program;
 
 /// Part of every recipe's hash: a change of the code below that the arguments do not show needs a new number.
@@ -110,6 +112,22 @@ pub fn two_level() -> anyhow::Result<Stream> {
 #[must_use]
 pub fn committed_stream() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/stream")
+}
+
+/// Its four segments at an origin, and the plan for them as the extension hands it over.
+///
+/// # Errors
+/// When the origin does not start.
+pub fn committed_origin_and_plan(title: &str) -> anyhow::Result<(Origin, Value)> {
+    let origin = Origin::start()?;
+    origin.directory("/", committed_stream());
+    let segments: Vec<Value> = (0..4)
+        .map(|n| json!({"sequence": n, "url": origin.url(&format!("/high/seg00{n}.ts")), "durationSeconds": 2.0}))
+        .collect();
+    let playlist = origin.url("/high/index.m3u8");
+    let track = json!({"kind": "video", "playlist": playlist, "segments": segments});
+    let plan = json!({"source": playlist, "title": title, "live": false, "tracks": [track]});
+    Ok((origin, plan))
 }
 
 /// How one stream is made: ffmpeg runs, then what ffmpeg does not do.

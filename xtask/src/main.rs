@@ -16,6 +16,7 @@ mod setup;
 mod test;
 mod wasm_size;
 mod wasm_test;
+mod windows;
 mod workspace;
 
 use std::process::ExitCode;

@@ -16,6 +16,7 @@ use crate::say;
 use crate::setup::{self, WasmToolchain};
 use crate::wasm_size;
 use crate::wasm_test;
+use crate::windows;
 use crate::workspace::Workspace;
 
 /// The target with the browser end to end, which has a step of its own.
@@ -23,6 +24,12 @@ const BROWSER_TESTS: &str = "browser";
 
 /// The target with what is unpacked and installed, which has a step of its own too.
 const PACKAGE_TESTS: &str = "package";
+
+/// The target with what is only on Windows, which has a step of its own as well.
+const WINDOWS_TESTS: &str = "windows";
+
+/// What the tests' own step leaves to others.
+const TESTS_OF_STEPS: &[&str] = &[BROWSER_TESTS, PACKAGE_TESTS, WINDOWS_TESTS];
 
 /// What to check.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -62,6 +69,8 @@ enum Step {
     Browser,
     /// Only when it is named. What is shipped: packed, checked by Mozilla's linter, unpacked and installed in an empty home
     Package,
+    /// Only when it is named. The host for Windows: built with mingw, its code linted, its tests run by wine (Linux)
+    Windows,
     /// cargo doc with warnings denied
     Docs,
 }
@@ -87,7 +96,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: Arguments) -> Result<ExitCod
         None => Step::value_variants()
             .iter()
             .copied()
-            .filter(|step| *step != Step::Package)
+            .filter(|step| !matches!(step, Step::Package | Step::Windows))
             .collect(),
         Some(step) if step.needs_build() => vec![Step::Build, step],
         Some(step) => vec![step],
@@ -126,6 +135,7 @@ impl Step {
             | Self::Counts
             | Self::Fuzz
             | Self::Package
+            | Self::Windows
             | Self::Docs => false,
             Self::Size | Self::Extension | Self::Test | Self::Wasm | Self::Browser => true,
         }
@@ -173,7 +183,7 @@ impl Step {
                         workspace
                             .integration_tests()
                             .into_iter()
-                            .filter(|name| ![BROWSER_TESTS, PACKAGE_TESTS].contains(&name.as_str()))
+                            .filter(|name| !TESTS_OF_STEPS.contains(&name.as_str()))
                             .flat_map(|name| ["--test".to_owned(), name]),
                     ),
                 )?;
@@ -188,6 +198,7 @@ impl Step {
                 package::pack(workspace, toolchain, Profile::Dev, &folder)?;
                 command::run(cargo().args(["test", "--workspace", "--test", PACKAGE_TESTS]))
             }
+            Self::Windows => windows::run(workspace, WINDOWS_TESTS),
             Self::Docs => command::run(
                 cargo()
                     .args(["doc", "--quiet", "--workspace", "--no-deps"])

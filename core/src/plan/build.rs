@@ -1,5 +1,7 @@
 //! Media playlists as read -> [`CapturePlan`].
 
+use std::sync::Arc;
+
 use super::{ChosenTrack, PlanError};
 use crate::playlist::{Key, Map, Media, Playlist, Protection, Reading, Reference, Segment, protection};
 use crate::protocol::{
@@ -16,17 +18,48 @@ pub fn build(
     title: Option<&str>,
     tracks: &[(ChosenTrack, Media)],
 ) -> Result<CapturePlan, PlanError> {
+    let live = tracks.iter().any(|(_, media)| !media.end_list);
+    let tracks = tracks.iter().map(|(chosen, media)| {
+        let context = Context::of(chosen, media)?;
+        let segments = media.segments.iter().map(|segment| context.segment(segment));
+        Ok(track(chosen, segments.collect::<Result<_, _>>()?))
+    });
+    plan(source, title, live, tracks)
+}
+
+/// The same of playlists that nothing more is asked of: they go while the plan comes, so that a long stream is not in
+/// memory twice.
+///
+/// # Errors
+/// Those of [`build`].
+pub fn build_from(
+    source: &AbsoluteUrl,
+    title: Option<&str>,
+    tracks: Vec<(ChosenTrack, Media)>,
+) -> Result<CapturePlan, PlanError> {
+    let live = tracks.iter().any(|(_, media)| !media.end_list);
+    let tracks = tracks.into_iter().map(|(chosen, media)| {
+        let segments = Context::of(&chosen, &media)?.all(media.segments)?;
+        Ok(track(&chosen, segments))
+    });
+    plan(source, title, live, tracks)
+}
+
+fn plan(
+    source: &AbsoluteUrl,
+    title: Option<&str>,
+    live: bool,
+    tracks: impl Iterator<Item = Result<PlannedTrack, PlanError>>,
+) -> Result<CapturePlan, PlanError> {
+    let tracks: Vec<_> = tracks.collect::<Result<_, _>>()?;
     if tracks.is_empty() {
         return Err(PlanError::NoTracks);
     }
     Ok(CapturePlan {
         source: source.clone(),
         title: title.map(str::to_owned),
-        live: tracks.iter().any(|(_, media)| !media.end_list),
-        tracks: tracks
-            .iter()
-            .map(|(chosen, media)| track(chosen, media))
-            .collect::<Result<_, _>>()?,
+        live,
+        tracks,
     })
 }
 
@@ -42,15 +75,8 @@ pub fn expect_media(reading: Reading, playlist: &AbsoluteUrl) -> Result<Media, P
     }
 }
 
-fn track(chosen: &ChosenTrack, media: &Media) -> Result<PlannedTrack, PlanError> {
-    // A live stream may be about to begin.
-    if media.segments.is_empty() && media.end_list {
-        return Err(PlanError::NoSegments(chosen.playlist.clone()));
-    }
-    let context = Context {
-        playlist: &chosen.playlist,
-    };
-    Ok(PlannedTrack {
+fn track(chosen: &ChosenTrack, segments: Vec<PlannedSegment>) -> PlannedTrack {
+    PlannedTrack {
         kind: chosen.kind,
         only: chosen.only,
         playlist: chosen.playlist.clone(),
@@ -60,12 +86,8 @@ fn track(chosen: &ChosenTrack, media: &Media) -> Result<PlannedTrack, PlanError>
         forced: chosen.forced,
         codecs: chosen.codecs.clone(),
         resolution: chosen.resolution,
-        segments: media
-            .segments
-            .iter()
-            .map(|segment| context.segment(segment))
-            .collect::<Result<_, _>>()?,
-    })
+        segments,
+    }
 }
 
 /// What the messages of a track name.
@@ -73,7 +95,41 @@ pub(super) struct Context<'a> {
     pub(super) playlist: &'a AbsoluteUrl,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// Of a track whose playlist can be planned.
+    fn of(chosen: &'a ChosenTrack, media: &Media) -> Result<Self, PlanError> {
+        // A live stream may be about to begin.
+        if media.segments.is_empty() && media.end_list {
+            return Err(PlanError::NoSegments(chosen.playlist.clone()));
+        }
+        Ok(Self {
+            playlist: &chosen.playlist,
+        })
+    }
+
+    /// From the last to the first, because only the end of a list can be given back while it is in use.
+    fn all(&self, mut segments: Vec<Segment>) -> Result<Vec<PlannedSegment>, PlanError> {
+        const GIVEN_BACK_AT_ONCE: usize = 4096;
+        let mut planned: Vec<PlannedSegment> = Vec::with_capacity(segments.len());
+        let mut first_error = None;
+        while let Some(segment) = segments.pop() {
+            match self.segment(&segment) {
+                Ok(mut segment) => {
+                    if let Some(behind) = planned.last().filter(|behind| behind.map == segment.map) {
+                        segment.map.clone_from(&behind.map);
+                    }
+                    planned.push(segment);
+                }
+                Err(error) => first_error = Some(error),
+            }
+            if segments.len().is_multiple_of(GIVEN_BACK_AT_ONCE) {
+                segments.shrink_to_fit();
+            }
+        }
+        planned.reverse();
+        first_error.map_or(Ok(planned), Err)
+    }
+
     pub(super) fn segment(&self, segment: &Segment) -> Result<PlannedSegment, PlanError> {
         let key = self.key(&segment.keys)?;
         Ok(PlannedSegment {
@@ -90,13 +146,13 @@ impl Context<'_> {
 
     /// The map's own key is the one that was in force where it stood. Methods of samples leave maps clear; without
     /// an explicit IV, which the specification asks for, players take zero.
-    fn map(&self, map: &Map) -> Result<PlannedMap, PlanError> {
+    fn map(&self, map: &Map) -> Result<Arc<PlannedMap>, PlanError> {
         let key = self.key(&map.keys)?.filter(|key| !key.method.is_of_samples());
-        Ok(PlannedMap {
+        Ok(Arc::new(PlannedMap {
             url: self.url(&map.uri, "map", map.line)?,
             range: map.range,
             key: key.map(|key| key.with_implicit_iv(MediaSequence(0))),
-        })
+        }))
     }
 
     fn key(&self, keys: &[Key]) -> Result<Option<UsableKey>, PlanError> {

@@ -31,11 +31,13 @@ impl CheckPolicy {
     /// # Errors
     /// [`PlanError::PrivateAddress`] or [`PlanError::InsecureDowngrade`].
     pub fn check(self, url: &AbsoluteUrl, above: &[&AbsoluteUrl]) -> Result<(), PlanError> {
-        let is_private = url.address_class() == AddressClass::Private;
-        let is_public_list = above
-            .iter()
-            .any(|list| !list.is_data() && list.address_class() == AddressClass::Public);
-        if self.private_addresses == Rule::Refuse && is_private && is_public_list {
+        // In this order: a plan has thousands of addresses, few of them private.
+        if self.private_addresses == Rule::Refuse
+            && url.address_class() == AddressClass::Private
+            && above
+                .iter()
+                .any(|list| !list.is_data() && list.address_class() == AddressClass::Public)
+        {
             return Err(PlanError::PrivateAddress(url.clone()));
         }
         if self.downgrades == Rule::Refuse && above.iter().any(|list| list.downgrades_to(url)) {

@@ -19,7 +19,7 @@ use crate::protocol::TrackKind;
 use crate::url::AbsoluteUrl;
 
 pub use ads::{AdBreak, AdReason, AdSegments, AdsError, Advertising, find_advertising};
-pub use build::{build, expect_media};
+pub use build::{build, build_from, expect_media};
 pub use chapters::{Chapter, MAX_CHAPTERS, chapters};
 pub use check::{CheckPolicy, Rule};
 pub use choose::choose;

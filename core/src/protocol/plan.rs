@@ -1,5 +1,7 @@
 //! The capture plan: everything that has to be fetched, in order, each segment complete in itself.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Iv, KeyMethod, MediaSequence, TrackKind};
@@ -79,9 +81,9 @@ pub struct PlannedSegment {
     /// How to decrypt it, null when clear.
     #[serde(default)]
     pub key: Option<SegmentKey>,
-    /// Its media initialization section (EXT-X-MAP), null without one.
+    /// Its media initialization section (EXT-X-MAP), null without one. Segments that follow each other may share it.
     #[serde(default)]
-    pub map: Option<PlannedMap>,
+    pub map: Option<Arc<PlannedMap>>,
 }
 
 /// How one segment or map is decrypted.

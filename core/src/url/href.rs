@@ -1,9 +1,16 @@
 //! A URL as the URL standard serialises it, and its parts: the few that Weir looks at, named as the `url`
 //! crate names them. Tests hold it to that crate.
 
+/// The addresses of a long stream are in its playlist, in its plan and with who fetches them: natively there is one of each.
+#[cfg(not(target_family = "wasm"))]
+type Text = std::sync::Arc<str>;
+/// A page's module is small before all else, and is done with a plan when it is made.
+#[cfg(target_family = "wasm")]
+type Text = Box<str>;
+
 /// A serialised URL without its fragment.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Href(Box<str>);
+pub(super) struct Href(Text);
 
 impl Href {
     /// Takes what a parser wrote; anything else gives parts without meaning.
@@ -14,7 +21,7 @@ impl Href {
         }
         // A `data:` URL loses the spaces that stood before the fragment.
         serialised.truncate(serialised.trim_end_matches(' ').len());
-        Self(serialised.into_boxed_str())
+        Self(serialised.into())
     }
 
     /// Takes an address that is written as the parser would write it, which most are that come from a browser or out of a
@@ -76,7 +83,7 @@ impl Href {
             return None;
         }
         let before = if path.starts_with('/') { origin } else { folder };
-        Some(Self([before, reference].concat().into_boxed_str()))
+        Some(Self([before, reference].concat().into()))
     }
 
     pub(super) fn as_str(&self) -> &str {

@@ -169,6 +169,27 @@ fn a_stale_reading_is_ignored() {
     assert_eq!(live.read(13, "i j"), "Changed: 14=j");
 }
 
+/// A property test found it: caches of different ages that answer in turns look like a stream that goes on.
+#[test]
+fn a_stale_reading_of_what_was_missed_is_no_restart() {
+    let mut live = Live::new(10, "k l m");
+    assert_eq!(live.read(18, "s t u"), "Changed: 13-5 18=s 19=t 20=u");
+    for (sequence, names) in [
+        (13, "n o p"),
+        (14, "o p q"),
+        (15, "p q r"),
+        (12, "m n o"),
+        (15, "p q r"),
+    ] {
+        assert_eq!(live.read(sequence, names), "Stale:", "{names}");
+    }
+    assert_eq!(live.read(19, "t u v"), "Changed: 21=v");
+    // What was started again counts from elsewhere.
+    assert_eq!(live.read(0, "a"), "Stale:");
+    assert_eq!(live.read(0, "a b"), "Stale:");
+    assert_eq!(live.read(0, "a b c"), "Restarted: 0=!a 1=b 2=c");
+}
+
 #[test]
 fn a_stream_that_goes_back_and_goes_on_was_started_again() {
     let mut live = Live::new(500, "a b c");

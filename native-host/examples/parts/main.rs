@@ -54,7 +54,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         name: "plan",
-        budget: 18_000,
+        budget: 5400,
         prepare: work::plan,
     },
     Part {
@@ -74,7 +74,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         name: "TS to samples",
-        budget: 16_700,
+        budget: 14_600,
         prepare: work::demux,
     },
     Part {

@@ -11,7 +11,7 @@ use weir_core::protocol::{Container, Header, Iv, Secret};
 use weir_core::url::AbsoluteUrl;
 
 use super::time;
-use crate::fetch::BytesPerSecond;
+use crate::fetch::{BytesPerSecond, Network};
 use crate::install::Choice;
 use crate::job::{LiveFrom, LiveOptions, OnGap};
 use crate::journal::Number;
@@ -71,6 +71,9 @@ pub(super) struct Get {
     /// The file to make, or the folder to make it in; by default the current folder, named after the URL.
     #[arg(short, long, value_name = "FILE|DIR")]
     pub output: Option<PathBuf>,
+    /// The output is there, and no folder to make one in.
+    #[arg(skip)]
+    pub output_is_there: bool,
     /// How the file is named, where -o names none: {title} (here: the playlist's name), {site}, {date}, {quality}, {season} and
     /// {episode}. Braces around some of it leave that out where a field in it is not known: "{title}{ ({quality})}".
     #[arg(long, value_name = "TEMPLATE")]
@@ -90,7 +93,8 @@ pub(super) struct Get {
     /// The kind of output; by default what the output's name says, else mp4.
     #[arg(long, value_name = "mp4|mkv|ts|segments", value_parser = container)]
     pub container: Option<Container>,
-    /// Segments fetched at a time, at most.
+    /// Segments fetched at a time, at most, and from the start: without it a host is asked for 8, and for more as long as that
+    /// brings more.
     #[arg(long, value_name = "1..64")]
     pub concurrency: Option<Concurrency>,
     /// The fastest that segments are fetched, all together; K, M and G are powers of 1024.
@@ -131,6 +135,17 @@ pub(super) struct Get {
     pub live: Live,
     #[command(flatten)]
     pub telling: Telling,
+}
+
+impl Get {
+    /// As fast, and as many at a time, as the options say.
+    pub(super) fn network(&self) -> Network {
+        let network = Network::with_limit(self.limit_rate);
+        match self.concurrency {
+            Some(concurrency) => network.beginning_with(concurrency.get()),
+            None => network,
+        }
+    }
 }
 
 /// How a live stream is recorded. Ctrl-C ends a recording in order.

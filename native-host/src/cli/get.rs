@@ -16,7 +16,7 @@ use super::list;
 use super::source::{self, Source, SourceError};
 use crate::batch::{self, Batch, BatchError};
 use crate::error::Coded;
-use crate::fetch::{Client, Network, Permission};
+use crate::fetch::{Client, Permission};
 use crate::job::{self, Job, JobError, LiveOptions, StopHandle, StopReason};
 use crate::journal::{self, Again, Journal, JournalError};
 use crate::keys::{GivenKeyError, GivenKeys};
@@ -228,7 +228,7 @@ async fn plan_job(arguments: &Get) -> Result<Planned, GetError> {
             return Err(GetError::Chapters);
         }
     }
-    let target = target(arguments.output.as_deref(), &source, container)?;
+    let target = target(arguments, &source, container)?;
     if arguments.name_template.is_some() && target.is_named_by_user() {
         return Err(GetError::NamedTwice);
     }
@@ -242,14 +242,19 @@ async fn plan_job(arguments: &Get) -> Result<Planned, GetError> {
             if let Some(option) = list::unfit(arguments) {
                 return Err(GetError::OfStreams(option));
             }
-            let target = self::target(arguments.output.as_deref(), &source, Container::Segments)?;
+            let target = self::target(arguments, &source, Container::Segments)?;
             let first = || list.entries.first()?.uri.resolved.clone().ok();
             let origin = origin.or_else(first).ok_or(GetError::NeedsBase)?;
             let batch = list::batch(arguments, &list, origin, target, context)?;
             return Ok(Planned::Files(Box::new(batch)));
         }
     };
-    let mut plan = plan::build(&origin, None, &tracks)?;
+    let (mut plan, tracks) = if arguments.skip_ads || arguments.chapters {
+        (plan::build(&origin, None, &tracks)?, tracks)
+    } else {
+        // Nothing more is asked of the playlists.
+        (plan::build_from(&origin, None, tracks)?, Vec::new())
+    };
     let mut notes = cut::leave_out(&mut plan, &tracks, span, arguments)?;
     let chapters = cut::chapters(&plan, &tracks, arguments, &mut notes);
     check_iv(&plan, &keys)?;
@@ -263,7 +268,7 @@ async fn plan_job(arguments: &Get) -> Result<Planned, GetError> {
     };
     Ok(Planned::Stream(Box::new(Job {
         id: None,
-        plan,
+        plan: Arc::new(plan),
         context,
         container,
         concurrency: arguments.concurrency.unwrap_or_default(),
@@ -276,7 +281,7 @@ async fn plan_job(arguments: &Get) -> Result<Planned, GetError> {
         private_addresses: permission(arguments.allow_private),
         downgrades: permission(arguments.allow_downgrade),
         proxy: arguments.asking.proxy.clone(),
-        network: Arc::new(Network::with_limit(arguments.limit_rate)),
+        network: Arc::new(arguments.network()),
         journal: Journal::of_the_user().ok(),
         command: None,
         was_recorded: false,
@@ -412,11 +417,12 @@ fn container_of(arguments: &Get) -> Container {
     arguments.container.or_else(named).unwrap_or_default()
 }
 
-fn target(output: Option<&Path>, source: &Source, container: Container) -> Result<Target, OutputError> {
+fn target(arguments: &Get, source: &Source, container: Container) -> Result<Target, OutputError> {
+    let is_parent = |path: &Path| path.is_dir() && !arguments.output_is_there;
     let in_folder = |folder: &Path| Target::titled(folder, Some(&name_of(source)), container);
-    match output {
+    match arguments.output.as_deref() {
         None => Ok(in_folder(Path::new("."))),
-        Some(path) if path.is_dir() || is_written_as_folder(path) => Ok(in_folder(path)),
+        Some(path) if is_parent(path) || is_written_as_folder(path) => Ok(in_folder(path)),
         Some(path) => Target::named(path, container),
     }
 }

@@ -1,5 +1,7 @@
 //! `weir jobs`, `weir resume`, `weir repair`, `weir forget`: captures that are not this process's.
 
+use std::path::Path;
+
 use std::io::{stderr, stdout};
 
 use clap::Parser as _;
@@ -79,10 +81,21 @@ pub(super) async fn repair(id: Number, words: Vec<String>, json: bool) -> Exit {
             .ok_or(JournalError::NoArguments(id)),
     });
     match asked {
-        Ok(arguments) => get::run(told(arguments, json), None, Some(again)).await,
+        Ok(mut arguments) => {
+            arguments.output_is_there = is_output(&arguments, id);
+            get::run(told(arguments, json), None, Some(again)).await
+        }
         Err(JournalError::NotAskedHere(id)) => refused(&JournalError::NoArguments(id), json),
         Err(error) => refused(&error, json),
     }
+}
+
+/// Whether the path that was given is what the capture has made, which may be a folder.
+fn is_output(arguments: &Get, id: Number) -> bool {
+    let record = Journal::of_the_user().and_then(|journal| journal.record_of(id));
+    let made = record.ok().and_then(|record| record.output);
+    let given = arguments.output.as_deref().map(std::path::absolute);
+    made.is_some_and(|made| matches!(given, Some(Ok(given)) if given == Path::new(&made)))
 }
 
 fn told(mut arguments: Get, json: bool) -> Get {

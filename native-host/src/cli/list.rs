@@ -9,7 +9,6 @@ use weir_core::url::AbsoluteUrl;
 use super::args::Get;
 use super::get::GetError;
 use crate::batch::Batch;
-use crate::fetch::Network;
 use crate::journal::Journal;
 use crate::output_path::Target;
 
@@ -82,7 +81,7 @@ pub(super) fn batch(
         private_addresses: super::get::permission(arguments.allow_private),
         downgrades: super::get::permission(arguments.allow_downgrade),
         proxy: arguments.asking.proxy.clone(),
-        network: Arc::new(Network::with_limit(arguments.limit_rate)),
+        network: Arc::new(arguments.network()),
         journal: Journal::of_the_user().ok(),
         command: None,
         resume: None,

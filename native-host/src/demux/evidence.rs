@@ -10,7 +10,7 @@ use super::DemuxError;
 
 /// What was decrypted so far, weighed. It tells a wrong key within a few seconds of audio, and no single damaged frame
 /// counts.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Evidence {
     /// Anything was decrypted at all.
     used: bool,

@@ -234,6 +234,19 @@ impl Demuxer {
         }
     }
 
+    /// Whether it is subtitles whose times count from where the presentation begins, and from nothing else.
+    #[must_use]
+    pub fn counts_from_the_beginning(&self) -> bool {
+        matches!(&self.reader, Some(Reader::WebVtt(reader)) if reader.counts_from_the_beginning())
+    }
+
+    /// Those that wait begin so much earlier, in ticks of the timeline.
+    pub(crate) fn begin_earlier(&mut self, earlier: i64) {
+        if let Some(Reader::WebVtt(reader)) = &mut self.reader {
+            reader.begin_earlier(earlier);
+        }
+    }
+
     /// What is known of each key that decrypted samples; without an id: of all that have none.
     pub(crate) fn proofs(&self) -> Vec<(Option<KeyId>, Proof)> {
         let of_stream = |proof: Option<Proof>| proof.map(|proof| (None, proof)).into_iter().collect();

@@ -30,6 +30,16 @@ impl<T> Default for Hosts<T> {
 impl<T: Host> Hosts<T> {
     /// Acts on what is kept of an origin.
     pub(super) fn with<R>(&self, origin: &str, act: impl FnOnce(&mut T, Instant) -> R) -> R {
+        self.with_new(origin, T::new, act)
+    }
+
+    /// The same, where a host that nothing is known of is another one than usual.
+    pub(super) fn with_new<R>(
+        &self,
+        origin: &str,
+        new: impl FnOnce(Instant) -> T,
+        act: impl FnOnce(&mut T, Instant) -> R,
+    ) -> R {
         let now = Instant::now();
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Looked for first: nearly always it is there, and needs no name of its own.
@@ -39,7 +49,7 @@ impl<T: Host> Hosts<T> {
         if hosts.len() >= MANY {
             hosts.retain(|_, host| !host.is_at_rest(now));
         }
-        let host = hosts.entry(origin.to_owned()).or_insert_with(|| T::new(now));
+        let host = hosts.entry(origin.to_owned()).or_insert_with(|| new(now));
         act(host, now)
     }
 }

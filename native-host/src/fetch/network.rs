@@ -28,6 +28,14 @@ impl Network {
         network
     }
 
+    /// Each host is asked for so many segments at a time from the start, and not only once it has served fewer well: that
+    /// is for the user to say.
+    #[must_use]
+    pub fn beginning_with(mut self, segments: usize) -> Self {
+        self.loads = Arc::new(Loads::beginning_with(segments));
+        self
+    }
+
     /// Another speed from now on, or none.
     pub fn limit(&self, speed: Option<BytesPerSecond>) {
         self.limit.change(speed);

@@ -74,7 +74,7 @@ mod imp {
     }
 
     pub(in super::super) fn close_to_others(_path: &Path) -> io::Result<()> {
-        Ok(())
+        Err(by_hand())
     }
 
     pub(in super::super) fn is_private(_folder: &fs::Metadata) -> bool {
@@ -82,7 +82,12 @@ mod imp {
     }
 
     pub(in super::super) fn make_private(_folder: &Path) -> io::Result<()> {
-        Ok(())
+        Err(by_hand())
+    }
+
+    fn by_hand() -> io::Error {
+        let words = "Weir does not change access control lists";
+        io::Error::new(io::ErrorKind::Unsupported, words)
     }
 }
 

@@ -7,21 +7,26 @@ use directories::BaseDirs;
 use native_messaging::Scope;
 use native_messaging::install::paths;
 
+#[cfg(windows)]
+use super::windows;
 use crate::caller::HOST_NAME;
 
 /// Browsers, and the programs by which they are found where they have not run yet.
+#[cfg(not(windows))]
 const PROGRAMS: &[(&str, &[&str])] = &[
     ("brave", &["brave", "brave-browser"]),
     ("chrome", &["google-chrome", "google-chrome-stable"]),
     ("chromium", &["chromium", "chromium-browser"]),
     ("edge", &["microsoft-edge", "microsoft-edge-stable"]),
-    ("firefox", &["firefox", "firefox-esr"]),
-    ("librewolf", &["librewolf"]),
+    (FIREFOX, &["firefox", "firefox-esr"]),
+    (LIBREWOLF, &["librewolf"]),
     (OPERA, &["opera", "opera-stable"]),
     ("vivaldi", &["vivaldi", "vivaldi-stable"]),
 ];
 
 const CHROME: &str = "chrome";
+const FIREFOX: &str = "firefox";
+const LIBREWOLF: &str = "librewolf";
 const OPERA: &str = "opera";
 
 /// Where Opera keeps its profile, below the user's configuration folder.
@@ -66,13 +71,24 @@ impl Browser {
         self.manifests.first().map_or(Path::new(""), PathBuf::as_path)
     }
 
-    /// True when it has a profile, or a program on the search path that is in no sandbox.
+    /// True when it has a profile, or a program that is in no sandbox.
     #[must_use]
     pub fn is_here(&self) -> bool {
         self.has_a_profile() || self.has_a_program()
     }
 
+    #[cfg(windows)]
+    fn has_a_profile(&self) -> bool {
+        windows::has_a_profile(self.name)
+    }
+
+    #[cfg(windows)]
+    pub(super) fn has_a_program(&self) -> bool {
+        windows::has_a_program(self.name)
+    }
+
     /// True when the folder in which that of manifests is holds anything else: that one may be of Weir's making.
+    #[cfg(not(windows))]
     fn has_a_profile(&self) -> bool {
         let manifests = self.manifest().parent();
         let Some((manifests, profile)) = manifests.and_then(|folder| Some((folder, folder.parent()?))) else {
@@ -85,6 +101,7 @@ impl Browser {
     }
 
     /// True when one of its programs is on the search path, those of snaps left out.
+    #[cfg(not(windows))]
     pub(super) fn has_a_program(&self) -> bool {
         programs_of(self.name)
             .iter()
@@ -96,7 +113,13 @@ impl Browser {
             "firefox" => Family::Firefox,
             _ => Family::Chromium,
         };
-        let manifest = native_messaging::manifest_path(name, Scope::User, HOST_NAME).ok()?;
+        // The key that names it is Firefox's: <https://github.com/ltguillaume/librewolf-portable/issues/13>.
+        let place = if cfg!(windows) && name == LIBREWOLF {
+            FIREFOX
+        } else {
+            name
+        };
+        let manifest = native_messaging::manifest_path(place, Scope::User, HOST_NAME).ok()?;
         let mut registry = registry_keys(name);
         if ON_WINDOWS_AS_CHROME.contains(&name) {
             registry.extend(registry_keys(CHROME));
@@ -104,7 +127,8 @@ impl Browser {
         Some(Self {
             name,
             family,
-            manifests: vec![manifest],
+            // The library's have slashes in them on Windows too, and there Firefox opens none that does (`nsLocalFile`).
+            manifests: vec![manifest.components().collect()],
             registry,
         })
     }
@@ -159,6 +183,7 @@ pub(super) fn on_the_path(program: &str, counts: impl Fn(&Path) -> bool) -> bool
     std::env::split_paths(&search).any(|folder| counts(&folder) && folder.join(program).is_file())
 }
 
+#[cfg(not(windows))]
 fn programs_of(name: &str) -> &'static [&'static str] {
     PROGRAMS
         .iter()

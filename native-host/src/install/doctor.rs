@@ -71,7 +71,7 @@ pub fn examine(settings: &SettingsFile, journal: Option<&Journal>, mending: Mend
     let mut findings = Vec::new();
     let browsers = all();
     for browser in &browsers {
-        if is_found(browser) || fs::symlink_metadata(browser.manifest()).is_ok() {
+        if is_found(browser) || manifest::is_there(browser) {
             findings.extend(about(browser, mend(mending, || registration(browser))));
         }
         findings.extend(about(browser, shut_in(browser)));

@@ -57,7 +57,11 @@ pub(super) fn journal(journal: &Journal) -> Result<Vec<Finding>, Trouble> {
     if let Err(error) = access::try_to_write_in(folder) {
         return Err(trouble(
             format!("interrupted captures are not remembered: {shown} cannot be written to: {error}"),
-            format!("run `chmod u+rwx {shown}`"),
+            if cfg!(windows) {
+                format!("let your user write there (Properties of {shown}, Security)")
+            } else {
+                format!("run `chmod u+rwx {shown}`")
+            },
         )
         .mended_by(Remedy::MakePrivate(folder.to_owned())));
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::browsers::{Browser, Family};
+use super::browsers::{Browser, Family, all};
 use crate::caller::{CHROMIUM_ORIGINS, FIREFOX_IDS, HOST_NAME};
 
 const DESCRIPTION: &str = "Weir: saves the HLS streams that its browser extension finds";
@@ -57,8 +57,13 @@ pub(super) fn remove(browser: &Browser, kept: &[Browser]) -> io::Result<bool> {
             was_there |= registry::remove(key)?;
         }
     }
+    // On Windows many browsers have one manifest, and the registry knows which of them are registered.
+    let is_named = |path: &Path| {
+        let keys = all().into_iter().flat_map(|other| other.registry);
+        keys.into_iter().any(|key| registry::names(&key, path))
+    };
     for path in &browser.manifests {
-        let is_kept = kept.iter().any(|other| other.manifest() == path);
+        let is_kept = kept.iter().any(|other| other.manifest() == path) || is_named(path);
         if !is_kept && fs::symlink_metadata(path).is_ok() {
             fs::remove_file(path)?;
             remove_empty_folders(path);
@@ -66,6 +71,19 @@ pub(super) fn remove(browser: &Browser, kept: &[Browser]) -> io::Result<bool> {
         }
     }
     Ok(was_there)
+}
+
+/// True where there is a registration, whole or broken. On Windows a manifest is many browsers', and a key tells of a browser
+/// where it is not that of another one that is here.
+pub(super) fn is_there(browser: &Browser) -> bool {
+    let Some(key) = browser.registry.first() else {
+        return fs::symlink_metadata(browser.manifest()).is_ok();
+    };
+    let others = all().into_iter().filter(|other| other != browser);
+    registry::is_set(key)
+        && !others
+            .into_iter()
+            .any(|other| other.registry.contains(key) && other.is_here())
 }
 
 /// The program that `browser` is told to start.
@@ -212,8 +230,13 @@ mod registry {
         read_manifest_path_from_reg(Scope::User, key).is_ok_and(|named| named.as_deref() == Some(manifest))
     }
 
+    /// True for a key that is there, whatever it holds.
+    pub(super) fn is_set(key: &str) -> bool {
+        !matches!(read_manifest_path_from_reg(Scope::User, key), Ok(None))
+    }
+
     pub(super) fn remove(key: &str) -> io::Result<bool> {
-        let was_there = read_manifest_path_from_reg(Scope::User, key).is_ok_and(|named| named.is_some());
+        let was_there = is_set(key);
         remove_manifest_reg(Scope::User, key)?;
         Ok(was_there)
     }
@@ -232,6 +255,10 @@ mod registry {
 
     pub(super) fn names(_key: &str, _manifest: &Path) -> bool {
         true
+    }
+
+    pub(super) fn is_set(_key: &str) -> bool {
+        false
     }
 
     pub(super) fn remove(_key: &str) -> io::Result<bool> {

@@ -9,6 +9,8 @@ mod folders;
 mod manifest;
 mod mend;
 mod sandbox;
+#[cfg(windows)]
+mod windows;
 
 use std::path::PathBuf;
 

@@ -65,8 +65,8 @@ pub(crate) use pump::counting;
 pub struct Job {
     /// Its name on the port; None on the command line.
     pub id: Option<JobId>,
-    /// What to fetch.
-    pub plan: CapturePlan,
+    /// What to fetch. Shared with what works its way through it, so that a long one is there once.
+    pub plan: Arc<CapturePlan>,
     /// Headers and cookies.
     pub context: RequestContext,
     /// The kind of output.
@@ -405,6 +405,12 @@ async fn pump_all(
         pumped = pump::run(job, client, meter, thread, from) => pumped?,
         reason = stop.stopped() => return Err(JobError::Stopped(reason)),
     };
+    // The merger has all of them. Where there are many, the index that it writes now has their place.
+    if let Some(plan) = Arc::get_mut(&mut job.plan) {
+        plan.tracks
+            .iter_mut()
+            .for_each(|track| track.segments = Vec::new());
+    }
     Ok(Recorded {
         is_empty: pushed == 0,
         gaps,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
-use weir_core::protocol::{CapturePlan, PlannedSegment};
+use weir_core::protocol::CapturePlan;
 
 use super::gaps::Gaps;
 use super::merging::MergeThread;
 use super::meter::Meter;
-use super::order;
+use super::order::{self, Interleaved, planned};
 use super::points::Fetching;
 use super::refresh::Refreshes;
 use super::segments::{self, Prepared, Preparer};
@@ -32,16 +32,15 @@ pub(super) async fn run(
     mut at: Fetching,
 ) -> Result<(Gaps, usize), JobError> {
     let on_gap = job.on_gap;
-    let entries = order::interleaved(&job.plan);
-    let mut rest = entries.get(at.done..).unwrap_or_default();
-    let mut pump = Pump::new(job, client, meter, rest);
-    while let Some((entry, behind)) = rest.split_first() {
-        rest = behind;
+    let mut rest = Interleaved::new(&job.plan);
+    rest.by_ref().take(at.done).for_each(drop);
+    let mut pump = Pump::new(job, client, meter, &rest);
+    while let Some(entry) = rest.next() {
         at.done += 1;
-        let Some(segment) = planned(&pump.job.plan, *entry).cloned() else {
+        let Some(segment) = planned(&pump.job.plan, entry).cloned() else {
             continue;
         };
-        let place = order::gap(*entry, &segment);
+        let place = order::gap(entry, &segment);
         if segment.gap {
             let reason = format!(
                 "segment {}: the playlist says that it is missing",
@@ -50,7 +49,7 @@ pub(super) async fn run(
             at.gaps.add(place, segment.discontinuity, reason);
             continue;
         }
-        let (input, measured) = match pump.next(*entry, behind).await {
+        let (input, measured) = match pump.next(entry, &rest).await {
             Ok(input) => input,
             // A gap where that is wanted and it is one.
             Err(error) if on_gap == OnGap::Keep && error.is_gap() => {
@@ -100,7 +99,7 @@ struct Pump<'a> {
 }
 
 impl<'a> Pump<'a> {
-    fn new(job: &'a mut Job, client: Client, meter: &'a Arc<Meter>, rest: &[order::Entry]) -> Self {
+    fn new(job: &'a mut Job, client: Client, meter: &'a Arc<Meter>, rest: &Interleaved) -> Self {
         let window = Window::new(NonZeroUsize::new(job.concurrency.get()).unwrap_or(NonZeroUsize::MIN));
         let mut fetches = ordered(&client, resources(&job.plan, rest), window, meter.received());
         if job.refresher.is_some() {
@@ -121,7 +120,7 @@ impl<'a> Pump<'a> {
     async fn next(
         &mut self,
         entry: order::Entry,
-        behind: &[order::Entry],
+        behind: &Interleaved,
     ) -> Result<(Prepared, Measured), JobError> {
         let missing = || JobError::internal("a segment was not fetched");
         let fetched = counting(self.meter, self.fetches.next()).await;
@@ -181,7 +180,7 @@ impl<'a> Pump<'a> {
     }
 
     /// Goes on with the links that the job has now.
-    fn renew(&mut self, client: Client, behind: &[order::Entry]) {
+    fn renew(&mut self, client: Client, behind: &Interleaved) {
         self.fetches.renew(&client, resources(&self.job.plan, behind));
         self.preparer.renew(client.clone());
         self.client = client;
@@ -189,18 +188,13 @@ impl<'a> Pump<'a> {
     }
 }
 
-fn planned(plan: &CapturePlan, entry: order::Entry) -> Option<&PlannedSegment> {
-    plan.tracks.get(entry.track)?.segments.get(entry.segment)
-}
-
-/// What is fetched of these. Collected, because the fetches outlive the plan.
-fn resources(plan: &CapturePlan, entries: &[order::Entry]) -> Vec<Resource> {
-    entries
-        .iter()
-        .filter_map(|entry| planned(plan, *entry))
-        .filter(|segment| !segment.gap)
-        .map(segments::resource)
-        .collect()
+/// What is fetched of these, under the links of this plan.
+fn resources(plan: &Arc<CapturePlan>, entries: &Interleaved) -> impl Iterator<Item = Resource> + use<> {
+    let (entries, plan) = (entries.renewed(plan), Arc::clone(plan));
+    entries.filter_map(move |entry| {
+        let segment = planned(&plan, entry).filter(|segment| !segment.gap)?;
+        Some(segments::resource(segment))
+    })
 }
 
 /// Counts bytes that came in while something is waited for.

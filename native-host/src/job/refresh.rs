@@ -2,6 +2,7 @@
 //! at all.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -192,10 +193,10 @@ fn take(
     }
     let client = client.renewed(context.clone(), plan.source.clone())?;
     // The title stays: the output has its name.
-    job.plan = CapturePlan {
-        title: job.plan.title.take(),
+    job.plan = Arc::new(CapturePlan {
+        title: job.plan.title.clone(),
         ..plan
-    };
+    });
     // Its stream may have ended meanwhile.
     job.was_recorded |= is_recording;
     job.context = context;

@@ -12,7 +12,7 @@ use weir_core::protocol::{Finished, Gap, JobState, PlannedSegment, TrackKind};
 use super::ending::{Captured, Further, Made};
 use super::gaps::Gaps;
 use super::meter::Meter;
-use super::order::{self, Entry};
+use super::order::{self, Entry, Interleaved, planned};
 use super::segments::{self, Preparer};
 use super::{Job, JobError, Kept, blocking, pump};
 use crate::decrypt::CipherRing;
@@ -37,6 +37,8 @@ enum Place {
 struct Holes {
     mender: Mender,
     all: Vec<SavedHole>,
+    /// Of each: whether EXT-X-DISCONTINUITY stands before the segment behind it.
+    joints: Vec<bool>,
     ciphers: CipherRing,
     /// Of those before it everything has been put in.
     next: usize,
@@ -134,7 +136,12 @@ pub(super) async fn run(
     let is_whole = came.len() == finished.gaps.len();
     let (copy, merged, further) = blocking(move || {
         holes.end()?;
-        let Holes { mut mender, left, .. } = holes;
+        let Holes {
+            mut mender, mut left, ..
+        } = holes;
+        if mender.is_anew() {
+            left.get_or_insert_default();
+        }
         let point = if is_whole { None } else { mender.point()? };
         let further = point.map(|point| Further { point, holes: left });
         Ok((copy, mender.finish()?, further))
@@ -160,8 +167,7 @@ fn missing<'a>(
     finished: &Finished,
     holes: &[SavedHole],
 ) -> Vec<(Entry, &'a PlannedSegment, Place)> {
-    let entries = order::interleaved(&job.plan);
-    let segment = |entry: &Entry| job.plan.tracks.get(entry.track)?.segments.get(entry.segment);
+    let entries: Vec<Entry> = Interleaved::new(&job.plan).collect();
     let is_gap = |entry: &Entry, segment: &PlannedSegment| {
         let whole = order::gap(*entry, segment);
         finished.gaps.iter().any(|gap| is_same(gap, &whole))
@@ -170,7 +176,9 @@ fn missing<'a>(
     // Behind the last that is there, by track.
     let mut ended = vec![true; job.plan.tracks.len()];
     for entry in entries.iter().rev() {
-        let Some(segment) = segment(entry) else { continue };
+        let Some(segment) = planned(&job.plan, *entry) else {
+            continue;
+        };
         if !is_gap(entry, segment) {
             if let Some(ended) = ended.get_mut(entry.track) {
                 *ended = false;
@@ -262,7 +270,11 @@ async fn restore(
     let mut ordered: Vec<(u64, SavedHole)> = orders.into_iter().zip(holes.drain(..)).collect();
     ordered.sort_by_key(|(order, _)| *order);
     let holes = Holes {
-        mender: Mender::new(merger, &output),
+        mender: Mender::new(merger, &output, point.added),
+        joints: ordered
+            .iter()
+            .map(|(_, hole)| is_discontinuous(job, hole))
+            .collect(),
         all: ordered.into_iter().map(|(_, hole)| hole).collect(),
         ciphers,
         next: 0,
@@ -270,6 +282,14 @@ async fn restore(
         left: None,
     };
     Ok((copy, holes))
+}
+
+/// Whether EXT-X-DISCONTINUITY stands before the segment behind a hole.
+fn is_discontinuous(job: &Job, hole: &SavedHole) -> bool {
+    let track = job.plan.tracks.get(hole.track);
+    let mut segments = track.into_iter().flat_map(|track| &track.segments);
+    let behind = segments.find(|segment| segment.sequence.0 == hole.behind);
+    behind.is_some_and(|segment| segment.discontinuity)
 }
 
 impl Holes {
@@ -363,10 +383,12 @@ impl Holes {
         }
         // What began in its last segment ends in the one behind it.
         let saved = self.all.get_mut(number);
-        let goes_on = |saved: &&mut SavedHole| {
-            last.is_some_and(|last| last + 1 == saved.behind) && !saved.lead.is_empty()
-        };
-        if let Some(saved) = saved.filter(goes_on) {
+        let is_full = |saved: &&mut SavedHole| last.is_some_and(|last| last + 1 == saved.behind);
+        let full = saved.filter(is_full);
+        if let (Some(_), Some(&discontinuity)) = (&full, self.joints.get(number)) {
+            self.mender.join(discontinuity);
+        }
+        if let Some(saved) = full.filter(|saved| !saved.lead.is_empty()) {
             let lead = SegmentInput {
                 track: saved.track,
                 sequence: saved.behind,

@@ -14,7 +14,7 @@ use super::point::{self, Durability, SavedPoint};
 use super::{Asker, Beginning, Identity, Journal, JournalError, Number, now};
 use crate::failpoint::Failpoint;
 use crate::merge::Point;
-use crate::output_path::Slot;
+use crate::output_path::{Replacement, Slot, bytes_of};
 
 /// What a job is when it is taken up.
 #[derive(Debug)]
@@ -152,13 +152,13 @@ pub(super) fn mend(journal: &Journal, id: Number, identity: &Identity) -> Result
         lock,
         mendable: AtomicBool::new(false),
     };
-    let length =
-        std::fs::symlink_metadata(&output).map_or(0, |found| if found.is_file() { found.len() } else { 0 });
+    let length = bytes_of(&output);
     if length != finished.bytes {
         // A repair that was killed when the file had been replaced. What is left of the holes is not of this file.
         let Some(ending) = entry.ending()?.filter(|ending| ending.finished.bytes == length) else {
             return Err(JournalError::NotItsFile { id, path: output });
         };
+        Replacement::clear(&output, id);
         entry.end(&ending.finished)?;
         return Err(match ending.finished.verdict {
             Verdict::Complete => JournalError::Whole(id),
@@ -380,6 +380,10 @@ impl Entry {
         }
         Failpoint::Told.pass();
         let is_mendable = finished.verdict == Verdict::Incomplete && self.mendable.load(Ordering::Relaxed);
+        if is_mendable {
+            // The output has its name, and so it is on the disk.
+            self.execute("UPDATE point SET boot = NULL WHERE job = ?1", [self.id])?;
+        }
         self.forget(if is_mendable { &["ending"] } else { &OF_A_JOB })?;
         self.lock.remove();
         Ok(())

@@ -48,7 +48,7 @@ pub enum JournalError {
     Whole(Number),
     /// Something is missing from it, and it was not kept how to fill that.
     #[error(
-        "cannot repair capture {0}: only what an .mp4 or .ts of a stream that was not live is missing can be filled in; capture again"
+        "cannot repair capture {0}: it was not kept how to fill in what is missing, as of live recordings, of subtitles and of what the ffmpeg that is installed has put into the file; capture again"
     )]
     ForGood(Number),
     /// Its file is not there, or not as it was.

@@ -8,7 +8,7 @@ use crate::merge::Point;
 
 /// What is saved means something to programs of this number only. `merge::points` of the integration tests fails when the
 /// layout of what is saved changes and this does not.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 6;
 
 /// A point that was saved.
 #[derive(Debug)]

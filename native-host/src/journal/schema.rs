@@ -81,6 +81,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
     // A reader and a writer at a time, and a commit is one write.
     write_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // In KiB. What is written is seldom read again: SQLite's own 2 MB are memory for nothing.
+    connection.pragma_update(None, "cache_size", -256)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // Looking takes no lock that a running job would have to wait for.
     if version(&connection)? == 0 {

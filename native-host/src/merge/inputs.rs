@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
-use super::chapters::{self, Chapters};
+use super::chapters;
 use super::interleave::{Expectation, presentation};
 use super::subtitle::Subtitles;
 use super::subtitle_file::SubtitleFiles;
@@ -17,8 +17,8 @@ pub(super) trait Sink {
     /// What has come of it so far.
     fn tracks(&self) -> &[Track];
 
-    /// Its chapters.
-    fn chapters(&mut self) -> &mut Chapters;
+    /// A segment of the main track has come, and begins at this time: its chapters may.
+    fn reach(&mut self, sequence: u64, begin: Option<i64>) -> Result<(), MergeError>;
 
     /// `input` is the index of the plan's track.
     fn take(
@@ -198,7 +198,7 @@ impl Inputs {
             }
         }
         if track == chapters::MAIN {
-            sink.chapters().reach(sequence, timeline.segment_begin(track));
+            sink.reach(sequence, timeline.segment_begin(track))?;
         }
         let has_begun = |(index, input): (usize, &Expectation)| {
             let mut of_input = sink.tracks().iter().filter(|track| track.input == index);
@@ -249,29 +249,67 @@ impl Inputs {
         batch: Vec<Demuxed>,
         sink: &mut impl Sink,
     ) -> Result<(), MergeError> {
-        let expectations: Vec<_> = self.all.iter().map(Input::expectation).collect();
+        let expectations = self.expectations();
+        sink.take(track, self.hint(track)?, batch, &expectations)
+    }
+
+    /// Demuxes what is held back of one of the plan's tracks.
+    pub(super) fn flush(
+        &mut self,
+        track: usize,
+        expectations: &[Expectation],
+        sink: &mut impl Sink,
+    ) -> Result<(), MergeError> {
+        let Self {
+            all: inputs,
+            left_out,
+            ..
+        } = self;
+        let Input {
+            demuxer,
+            hint,
+            segments,
+            ..
+        } = inputs.get_mut(track).ok_or(MergeError::NoSuchTrack(track))?;
+        let mut hand_on = |batch| {
+            let batch = without_left_out(wanted(hint, batch), track, left_out);
+            sink.take(track, hint, batch, expectations).map_err(Stop::Merge)
+        };
+        let flushed = demuxer.flush(&mut hand_on);
+        flushed.map_err(|stop| stop.at(track, *segments))
+    }
+
+    /// What is known of each of the plan's tracks.
+    pub(super) fn expectations(&self) -> Vec<Expectation> {
+        self.all.iter().map(Input::expectation).collect()
+    }
+
+    /// Whether subtitles have the times that they say, from where the presentation begins.
+    pub(super) fn counts_from_the_beginning(&self, track: usize) -> bool {
+        let input = self.all.get(track);
+        input.is_some_and(|input| input.demuxer.counts_from_the_beginning())
+    }
+
+    /// The presentation begins so much earlier than was known: what counts from there and is not written yet does too.
+    pub(super) fn begin_earlier(&mut self, earlier: i64) {
+        let counting = self.all.iter_mut();
+        for input in counting.filter(|input| input.demuxer.counts_from_the_beginning()) {
+            input.demuxer.begin_earlier(earlier);
+            input.subtitles.begin_earlier(earlier);
+        }
+    }
+
+    /// What the plan knows of a track.
+    pub(super) fn hint(&self, track: usize) -> Result<&TrackHint, MergeError> {
         let input = self.all.get(track).ok_or(MergeError::NoSuchTrack(track))?;
-        sink.take(track, &input.hint, batch, &expectations)
+        Ok(&input.hint)
     }
 
     /// Demuxes what is held back: there is no further segment. What is expected now is what has come.
     pub(super) fn finish(&mut self, sink: &mut impl Sink) -> Result<Vec<Expectation>, MergeError> {
-        let expectations: Vec<_> = self.all.iter().map(Input::expectation).collect();
-        for (track, input) in self.all.iter_mut().enumerate() {
-            let Input {
-                demuxer,
-                hint,
-                segments,
-                ..
-            } = input;
-            let left_out = &mut self.left_out;
-            let mut hand_on = |batch| {
-                let batch = without_left_out(wanted(hint, batch), track, left_out);
-                sink.take(track, hint, batch, &expectations).map_err(Stop::Merge)
-            };
-            demuxer
-                .flush(&mut hand_on)
-                .map_err(|stop| stop.at(track, *segments))?;
+        let expectations = self.expectations();
+        for track in 0..self.all.len() {
+            self.flush(track, &expectations, sink)?;
         }
         let whole = presentation(sink.tracks());
         let media = Media {

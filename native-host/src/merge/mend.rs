@@ -1,15 +1,18 @@
 //! Holes in an output, and how they are filled when what was missing has come after all: `weir repair`.
 //!
 //! An MP4 gets its samples behind the media, and tables that list them where they belong (`mp4::mend`). A transport stream
-//! has its packets in the order of the file: from the first hole on it is written anew (`ts::splice`), of what the old file
-//! has and of what has come.
+//! and a Matroska file have theirs in the order of the file: from the first hole on they are written anew (`ts::splice`,
+//! `mkv::replay`), of what the old file has and of what has come. A folder gets further files, and all of them other numbers.
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+
+use super::mkv::Replay;
 use super::mp4::Filling;
 use super::point::Point;
 use super::ts::Splice;
-use super::{MergeError, Merger, Output, SegmentInput, ts};
+use super::{MergeError, Merger, Output, SegmentInput, mkv, segments, ts};
 use crate::decrypt::{self, CipherRing};
 
 /// A file that gets what it is missing.
@@ -19,10 +22,17 @@ pub struct Mender {
     merger: Merger,
     /// The file as it was.
     old: PathBuf,
+    /// What all points have added.
+    added: Vec<Vec<u8>>,
     open: Option<Filling>,
     /// Something has come for it.
     filled: bool,
     splice: Option<Box<Splice>>,
+    replay: Option<Box<Replay>>,
+    /// Of a folder: the hole that is open.
+    inserting: Option<segments::Filling>,
+    /// Of which track a segment was inserted, for each that was.
+    inserted: Vec<usize>,
 }
 
 /// A hole, and the merger as it was there.
@@ -38,7 +48,10 @@ impl Merger {
         if self.why_for_good().is_some() {
             return Ok(None);
         }
-        save(&self.output)
+        match &self.output {
+            Output::Segments(merger) => save(&Output::Segments(merger.hole())),
+            output => save(output),
+        }
     }
 
     /// Why what is missing from this output cannot be filled in later, if it cannot.
@@ -48,9 +61,7 @@ impl Merger {
             _ if self.foreign_codec.is_some() => {
                 Some("its codec is put into the file by the ffmpeg that is installed")
             }
-            Output::Mp4(_) | Output::Ts(_) => None,
-            Output::Mkv(_) => Some("an .mkv has its samples in the order of the file"),
-            Output::Segments(_) => Some("a folder of segments is numbered"),
+            Output::Mp4(_) | Output::Mkv(_) | Output::Ts(_) | Output::Segments(_) => None,
         }
     }
 }
@@ -83,22 +94,34 @@ impl Hole {
     pub fn order(&self) -> u64 {
         match &self.0 {
             Output::Ts(merger) => merger.made(),
-            Output::Mp4(_) | Output::Mkv(_) | Output::Segments(_) => 0,
+            Output::Mkv(merger) => merger.logged(),
+            Output::Segments(merger) => merger.count() as u64,
+            Output::Mp4(_) => 0,
         }
     }
 }
 
 impl Mender {
-    /// Begins with the merger of the last point, which goes on in a copy of the file `old`.
+    /// Begins with the merger of the last point, which goes on in a copy of the file `old`; `added` is what all points have.
     #[must_use]
-    pub fn new(merger: Merger, old: &Path) -> Self {
+    pub fn new(merger: Merger, old: &Path, added: Vec<Vec<u8>>) -> Self {
         Self {
             merger,
             old: old.to_owned(),
+            added,
             open: None,
             filled: false,
             splice: None,
+            replay: None,
+            inserting: None,
+            inserted: Vec::new(),
         }
+    }
+
+    /// Whether the file is written anew: what is kept of the old one does not hold for it.
+    #[must_use]
+    pub fn is_anew(&self) -> bool {
+        !matches!(self.merger.output, Output::Mp4(_))
     }
 
     /// Goes to a hole of the plan's track; `again` is the same hole, read once more.
@@ -114,8 +137,38 @@ impl Mender {
                 let splice = Splice::begin(&self.old, &self.merger.asked.path, *at, *again)?;
                 self.splice = Some(Box::new(splice));
             }
+            (Output::Segments(hole), ..) => {
+                let inserted = self.inserted.iter().filter(|&&of| of == track).count();
+                self.inserting = segments::Filling::begin(hole, track, inserted);
+            }
+            (Output::Mkv(at), Output::Mkv(again), _) => return self.open_replay(*at, *again, track),
             _ => return Err(MergeError::NoSamples),
         }
+        Ok(())
+    }
+
+    fn open_replay(
+        &mut self,
+        at: mkv::MkvMerger,
+        again: mkv::MkvMerger,
+        track: usize,
+    ) -> Result<(), MergeError> {
+        let Self {
+            merger,
+            old,
+            added,
+            replay,
+            ..
+        } = self;
+        let Output::Mkv(output) = &mut merger.output else {
+            return Err(MergeError::NoSamples);
+        };
+        if let Some(replay) = replay {
+            return replay.open(output, at, again, track);
+        }
+        let log = Bytes::from(std::mem::take(added).concat());
+        let begun = Replay::begin((old, &merger.asked.path), log, output, at, again, track)?;
+        *replay = Some(Box::new(begun));
         Ok(())
     }
 
@@ -128,6 +181,15 @@ impl Mender {
         self.filled = true;
         match (&mut self.merger.output, &mut self.open, &mut self.splice) {
             (Output::Mp4(merger), Some(filling), _) => merger.fill(filling, segment),
+            (Output::Mkv(merger), ..) => match &mut self.replay {
+                Some(replay) => replay.fill(merger, segment),
+                None => merger.push(segment),
+            },
+            (Output::Segments(merger), ..) => {
+                let hole = self.inserting.as_mut().ok_or(MergeError::NoSamples)?;
+                self.inserted.push(segment.track);
+                merger.insert(hole, &segment)
+            }
             (.., Some(splice)) => splice.push(&segment),
             _ => Err(MergeError::NoSamples),
         }
@@ -139,7 +201,11 @@ impl Mender {
     /// [`MergeError::Point`].
     pub fn hole(&mut self) -> Result<Option<Vec<u8>>, MergeError> {
         let Some(splice) = &mut self.splice else {
-            return Ok(None);
+            return match (&self.replay, &self.inserting, &self.merger.output) {
+                (Some(_), _, output) => save(output),
+                (_, Some(hole), Output::Segments(merger)) => save(&Output::Segments(hole.hole(merger))),
+                _ => Ok(None),
+            };
         };
         let saved = splice.with(|merger| {
             let output = Output::Ts(Box::new(std::mem::replace(merger, ts::TsMerger::empty())));
@@ -152,16 +218,24 @@ impl Mender {
         saved.unwrap_or(Ok(None))
     }
 
+    /// The hole is full to its end; whether EXT-X-DISCONTINUITY stands before the segment behind it.
+    pub fn join(&mut self, discontinuity: bool) {
+        if let (Output::Segments(merger), Some(hole)) = (&mut self.merger.output, &self.inserting) {
+            merger.join(hole, discontinuity);
+        }
+    }
+
     /// The beginning of the segment behind the hole that is full to its end: what began in the hole goes on in it.
     ///
     /// # Errors
     /// [`MergeError`].
     pub fn lead_out(&mut self, segment: SegmentInput) -> Result<(), MergeError> {
-        match (&mut self.merger.output, &mut self.open) {
-            (Output::Mp4(merger), Some(filling)) => {
+        match (&mut self.merger.output, &mut self.open, &mut self.replay) {
+            (Output::Mp4(merger), Some(filling), _) => {
                 filling.end_here();
                 merger.fill(filling, segment)
             }
+            (Output::Mkv(merger), _, Some(replay)) => replay.lead_out(merger, segment),
             // Its packets are in the old file.
             _ => Ok(()),
         }
@@ -172,8 +246,9 @@ impl Mender {
     /// # Errors
     /// [`MergeError`].
     pub fn close(&mut self) -> Result<(), MergeError> {
-        match (&mut self.merger.output, self.open.take()) {
-            (Output::Mp4(merger), Some(filling)) if self.filled => merger.fill_up(filling),
+        match (&mut self.merger.output, self.open.take(), &mut self.replay) {
+            (Output::Mp4(merger), Some(filling), _) if self.filled => merger.fill_up(filling),
+            (Output::Mkv(merger), _, Some(replay)) => replay.close(merger),
             _ => Ok(()),
         }
     }
@@ -186,6 +261,13 @@ impl Mender {
         if let (Some(splice), Output::Ts(merger)) = (&mut self.splice, &mut self.merger.output) {
             let last = std::mem::replace(&mut **merger, ts::TsMerger::empty());
             splice.move_to(last)?;
+        }
+        if let (Some(replay), Output::Mkv(merger)) = (self.replay.take(), &mut self.merger.output) {
+            replay.end(merger)?;
+        }
+        if let Output::Segments(merger) = &mut self.merger.output {
+            self.inserting = None;
+            merger.number_anew()?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::{MergeError, Merger, Output, OutputFile};
 pub struct Point {
     /// The merger, but for what grows with every sample.
     pub merger: Vec<u8>,
-    /// What was added to the sample tables since the last point.
+    /// What was added since the last point to the sample tables, or to what is known of samples beside them.
     pub added: Vec<u8>,
     /// How long the output is. 0 for a folder.
     pub length: u64,
@@ -36,7 +36,8 @@ impl Merger {
     pub fn keep_points(&mut self) {
         match &mut self.output {
             Output::Mp4(merger) => merger.keep_points(),
-            Output::Mkv(_) | Output::Ts(_) | Output::Segments(_) => {}
+            Output::Mkv(merger) => merger.keep_points(),
+            Output::Ts(_) | Output::Segments(_) => {}
         }
     }
 
@@ -62,7 +63,8 @@ impl Merger {
         };
         let added = match &mut self.output {
             Output::Mp4(merger) => merger.take_added(),
-            Output::Mkv(_) | Output::Ts(_) | Output::Segments(_) => Vec::new(),
+            Output::Mkv(merger) => merger.take_added(),
+            Output::Ts(_) | Output::Segments(_) => Vec::new(),
         };
         Ok(Some(Point {
             merger,

@@ -1,5 +1,6 @@
 //! Segments -> a folder with the decrypted segments, their initialization sections and a playlist for them.
 
+use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ pub(super) struct SegmentsMerger {
 struct Track {
     hint: TrackHint,
     clearer: Clearer,
+    /// Segments before those that are listed: of a hole alone, which lists none.
+    before: usize,
     segments: Vec<Written>,
     /// The initialization section that was written last, and its number.
     map: Option<(Bytes, u32)>,
@@ -54,6 +57,7 @@ impl SegmentsMerger {
         let track = |hint: &TrackHint| Track {
             hint: hint.clone(),
             clearer: Clearer::default(),
+            before: 0,
             segments: Vec::new(),
             map: None,
             seconds: 0.0,
@@ -85,25 +89,10 @@ impl SegmentsMerger {
 
     pub(super) fn push(&mut self, segment: &SegmentInput) -> Result<(), MergeError> {
         let index = segment.track;
-        let several = self.tracks.len() > 1;
+        let prefix = self.prefix(index);
         let track = self.tracks.get_mut(index).ok_or(MergeError::NoSuchTrack(index))?;
-        let number = track.segments.len() as u64 + 1;
-        let in_segment = |source| MergeError::Segment {
-            track: index,
-            segment: number,
-            source,
-        };
-        let data = super::clear_packets(segment, &mut track.clearer, in_segment)?;
-        let kind = sniff(&data).map_err(in_segment)?;
-        let head_bytes = match kind {
-            SegmentKind::TransportStream { head_bytes } => head_bytes,
-            SegmentKind::FragmentedMp4 | SegmentKind::PackedAudio(_) | SegmentKind::WebVtt => 0,
-        };
-        let prefix = if several {
-            format!("track{index}-")
-        } else {
-            String::new()
-        };
+        let number = track.segments.len() + 1;
+        let (data, extension) = clear(segment, &mut track.clearer, number)?;
         let mut map = None;
         if let Some(content) = &segment.map {
             let known = track
@@ -112,17 +101,15 @@ impl SegmentsMerger {
                 .filter(|(known, _)| known == content)
                 .map(|&(_, number)| number);
             let map_number = known.unwrap_or_else(|| track.map.as_ref().map_or(0, |&(_, number)| number + 1));
-            let name = format!("{prefix}init-{map_number}.mp4");
+            let name = map_name(&prefix, map_number);
             if known.is_none() {
                 self.bytes += write(&self.folder, &name, content)?;
                 track.map = Some((content.clone(), map_number));
             }
             map = Some(name);
-        } else if kind == SegmentKind::FragmentedMp4 && number == 1 && !has_moov(&data) {
-            return Err(in_segment(DemuxError::NoInit));
         }
-        let name = format!("{prefix}{number:05}.{}", extension(kind));
-        self.bytes += write(&self.folder, &name, data.get(head_bytes..).unwrap_or_default())?;
+        let name = segment_name(&prefix, number, extension);
+        self.bytes += write(&self.folder, &name, &data)?;
         let seconds = segment.duration_seconds.unwrap_or(0.0).max(0.0);
         track.seconds += seconds + segment.missing_seconds.max(0.0);
         track.segments.push(Written {
@@ -131,6 +118,89 @@ impl SegmentsMerger {
             discontinuity: segment.discontinuity || segment.missing_seconds > 0.0,
             map,
         });
+        Ok(())
+    }
+
+    /// What stands before the names of a track's files.
+    fn prefix(&self, track: usize) -> String {
+        match self.tracks.len() {
+            0 | 1 => String::new(),
+            _ => format!("track{track}-"),
+        }
+    }
+
+    /// How many segments there are.
+    pub(super) fn count(&self) -> usize {
+        let counts = self
+            .tracks
+            .iter()
+            .map(|track| track.before + track.segments.len());
+        counts.sum()
+    }
+
+    /// What it takes to fill a hole that begins here.
+    pub(super) fn hole(&self) -> Self {
+        let track = |track: &Track| Track {
+            hint: track.hint.clone(),
+            clearer: track.clearer.clone(),
+            before: track.before + track.segments.len(),
+            segments: Vec::new(),
+            map: None,
+            seconds: 0.0,
+        };
+        Self {
+            folder: PathBuf::new(),
+            tracks: self.tracks.iter().map(track).collect(),
+            bytes: 0,
+        }
+    }
+
+    /// Puts a segment that was missing where it belongs. Its files get their names with [`Self::number_anew`].
+    pub(super) fn insert(&mut self, hole: &mut Filling, segment: &SegmentInput) -> Result<(), MergeError> {
+        let index = hole.track;
+        let track = self.tracks.get_mut(index).ok_or(MergeError::NoSuchTrack(index))?;
+        let (data, extension) = clear(segment, &mut hole.clearer, hole.at + 1)?;
+        let late = format!("late-{index}-{}", track.segments.len());
+        let mut map = None;
+        if let Some(content) = &segment.map {
+            let name = format!("{late}-init.mp4");
+            write(&self.folder, &name, content)?;
+            map = Some(name);
+        }
+        let name = format!("{late}.{extension}");
+        write(&self.folder, &name, &data)?;
+        let written = Written {
+            name,
+            // What was left out counts already.
+            seconds: segment.duration_seconds.unwrap_or(0.0).max(0.0),
+            discontinuity: segment.discontinuity || segment.missing_seconds > 0.0,
+            map,
+        };
+        track.segments.insert(hole.at.min(track.segments.len()), written);
+        hole.at += 1;
+        Ok(())
+    }
+
+    /// The hole is full to its end: whether what is behind it is discontinuous is what its playlist says.
+    pub(super) fn join(&mut self, hole: &Filling, discontinuity: bool) {
+        let track = self.tracks.get_mut(hole.track);
+        if let Some(behind) = track.and_then(|track| track.segments.get_mut(hole.at)) {
+            behind.discontinuity = discontinuity;
+        }
+    }
+
+    /// Gives all files the names that they have when they come in order.
+    pub(super) fn number_anew(&mut self) -> Result<(), MergeError> {
+        self.bytes = 0;
+        for index in 0..self.tracks.len() {
+            let prefix = self.prefix(index);
+            let folder = &self.folder;
+            let Some(track) = self.tracks.get_mut(index) else {
+                continue;
+            };
+            let bytes = track.number_anew(folder, &prefix).map_err(MergeError::Write)?;
+            self.bytes += bytes;
+        }
         Ok(())
     }
 
@@ -196,6 +266,107 @@ impl SegmentsMerger {
             ..Merged::default()
         })
     }
+}
+
+/// A hole that is being filled.
+#[derive(Debug)]
+pub(super) struct Filling {
+    track: usize,
+    /// Where the next segment goes among those of its track.
+    at: usize,
+    clearer: Clearer,
+}
+
+impl Filling {
+    /// `hole` is what was kept of it; `inserted` of its track's segments have come since, before it.
+    pub(super) fn begin(hole: SegmentsMerger, track: usize, inserted: usize) -> Option<Self> {
+        let Track { before, clearer, .. } = hole.tracks.into_iter().nth(track)?;
+        let at = before + inserted;
+        Some(Self { track, at, clearer })
+    }
+
+    /// What it takes to fill a hole that begins here.
+    pub(super) fn hole(&self, merger: &SegmentsMerger) -> SegmentsMerger {
+        let mut hole = merger.hole();
+        if let Some(track) = hole.tracks.get_mut(self.track) {
+            track.before = self.at;
+            track.clearer = self.clearer.clone();
+        }
+        hole
+    }
+}
+
+impl Track {
+    /// Gives its files their names. Returns how many bytes they have.
+    fn number_anew(&mut self, folder: &Path, prefix: &str) -> io::Result<u64> {
+        let mut maps: HashMap<String, Bytes> = HashMap::new();
+        for name in self.segments.iter().filter_map(|written| written.map.as_ref()) {
+            if !maps.contains_key(name) {
+                let path = folder.join(name);
+                maps.insert(name.clone(), fs::read(&path)?.into());
+                fs::remove_file(path)?;
+            }
+        }
+        let mut bytes = 0;
+        self.map = None;
+        for written in &mut self.segments {
+            let Some(content) = written.map.as_ref().and_then(|name| maps.get(name)) else {
+                continue;
+            };
+            let last = self.map.as_ref();
+            let is_new = last.is_none_or(|(known, _)| known != content);
+            let number = last.map_or(0, |&(_, number)| number + u32::from(is_new));
+            let name = map_name(prefix, number);
+            if is_new {
+                fs::write(folder.join(&name), content)?;
+                bytes += content.len() as u64;
+                self.map = Some((content.clone(), number));
+            }
+            written.map = Some(name);
+        }
+        // Numbers only rise, so that the last goes first.
+        for (index, written) in self.segments.iter_mut().enumerate().rev() {
+            let extension = Path::new(&written.name).extension().unwrap_or_default();
+            let name = segment_name(prefix, index + 1, &extension.to_string_lossy());
+            if name != written.name {
+                fs::rename(folder.join(&written.name), folder.join(&name))?;
+                written.name = name;
+            }
+            bytes += fs::metadata(folder.join(&written.name))?.len();
+        }
+        Ok(bytes)
+    }
+}
+
+/// A segment's bytes as they are kept, and the extension of its file; it is the track's first, second ...
+fn clear(
+    segment: &SegmentInput,
+    clearer: &mut Clearer,
+    number: usize,
+) -> Result<(Bytes, &'static str), MergeError> {
+    let in_segment = |source| MergeError::Segment {
+        track: segment.track,
+        segment: number as u64,
+        source,
+    };
+    let mut data = super::clear_packets(segment, clearer, in_segment)?;
+    let kind = sniff(&data).map_err(in_segment)?;
+    match kind {
+        SegmentKind::TransportStream { head_bytes } => drop(data.split_to(head_bytes.min(data.len()))),
+        SegmentKind::FragmentedMp4 if segment.map.is_none() && number == 1 && !has_moov(&data) => {
+            return Err(in_segment(DemuxError::NoInit));
+        }
+        SegmentKind::FragmentedMp4 | SegmentKind::PackedAudio(_) | SegmentKind::WebVtt => {}
+    }
+    Ok((data, extension(kind)))
+}
+
+fn segment_name(prefix: &str, number: usize, extension: &str) -> String {
+    format!("{prefix}{number:05}.{extension}")
+}
+
+fn map_name(prefix: &str, number: u32) -> String {
+    format!("{prefix}init-{number}.mp4")
 }
 
 impl Written {

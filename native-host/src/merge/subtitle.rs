@@ -111,6 +111,16 @@ impl Subtitles {
         out
     }
 
+    /// All cues begin so much earlier.
+    pub(super) fn begin_earlier(&mut self, earlier: i64) {
+        if let Some((_, writer)) = &mut self.writer {
+            writer.at = writer.at.saturating_sub(earlier);
+            for (end, _) in &mut writer.shown {
+                *end = end.saturating_sub(earlier);
+            }
+        }
+    }
+
     /// What is still shown; nothing is behind `end` of the timeline.
     pub(super) fn finish(&mut self, end: i64) -> Vec<Demuxed> {
         let mut samples = Vec::new();

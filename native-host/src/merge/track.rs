@@ -379,6 +379,14 @@ impl Track {
         self.end_pts = self.end_pts.max(patch.end_pts);
     }
 
+    /// All that has come begins so much earlier, in ticks of the timeline.
+    pub(super) fn begin_earlier(&mut self, earlier: i64) {
+        let earlier = self.ticks_at(earlier);
+        self.first_dts = self.first_dts.map(|first| first.saturating_sub(earlier));
+        self.earliest_pts = self.earliest_pts.saturating_sub(earlier);
+        self.end_pts = self.end_pts.saturating_sub(earlier);
+    }
+
     /// How many samples have come, and how many bytes they have.
     pub(super) fn taken(&self) -> (u64, u64) {
         (self.samples, self.bytes)

@@ -30,6 +30,9 @@ pub enum OutputError {
         /// The extensions that fit.
         wanted: &'static str,
     },
+    /// `-o` names what is no file on Windows: a device, or a stream of another file.
+    #[error("{}: Windows takes this name for something else than a file", .0.display())]
+    NoFile(PathBuf),
     /// Thousands of files of this name.
     #[error("no free name for {stem:?} in {}", .folder.display())]
     NoFreeName {
@@ -56,7 +59,7 @@ impl Coded for OutputError {
         match self {
             Self::Folder { .. } => ErrorCode::OutputFolder,
             Self::Symlink(_) => ErrorCode::SymlinkRefused,
-            Self::Extension { .. } => ErrorCode::Usage,
+            Self::Extension { .. } | Self::NoFile(_) => ErrorCode::Usage,
             Self::Full(_) => ErrorCode::DiskFull,
             Self::NoFreeName { .. } | Self::File { .. } => ErrorCode::File,
         }

@@ -27,6 +27,14 @@ pub(crate) fn rename_without_replacing(part: &Path, whole: &Path) -> io::Result<
         }
     }
     if part.is_dir() {
+        if cfg!(windows) {
+            // There a folder takes the place of none, not everywhere of an empty one.
+            return match fs::symlink_metadata(whole) {
+                Ok(_) => Err(ErrorKind::AlreadyExists.into()),
+                Err(error) if error.kind() == ErrorKind::NotFound => fs::rename(part, whole),
+                Err(error) => Err(error),
+            };
+        }
         fs::create_dir(whole)?;
     } else {
         match fs::hard_link(part, whole) {
@@ -36,6 +44,25 @@ pub(crate) fn rename_without_replacing(part: &Path, whole: &Path) -> io::Result<
         }
     }
     fs::rename(part, whole)
+}
+
+/// Two folders get each other's names, in one step where the system has it. Elsewhere a kill in between leaves both, neither
+/// with the name of the second.
+pub(super) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        if renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).is_ok() {
+            return Ok(());
+        }
+    }
+    let aside = one.with_extension("old");
+    fs::rename(other, &aside)?;
+    if let Err(error) = fs::rename(one, other) {
+        fs::rename(&aside, other)?;
+        return Err(error);
+    }
+    fs::rename(&aside, one)
 }
 
 /// Brings a file, or a folder and the files in it, to the disk.
@@ -63,13 +90,12 @@ pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
     }
     #[cfg(not(unix))]
     {
-        let _ = (one, other);
-        false
+        same_file::is_same_file(one, other).unwrap_or(false)
     }
 }
 
 /// The size of a file, or of all files of a folder. What cannot be looked at is too large for anything.
-pub(super) fn bytes_of(path: &Path) -> u64 {
+pub(crate) fn bytes_of(path: &Path) -> u64 {
     let size = || -> io::Result<u64> {
         let found = fs::symlink_metadata(path)?;
         if !found.is_dir() {

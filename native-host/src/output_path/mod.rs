@@ -17,7 +17,7 @@ mod title;
 
 pub use beside::Beside;
 pub use error::OutputError;
-pub(crate) use files::{is_same_file, rename_without_replacing};
+pub(crate) use files::{bytes_of, is_same_file, rename_without_replacing};
 pub use replacement::Replacement;
 pub use slot::Slot;
 pub use subfolder::{Subfolder, SubfolderError};

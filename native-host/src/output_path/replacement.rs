@@ -1,13 +1,13 @@
-//! A better version of a file that is there: made beside it, and then in its place.
+//! A better version of a file or a folder that is there: made beside it, and then in its place.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::files::{refuse_symlink, sync_folder};
+use super::files::{exchange, refuse_symlink, sync_folder, sync_tree};
 use super::{OutputError, PART_SUFFIX};
 
-/// The file that takes another's place. It goes when it is dropped before.
+/// The file or folder that takes another's place. It goes when it is dropped before.
 #[derive(Debug)]
 pub struct Replacement {
     output: PathBuf,
@@ -15,20 +15,25 @@ pub struct Replacement {
 }
 
 impl Replacement {
-    /// Begins one with the first `length` bytes of `output`. `id` tells it from those of other files, and whoever has the
-    /// right to it is alone: what an earlier process has left of it is no more.
+    /// Begins one with the first `length` bytes of `output`, or with all files of the folder. `id` tells it from those of
+    /// other files, and whoever has the right to it is alone: what an earlier process has left of it is no more.
     ///
     /// # Errors
     /// [`OutputError`].
     pub fn begin(output: &Path, id: i64, length: u64) -> Result<Self, OutputError> {
         refuse_symlink(output)?;
-        // A name of its own, because a longer one than the file's may be too long.
-        let part = output.with_file_name(format!(".weir-repair-{id}{PART_SUFFIX}"));
-        match fs::remove_file(&part) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(OutputError::at(&part, error)),
-            _ => {}
-        }
+        let part = part_of(output, id);
+        remove(&part).map_err(|error| OutputError::at(&part, error))?;
         let copy = || -> io::Result<Self> {
+            if output.is_dir() {
+                fs::create_dir(&part)?;
+                let replacement = Self {
+                    output: output.to_owned(),
+                    part: part.clone(),
+                };
+                link_files(output, &part)?;
+                return Ok(replacement);
+            }
             let mut source = File::open(output)?;
             let mut copy = OpenOptions::new().write(true).create_new(true).open(&part)?;
             let replacement = Self {
@@ -40,6 +45,14 @@ impl Replacement {
             Ok(replacement)
         };
         copy().map_err(|error| OutputError::at(&part, error))
+    }
+
+    /// Clears away what a process has left of one that was killed.
+    pub(crate) fn clear(output: &Path, id: i64) {
+        let part = part_of(output, id);
+        if let Err(error) = remove(&part) {
+            tracing::warn!("cannot remove {}: {error}", part.display());
+        }
     }
 
     /// What it is to replace.
@@ -60,8 +73,13 @@ impl Replacement {
     /// [`OutputError`]; the file is as it was then.
     pub fn replace(self) -> Result<(), OutputError> {
         let replace = || -> io::Result<()> {
-            OpenOptions::new().write(true).open(&self.part)?.sync_all()?;
-            fs::rename(&self.part, &self.output)?;
+            sync_tree(&self.part)?;
+            if self.part.is_dir() {
+                // What was there goes with this.
+                exchange(&self.part, &self.output)?;
+            } else {
+                fs::rename(&self.part, &self.output)?;
+            }
             self.output.parent().map_or(Ok(()), sync_folder)
         };
         replace().map_err(|error| OutputError::at(&self.output, error))
@@ -71,8 +89,37 @@ impl Replacement {
 impl Drop for Replacement {
     fn drop(&mut self) {
         // It has another name when all went well.
-        let _ = fs::remove_file(&self.part);
+        let _ = remove(&self.part);
     }
+}
+
+/// A name of its own, because a longer one than the file's may be too long.
+fn part_of(output: &Path, id: i64) -> PathBuf {
+    output.with_file_name(format!(".weir-repair-{id}{PART_SUFFIX}"))
+}
+
+fn remove(part: &Path) -> io::Result<()> {
+    let removed = match fs::symlink_metadata(part) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(part),
+        Ok(_) => fs::remove_file(part),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Has the files of one folder in another, without copying them where the file system can.
+fn link_files(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let link = to.join(entry.file_name());
+        if fs::hard_link(entry.path(), &link).is_err() {
+            fs::copy(entry.path(), &link)?;
+        }
+    }
+    fs::set_permissions(to, fs::metadata(from)?.permissions())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use weir_core::protocol::Container;
 
 use super::files::refuse_symlink;
-use super::title::split_suffix;
+use super::title::{is_reserved, split_suffix};
 use super::{MAX_COUNTER, NameFields, NameTemplate, OutputError, PART_SUFFIX, Slot, stem_from_title};
 use crate::error::is_full;
 
@@ -86,7 +86,7 @@ impl Target {
     /// and added when there is none.
     ///
     /// # Errors
-    /// [`OutputError::Extension`]; [`OutputError::Folder`] when the path names no file.
+    /// [`OutputError::Extension`]; [`OutputError::NoFile`]; [`OutputError::Folder`] when the path names no file.
     pub fn named(path: &Path, container: Container) -> Result<Self, OutputError> {
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -99,6 +99,9 @@ impl Target {
                 path: path.to_owned(),
                 problem: "names no file, or one that is not UTF-8".to_owned(),
             })?;
+        if cfg!(windows) && (is_reserved(name) || name.contains(':')) {
+            return Err(OutputError::NoFile(path.to_owned()));
+        }
         let fitting: &[&str] = match container {
             Container::Mp4 => &[".mp4", ".m4v", ".m4a"],
             Container::Mkv => &[".mkv", ".mka"],

@@ -48,7 +48,7 @@ fn in_a_name(character: char) -> Option<char> {
 }
 
 /// Windows' device names, which it also sees before an extension and in superscript digits.
-fn is_reserved(stem: &str) -> bool {
+pub(super) fn is_reserved(stem: &str) -> bool {
     let device = stem.split('.').next().unwrap_or("").trim_end().to_uppercase();
     if matches!(
         device.as_str(),

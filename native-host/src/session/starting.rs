@@ -50,7 +50,7 @@ impl Session {
         let job = Job {
             target: Target::titled(&folder, title, options.container).like(&template, &fields),
             id: Some(id),
-            plan,
+            plan: Arc::new(plan),
             context,
             container: options.container,
             concurrency,

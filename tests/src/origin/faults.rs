@@ -38,11 +38,13 @@ pub fn short_body(body: impl Into<Bytes>, sent: usize) -> Reply {
     Reply::script([announce(body.len()), part(&body, sent)])
 }
 
-/// 10: announces `body` and sends `excess` after it.
+/// 10: announces `body` and sends `excess` along with it: what comes later, when the connection is used again, no client
+/// can tell from the next response.
 #[must_use]
 pub fn long_body(body: impl Into<Bytes>, excess: impl Into<Bytes>) -> Reply {
-    let body = body.into();
-    Reply::script([announce(body.len()), Step::Send(body), Step::Send(excess.into())])
+    let (body, excess) = (body.into(), excess.into());
+    let both = [&*body, &*excess].concat();
+    Reply::script([announce(body.len()), Step::Send(both.into())])
 }
 
 /// 11: sends the first `sent` bytes as one chunk and closes without the last chunk.

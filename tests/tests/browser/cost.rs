@@ -38,6 +38,24 @@ const AT_ONCE: usize = 20;
 /// What runs in the pages of a folder: they differ in nothing else, and take turns in one browser.
 const KINDS: [&str; 4] = ["nothing", "relay", "empty", "hook"];
 
+/// Each of them has an empty page, and one with a script that asks for something: a page without one has nothing that could
+/// be seen, and much that a hook needs (`Response`, `JSON`, `URL`) is made by the browser when it is first named, by whom
+/// does not matter.
+const PAGES_OF_A_KIND: [(&str, &str); 2] = [
+    ("page", "<!doctype html><title>-</title><p>"),
+    (
+        "asking",
+        "<!doctype html><title>-</title><script>
+            const request = new XMLHttpRequest();
+            request.open('GET', new URL('../cost.json', location.href));
+            request.onload = () => JSON.parse(request.responseText);
+            request.send();
+            fetch('../cost.json?' + encodeURIComponent('a b')).then((answer) => answer.json());
+            new TextDecoder().decode(new Uint8Array([0x61]));
+        </script><p>",
+    ),
+];
+
 /// From a page's first byte until it has been read: what runs before its first script comes in between.
 const PAGE: &str = "
     const [page] = performance.getEntriesByType('navigation');
@@ -45,7 +63,7 @@ const PAGE: &str = "
 
 /// Frames of each kind in turns: of each turn, what each took, read as [`PAGE`] is.
 const IN_FRAMES: &str = "
-    const [kinds, turns] = arguments;
+    const [kinds, turns, , name] = arguments;
     const one = (kind) => new Promise((resolve) => {
         const frame = document.createElement('iframe');
         frame.onload = () => {
@@ -53,7 +71,7 @@ const IN_FRAMES: &str = "
             frame.remove();
             resolve(page.domInteractive - page.responseStart);
         };
-        frame.src = `/${kind}/page.html`;
+        frame.src = `/${kind}/${name}.html`;
         document.body.append(frame);
     });
     const all = [];
@@ -114,49 +132,65 @@ async fn measure(kind: Kind) {
         Reply::ok(r#"{"views":12,"title":"a small answer"}"#.to_owned()).with_type("application/json");
     site.pages().reply("/cost.json", small);
     for kind in KINDS {
-        let page = Reply::ok("<!doctype html><title>-</title><p>".to_owned()).with_type("text/html");
-        site.pages().reply(&format!("/{kind}/page.html"), page);
+        for (name, html) in PAGES_OF_A_KIND {
+            let page = Reply::ok(html.to_owned()).with_type("text/html");
+            site.pages().reply(&format!("/{kind}/{name}.html"), page);
+        }
     }
     let empty = site.page_url(Page::Empty);
     let here = Url::parse(&empty).unwrap();
     // Another site to a browser, which gives it a process of its own: all is new there.
     let elsewhere = Url::parse(&empty.replace("localhost", "127.0.0.1")).unwrap();
     assert_ne!(here, elsewhere);
-    let mut pages = Vec::new();
-    let mut opened = 0;
-    for turn in 0..PAGES {
-        let mut took = vec![0.0; KINDS.len()];
-        for at in 0..KINDS.len() {
-            let kind = (at + turn) % KINDS.len();
-            let site = [&here, &elsewhere][opened % 2];
-            opened += 1;
-            let url = site.join(&format!("/{}/page.html", KINDS[kind])).unwrap();
-            browser.driver().goto(url.as_str()).await.unwrap();
-            took[kind] = browser.call(PAGE).await.unwrap().as_f64().unwrap();
+    let mut pages = PAGES_OF_A_KIND.map(|_| Vec::new());
+    for round in 0..PAGES {
+        for (of_kind, (name, _)) in PAGES_OF_A_KIND.into_iter().enumerate() {
+            let mut took = vec![0.0; KINDS.len()];
+            for place in 0..KINDS.len() {
+                // Each kind in each place and after each other: the end of the last process is paid by the page that comes
+                // after it.
+                let at = if round.is_multiple_of(2) {
+                    place
+                } else {
+                    KINDS.len() - 1 - place
+                };
+                let kind = (at + round / 2) % KINDS.len();
+                // Never twice on the same: that would be the same process.
+                let site = [&here, &elsewhere][place % 2];
+                let url = site.join(&format!("/{}/{name}.html", KINDS[kind])).unwrap();
+                browser.driver().goto(url.as_str()).await.unwrap();
+                took[kind] = browser.call(PAGE).await.unwrap().as_f64().unwrap();
+            }
+            pages[of_kind].push(took);
         }
-        // One more than there are kinds: each of them is opened on both sites.
-        opened += 1;
-        pages.push(took);
     }
     browser.driver().goto(&empty).await.unwrap();
-    let frames = turns(&browser, IN_FRAMES, FRAMES).await;
-    let batches = turns(&browser, IN_BATCHES, BATCHES).await;
+    let mut frames = Vec::new();
+    for (name, _) in PAGES_OF_A_KIND {
+        frames.push(turns(&browser, IN_FRAMES, FRAMES, name).await);
+    }
+    let batches = turns(&browser, IN_BATCHES, BATCHES, "page").await;
     browser.close().await.unwrap();
 
     println!(
         "{}: milliseconds, and how much more than the line above, with its standard error",
         kind.name()
     );
-    table("a page in a new process", &pages, 1.0);
-    table("a frame in a running one", &frames, 1.0);
+    for (at, what) in ["an empty page", "a page that asks for something"]
+        .into_iter()
+        .enumerate()
+    {
+        table(&format!("{what}, in a new process"), &pages[at], 1.0);
+        table(&format!("{what}, a frame in a running one"), &frames[at], 1.0);
+    }
     table(&format!("{} requests", BATCHES * BATCH), &batches, count(BATCHES));
 }
 
 /// What a script returns: of each turn, what each kind took. The first turns are there to get warm.
-async fn turns(browser: &Browser, script: &str, count: usize) -> Vec<Vec<f64>> {
+async fn turns(browser: &Browser, script: &str, count: usize, page: &str) -> Vec<Vec<f64>> {
     let mut all = Vec::new();
     while all.len() < count + AT_ONCE {
-        let arguments = vec![json!(KINDS), json!(AT_ONCE), json!(BATCH)];
+        let arguments = vec![json!(KINDS), json!(AT_ONCE), json!(BATCH), json!(page)];
         let more = browser.call_with(script, arguments).await.unwrap();
         all.extend(serde_json::from_value::<Vec<Vec<f64>>>(more).unwrap());
     }

@@ -317,7 +317,8 @@ async fn previews_are_whole_and_readable() {
                     .await
                     .unwrap();
             }
-            for (width, height, suffix) in [(1200, 1100, ""), (320, 1300, "-narrow")] {
+            for (width, height, suffix) in [(1200, 1100, ""), (320, 1300, "-narrow"), (600, 1200, "-zoomed")]
+            {
                 take(
                     browser,
                     &format!("preview-{name}{suffix}-{locale}"),

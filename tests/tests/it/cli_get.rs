@@ -3,11 +3,13 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use weir_tests::binary::{Home, last_event};
 use weir_tests::media;
-use weir_tests::origin::{Origin, Reply};
+use weir_tests::origin::{Gate, Origin, Reply};
 use weir_tests::streams::committed_stream;
 
 use super::cli::{check_exit, get, origin};
@@ -335,4 +337,33 @@ fn a_plain_list_of_files_is_saved_as_it_is() {
     check_exit(&refused, 2);
     let error = last_event(&refused).unwrap()["error"].to_string();
     assert!(error.contains("--start is about streams"), "{error}");
+}
+
+#[test]
+fn as_many_are_asked_for_from_the_start_as_the_user_says() {
+    const FILES: usize = 16;
+    for (options, many) in [(&[][..], 8), (&["--concurrency", "12"][..], 12)] {
+        let (origin, gate, home) = (Origin::start().unwrap(), Gate::new(), Home::new().unwrap());
+        let mut list = "#EXTM3U\n".to_owned();
+        for number in 0..FILES {
+            writeln!(list, "#EXTINF:9,\n{number}.mp3").unwrap();
+            let file = Reply::ok(format!("ID3 {number}")).with_type("audio/mpeg");
+            origin.reply(&format!("/{number}.mp3"), file.after(&gate));
+        }
+        origin.reply("/songs.m3u", Reply::ok(list));
+        let url = origin.url("/songs.m3u");
+        thread::scope(|scope| {
+            let output = scope.spawn(|| get(&home, &url, options));
+            let began = Instant::now();
+            while origin.in_flight() < many && began.elapsed() < Duration::from_secs(20) {
+                thread::sleep(Duration::from_millis(10));
+            }
+            // None is answered yet: more would be here soon.
+            thread::sleep(Duration::from_millis(200));
+            let waiting = origin.in_flight();
+            gate.open();
+            check_exit(&output.join().unwrap(), 0);
+            assert_eq!(waiting, many, "{options:?}");
+        });
+    }
 }

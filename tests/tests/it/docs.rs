@@ -86,3 +86,41 @@ fn every_permission_of_the_extension_is_explained() {
         }
     }
 }
+
+/// Whether the file that a test's name leads to has it: `fetch::retry::tests::x` is in `fetch/retry.rs` or in
+/// `fetch/retry/tests.rs`, or in the `mod.rs` of either.
+fn has_test(name: &str) -> bool {
+    const SOURCES: [&str; 4] = ["native-host/src", "core/src", "core/tests/it", "tests/tests/it"];
+    let modules: Vec<&str> = name.split("::").collect();
+    let Some((function, modules)) = modules.split_last() else {
+        return false;
+    };
+    let inside = modules.strip_suffix(&["tests"]).unwrap_or(modules);
+    let declared = format!("fn {function}(");
+    let is_in = |path: String| {
+        std::fs::read_to_string(repository().join(path)).is_ok_and(|text| text.contains(&declared))
+    };
+    SOURCES.iter().any(|folder| {
+        [modules, inside].iter().any(|modules| {
+            let module = format!("{folder}/{}", modules.join("/"));
+            is_in(format!("{module}.rs")) || is_in(format!("{module}/mod.rs"))
+        })
+    })
+}
+
+/// A row whose tests have other names now would say nothing until somebody asks for the table.
+#[test]
+fn the_tables_of_faults_name_tests_that_exist() {
+    for table in ["tests/faults.tsv", "tests/bad_inputs.tsv"] {
+        let text = document(table);
+        let rows = text.lines().filter(|line| !line.starts_with('#'));
+        let tests = rows
+            .filter_map(|row| row.split('\t').nth(2))
+            .flat_map(str::split_whitespace);
+        // Those of the extension have sentences for names.
+        let tests: Vec<_> = tests.filter(|test| !test.starts_with("js:")).collect();
+        assert!(tests.len() > 50, "{table} has only {} tests", tests.len());
+        let missing: Vec<_> = tests.iter().filter(|test| !has_test(test)).collect();
+        assert!(missing.is_empty(), "{table} names what is not there: {missing:?}");
+    }
+}

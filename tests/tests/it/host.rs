@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use weir_tests::binary::{EXTENSION_ORIGIN, Home, Host};
 use weir_tests::origin::{Gate, Origin, Reply};
-use weir_tests::streams::committed_stream;
+use weir_tests::streams::{committed_origin_and_plan, committed_stream};
 
 /// A host that has said hello, in a home of its own.
 pub(super) fn greeted() -> (Home, Host) {
@@ -27,15 +27,7 @@ pub(super) fn greeted() -> (Home, Host) {
 
 /// The committed stream's four segments at an origin, and the plan for them.
 pub(super) fn origin_and_plan(title: &str) -> (Origin, Value) {
-    let origin = Origin::start().unwrap();
-    origin.directory("/", committed_stream());
-    let segments: Vec<Value> = (0..4)
-        .map(|n| json!({"sequence": n, "url": origin.url(&format!("/high/seg00{n}.ts")), "durationSeconds": 2.0}))
-        .collect();
-    let playlist = origin.url("/high/index.m3u8");
-    let track = json!({"kind": "video", "playlist": playlist, "segments": segments});
-    let plan = json!({"source": playlist, "title": title, "live": false, "tracks": [track]});
-    (origin, plan)
+    committed_origin_and_plan(title).unwrap()
 }
 
 pub(super) fn start(id: u32, job: &str, plan: &Value) -> Value {

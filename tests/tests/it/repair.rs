@@ -31,6 +31,34 @@ struct Site {
     withheld: Arc<Mutex<BTreeSet<String>>>,
 }
 
+/// Kinds of outputs that become byte for byte what they would have been.
+const ANEW: [&str; 3] = ["ts", "mkv", FOLDER];
+
+/// How a folder of segments is called here.
+const FOLDER: &str = "folder";
+
+/// What lies at a path: the file, or the files of the folder by name.
+fn content(path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    if path.is_file() {
+        return vec![(PathBuf::new(), fs::read(path).unwrap())];
+    }
+    let paths = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<_> = paths
+        .map(|path| (path.file_name().unwrap().into(), fs::read(path).unwrap()))
+        .collect();
+    all.sort();
+    all
+}
+
+/// What a player opens.
+fn playable(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        path.join("index.m3u8")
+    } else {
+        path.to_owned()
+    }
+}
+
 const PICTURE: &str = "-f lavfi -i testsrc2=size=160x90:rate=10 -f lavfi -i sine=sample_rate=44100 -t 8 -c:v libx264 -preset ultrafast \
      -pix_fmt yuv420p -bf 2 -g 10 -keyint_min 10 -sc_threshold 0 -c:a aac -b:a 48k";
 
@@ -78,6 +106,22 @@ impl Site {
         )
     }
 
+    /// Two segments of WebVTT, and a multivariant playlist that names them.
+    fn add_subtitles(&self) {
+        let write = |name: &str, text: &str| fs::write(self.stream.path().join(name), text).unwrap();
+        write(
+            "master.m3u8",
+            "#EXTM3U\n#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",NAME=\"en\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,\
+             URI=\"subs.m3u8\"\n#EXT-X-STREAM-INF:BANDWIDTH=100000,SUBTITLES=\"s\"\nindex.m3u8\n",
+        );
+        write(
+            "subs.m3u8",
+            "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nt0.vtt\n#EXTINF:4,\nt1.vtt\n#EXT-X-ENDLIST\n",
+        );
+        write("t0.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\none\n");
+        write("t1.vtt", "WEBVTT\n\n00:05.000 --> 00:06.000\ntwo\n");
+    }
+
     /// Makes SAMPLE-AES of `index.m3u8`.
     fn encrypt_samples(&self) {
         let pair = KeyAndIv {
@@ -114,11 +158,11 @@ impl Site {
     }
 
     fn capture(&self, playlist: &str, name: &str, exit: i32) -> serde_json::Value {
-        let output = get(
-            &self.home,
-            &self.origin.url(playlist),
-            &["-o", name, "--on-gap", "keep"],
-        );
+        let mut options = vec!["-o", name, "--on-gap", "keep"];
+        if name.ends_with(FOLDER) {
+            options.extend(["--container", "segments"]);
+        }
+        let output = get(&self.home, &self.origin.url(playlist), &options);
         check_exit(&output, exit);
         last_event(&output).unwrap()
     }
@@ -143,49 +187,9 @@ impl Site {
     }
 
     /// Captures without these, then has them and repairs: the file is as if nothing had been missing, and nothing else was
-    /// fetched again than `besides`.
-    fn check(&self, playlist: &str, missing: &[&str], besides: &[&str]) {
-        self.withhold(missing);
-        let finished = self.capture(playlist, "film.mp4", 3);
-        assert_eq!(
-            finished["gaps"].as_array().unwrap().len(),
-            missing.len(),
-            "{finished}"
-        );
-        self.withhold(&[]);
-        let begin = self.origin.requests().len();
-        let output = self.repair(&["1"]);
-        check_exit(&output, 0);
-        let mut wanted: Vec<&str> = missing.iter().chain(besides).copied().collect();
-        wanted.sort_unstable();
-        assert_eq!(self.asked_since(begin), wanted);
-        let finished = last_event(&output).unwrap();
-        assert_eq!(finished["verdict"], "complete", "{finished}");
-        assert_eq!(finished["gaps"], serde_json::json!([]));
-
-        self.capture(playlist, "whole.mp4", 0);
-        let (film, whole) = (self.path("film.mp4"), self.path("whole.mp4"));
-        media::compare(&film, &whole).unwrap();
-        assert_eq!(
-            media::decoded_frames_md5(&film).unwrap(),
-            media::decoded_frames_md5(&whole).unwrap()
-        );
-        assert_eq!(media::decode_errors(&film).unwrap(), "");
-        assert_eq!(self.leftovers(), Vec::<String>::new());
-    }
-
-    /// The same of a `.ts`, which becomes byte for byte the file that is made without a loss.
-    fn check_bytes(&self, playlist: &str, missing: &[&str]) {
-        let [mended, whole] = self.check_packets(playlist, missing);
-        assert!(
-            fs::read(mended).unwrap() == fs::read(whole).unwrap(),
-            "{missing:?}"
-        );
-    }
-
-    /// The same of a `.ts`, which gets the packets that it has without a loss. Returns it, and the one without.
-    fn check_packets(&self, playlist: &str, missing: &[&str]) -> [PathBuf; 2] {
-        let names = [missing.join("-"), "whole".to_owned()].map(|name| format!("{name}.ts"));
+    /// fetched again than `besides`. Returns it, and one that is made without a loss.
+    fn check(&self, playlist: &str, kind: &str, missing: &[&str], besides: &[&str]) -> [PathBuf; 2] {
+        let names = [missing.join("-"), "whole".to_owned()].map(|name| format!("{name}.{kind}"));
         self.withhold(missing);
         let finished = self.capture(playlist, &names[0], 3);
         assert_eq!(
@@ -198,42 +202,64 @@ impl Site {
         let begin = self.origin.requests().len();
         let output = self.repair(&[&number]);
         check_exit(&output, 0);
-        let mut wanted = missing.to_vec();
+        let mut wanted: Vec<&str> = missing.iter().chain(besides).copied().collect();
         wanted.sort_unstable();
         assert_eq!(self.asked_since(begin), wanted);
         let finished = last_event(&output).unwrap();
         assert_eq!(finished["verdict"], "complete", "{finished}");
+        assert_eq!(finished["gaps"], serde_json::json!([]));
         if !self.path(&names[1]).exists() {
             self.capture(playlist, &names[1], 0);
         }
         let [mended, whole] = names.map(|name| self.path(&name));
-        media::compare(&mended, &whole).unwrap();
-        assert_eq!(media::decode_errors(&mended).unwrap(), "");
+        let [film, reference] = [&mended, &whole].map(|path| playable(path));
+        media::compare(&film, &reference).unwrap();
+        assert_eq!(
+            media::decoded_frames_md5(&film).unwrap(),
+            media::decoded_frames_md5(&reference).unwrap()
+        );
+        assert_eq!(media::decode_errors(&film).unwrap(), "");
         assert_eq!(self.leftovers(), Vec::<String>::new());
         [mended, whole]
     }
 
+    /// The same of the kinds that become byte for byte what is made without a loss.
+    fn check_bytes(&self, playlist: &str, missing: &[&str], besides: &[&str]) {
+        for kind in ANEW {
+            let [mended, whole] = self.check(playlist, kind, missing, besides);
+            assert!(content(&mended) == content(&whole), "{kind}: {missing:?}");
+        }
+    }
+
     /// What stays missing can be filled in another time, until nothing is.
     fn check_bit_by_bit(&self, playlist: &str, missing: &[&str], steps: &[&[&str]]) {
-        self.withhold(missing);
-        self.capture(playlist, "film.ts", 3);
-        let before = fs::read(self.path("film.ts")).unwrap();
-        let refused = self.repair(&["1"]);
-        check_exit(&refused, 1);
-        assert!(fs::read(self.path("film.ts")).unwrap() == before, "nothing came");
-        for still in steps.iter().copied().chain([&[][..]]) {
-            self.withhold(still);
-            let output = self.repair(&["1"]);
-            check_exit(&output, if still.is_empty() { 0 } else { 3 });
-            let finished = last_event(&output).unwrap();
-            assert_eq!(
-                finished["gaps"].as_array().unwrap().len(),
-                still.len(),
-                "{finished}"
+        for kind in ANEW {
+            let [film, whole] = ["film", "whole"].map(|name| format!("{name}.{kind}"));
+            self.withhold(missing);
+            self.capture(playlist, &film, 3);
+            let number = self.newest();
+            let before = content(&self.path(&film));
+            let refused = self.repair(&[&number]);
+            check_exit(&refused, 1);
+            assert!(content(&self.path(&film)) == before, "nothing came");
+            for still in steps.iter().copied().chain([&[][..]]) {
+                self.withhold(still);
+                let output = self.repair(&[&number]);
+                check_exit(&output, if still.is_empty() { 0 } else { 3 });
+                let finished = last_event(&output).unwrap();
+                assert_eq!(
+                    finished["gaps"].as_array().unwrap().len(),
+                    still.len(),
+                    "{finished}"
+                );
+                assert_eq!(media::decode_errors(&playable(&self.path(&film))).unwrap(), "");
+            }
+            self.capture(playlist, &whole, 0);
+            assert!(
+                content(&self.path(&film)) == content(&self.path(&whole)),
+                "{kind}"
             );
         }
-        self.capture(playlist, "whole.ts", 0);
-        assert!(fs::read(self.path("film.ts")).unwrap() == fs::read(self.path("whole.ts")).unwrap());
     }
 
     /// A repair is killed in the middle, and the old file stays as it is; the next one makes it whole. Returns it, and one
@@ -241,7 +267,7 @@ impl Site {
     fn check_killed(&self, film: &str, whole: &str) -> [PathBuf; 2] {
         self.withhold(&["s2.ts", "s5.ts"]);
         self.capture("/index.m3u8", film, 3);
-        let before = fs::read(self.path(film)).unwrap();
+        let before = content(&self.path(film));
         self.withhold(&[]);
         let gate = Gate::new();
         let last = fs::read(self.stream.path().join("s5.ts")).unwrap();
@@ -259,7 +285,7 @@ impl Site {
         check_exit(&self.repair(&["1"]), 1);
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(fs::read(self.path(film)).unwrap() == before);
+        assert!(content(&self.path(film)) == before);
         gate.open();
         check_exit(&self.repair(&["1"]), 0);
         self.capture("/index.m3u8", whole, 0);
@@ -290,13 +316,13 @@ fn holes_are_filled() {
         return;
     }
     // One, several behind each other, and the last.
-    Site::transport_stream().check("/index.m3u8", &["s1.ts", "s3.ts", "s4.ts", "s7.ts"], &[]);
+    Site::transport_stream().check("/index.m3u8", "mp4", &["s1.ts", "s3.ts", "s4.ts", "s7.ts"], &[]);
 }
 
-/// The same in a transport stream, whose packets are in the order of the file: it becomes the file that it would have been.
+/// The same where media is in the order of the file: it becomes the file that it would have been.
 #[test]
-fn holes_of_a_transport_stream_are_filled() {
-    if media::skip_without_ffmpeg("repair: holes of a .ts") {
+fn files_are_written_anew() {
+    if media::skip_without_ffmpeg("repair: holes of a .ts and an .mkv") {
         return;
     }
     let site = Site::transport_stream();
@@ -305,42 +331,45 @@ fn holes_of_a_transport_stream_are_filled() {
         &["s0.ts", "s1.ts"],
         &["s7.ts"],
     ] {
-        site.check_bytes("/index.m3u8", missing);
+        site.check_bytes("/index.m3u8", missing, &[]);
     }
 }
 
 /// Tracks of their own are interleaved by time, whenever they came.
 #[test]
-fn tracks_of_a_transport_stream_are_mended() {
-    if media::skip_without_ffmpeg("repair: a .ts with separate audio") {
+fn tracks_of_transport_streams_are_mended() {
+    if media::skip_without_ffmpeg("repair: a .ts and an .mkv with separate audio") {
         return;
     }
     let site = Site::transport_streams();
     site.check_bytes(
         "/master.m3u8",
         &["s0_2.ts", "s0_6.ts", "s1_2.ts", "s1_3.ts", "s1_6.ts"],
+        &[],
     );
-    site.check_bytes("/master.m3u8", &["s1_3.ts", "s0_7.ts", "s1_7.ts"]);
-    // The first segment of the picture tells of a stream that this file has second.
-    site.check_packets("/master.m3u8", &["s0_0.ts", "s1_3.ts", "s0_7.ts"]);
+    site.check_bytes("/master.m3u8", &["s1_3.ts", "s0_7.ts", "s1_7.ts"], &[]);
+    // The first segment of the picture tells of a stream that a .ts has second.
+    for kind in ANEW {
+        site.check("/master.m3u8", kind, &["s0_0.ts", "s1_3.ts", "s0_7.ts"], &[]);
+    }
 }
 
 /// Segments whose samples are encrypted are decrypted on the way into the holes.
 #[test]
 fn holes_of_encrypted_samples_are_filled() {
-    if media::skip_without_ffmpeg("repair: a .ts of SAMPLE-AES") {
+    if media::skip_without_ffmpeg("repair: a .ts and an .mkv of SAMPLE-AES") {
         return;
     }
     let site = Site::transport_stream();
     site.encrypt_samples();
-    site.check_bytes("/index.m3u8", &["s1.ts", "s3.ts", "s4.ts", "s7.ts"]);
-    site.check_bytes("/index.m3u8", &["s0.ts", "s5.ts"]);
+    site.check_bytes("/index.m3u8", &["s1.ts", "s3.ts", "s4.ts", "s7.ts"], &[]);
+    site.check_bytes("/index.m3u8", &["s0.ts", "s5.ts"], &[]);
 }
 
 /// What is still missing stays missing, and can be filled in another time: a hole in pieces too.
 #[test]
-fn a_transport_stream_bit_by_bit() {
-    if media::skip_without_ffmpeg("repair: a .ts bit by bit") {
+fn files_are_written_anew_bit_by_bit() {
+    if media::skip_without_ffmpeg("repair: a .ts and an .mkv bit by bit") {
         return;
     }
     let site = Site::transport_stream();
@@ -351,10 +380,20 @@ fn a_transport_stream_bit_by_bit() {
     );
 }
 
+/// What has been filled is no hole of the file any more when its end comes.
+#[test]
+fn the_end_comes_last() {
+    if media::skip_without_ffmpeg("repair: a .ts and an .mkv, their ends last") {
+        return;
+    }
+    let site = Site::transport_stream();
+    site.check_bit_by_bit("/index.m3u8", &["s2.ts", "s7.ts"], &[&["s7.ts"]]);
+}
+
 /// Holes of two tracks lie across each other, also when one has come to be in pieces.
 #[test]
 fn tracks_of_a_transport_stream_bit_by_bit() {
-    if media::skip_without_ffmpeg("repair: a .ts with separate audio, bit by bit") {
+    if media::skip_without_ffmpeg("repair: a .ts and an .mkv with separate audio, bit by bit") {
         return;
     }
     let site = Site::transport_streams();
@@ -374,13 +413,15 @@ fn tracks_of_a_transport_stream_bit_by_bit() {
 
 /// The old file stays until the new one is whole.
 #[test]
-fn a_repair_of_a_transport_stream_that_is_killed_costs_nothing() {
-    if media::skip_without_ffmpeg("repair: a .ts, killed") {
+fn a_repair_anew_that_is_killed_costs_nothing() {
+    if media::skip_without_ffmpeg("repair: a .ts and an .mkv, killed") {
         return;
     }
-    let site = Site::transport_stream();
-    let [film, whole] = site.check_killed("film.ts", "whole.ts");
-    assert!(fs::read(film).unwrap() == fs::read(whole).unwrap());
+    for kind in ANEW {
+        let site = Site::transport_stream();
+        let [film, whole] = site.check_killed(&format!("film.{kind}"), &format!("whole.{kind}"));
+        assert!(content(&film) == content(&whole), "{kind}");
+    }
 }
 
 #[test]
@@ -388,7 +429,7 @@ fn the_beginning_is_filled_in() {
     if media::skip_without_ffmpeg("repair: the beginning") {
         return;
     }
-    Site::transport_stream().check("/index.m3u8", &["s0.ts", "s1.ts"], &[]);
+    Site::transport_stream().check("/index.m3u8", "mp4", &["s0.ts", "s1.ts"], &[]);
 }
 
 /// Segments that are cut anywhere: samples go on from one to the next.
@@ -409,7 +450,10 @@ fn what_is_cut_in_two_becomes_whole() {
     }
     playlist.push_str("#EXT-X-ENDLIST\n");
     fs::write(stream.path().join("index.m3u8"), playlist).unwrap();
-    Site::serving(stream).check("/index.m3u8", &["s2.ts", "s5.ts"], &[]);
+    let site = Site::serving(stream);
+    for kind in ["mp4", "mkv"] {
+        site.check("/index.m3u8", kind, &["s2.ts", "s5.ts"], &[]);
+    }
 }
 
 #[test]
@@ -422,11 +466,103 @@ fn tracks_of_their_own_are_mended() {
          -hls_fmp4_init_filename init_%v.mp4 -hls_segment_filename FOLDER/s%v_%d.m4s \
          -var_stream_map v:0,agroup:a~a:0,agroup:a -master_pl_name master.m3u8 FOLDER/index_%v.m3u8",
     );
-    site.check(
-        "/master.m3u8",
-        &["s0_2.m4s", "s0_6.m4s", "s1_3.m4s", "s1_6.m4s"],
-        &["init_0.mp4", "init_1.mp4"],
+    for kind in ["mp4", "mkv", FOLDER] {
+        let [mended, whole] = site.check(
+            "/master.m3u8",
+            kind,
+            &["s0_2.m4s", "s0_6.m4s", "s1_3.m4s", "s1_6.m4s"],
+            &["init_0.mp4", "init_1.mp4"],
+        );
+        assert!(kind == "mp4" || content(&mended) == content(&whole), "{kind}");
+    }
+}
+
+/// Subtitles, chapters, and pictures that are coded in another way from a discontinuity on, all of it encrypted.
+#[test]
+fn what_an_mkv_has_besides_is_as_it_was() {
+    if media::skip_without_ffmpeg("repair: an .mkv with more than media") {
+        return;
+    }
+    let stream = tempfile::tempdir().unwrap();
+    let folder = stream.path().to_str().unwrap().to_owned();
+    let write = |name: &str, text: &str| fs::write(stream.path().join(name), text).unwrap();
+    write("film.key", "no key like it ?");
+    write(
+        "info",
+        &format!("film.key\n{folder}/film.key\n{}\n", "07".repeat(16)),
     );
+    let part = |name: &str, size: &str| {
+        let words = format!(
+            "{PICTURE} -f hls -hls_time 1 -hls_playlist_type vod -hls_key_info_file FOLDER/info \
+             -hls_segment_filename FOLDER/{name}%d.ts FOLDER/{name}.m3u8"
+        );
+        let words = words.replace("160x90", size).replace("FOLDER", &folder);
+        media::ffmpeg(words.split_whitespace()).unwrap();
+        fs::read_to_string(stream.path().join(format!("{name}.m3u8"))).unwrap()
+    };
+    let (first, second) = (part("a", "160x90"), part("b", "176x100"));
+    let key = second.find("#EXT-X-KEY").unwrap();
+    let joined = format!(
+        "{}#EXT-X-DISCONTINUITY\n{}",
+        first.replace("#EXT-X-ENDLIST\n", ""),
+        &second[key..]
+    );
+    write("index.m3u8", &joined);
+    write(
+        "master.m3u8",
+        "#EXTM3U\n#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",NAME=\"en\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,\
+         URI=\"subs.m3u8\"\n#EXT-X-STREAM-INF:BANDWIDTH=100000,SUBTITLES=\"s\"\nindex.m3u8\n",
+    );
+    let mut subtitles = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n".to_owned();
+    for number in 0..4 {
+        writeln!(subtitles, "#EXTINF:4,\nt{number}.vtt").unwrap();
+        let cue = |second: u32| {
+            let second = number * 4 + second;
+            format!("00:{second:02}.250 --> 00:{second:02}.900\ncue at {second}\n\n")
+        };
+        let cues: String = (0..4).map(cue).collect();
+        write(&format!("t{number}.vtt"), &format!("WEBVTT\n\n{cues}"));
+    }
+    subtitles.push_str("#EXT-X-ENDLIST\n");
+    write("subs.m3u8", &subtitles);
+    let site = Site::serving(stream);
+    let capture = |name: &str, exit| {
+        let options = ["-o", name, "--on-gap", "keep", "--chapters"];
+        check_exit(&get(&site.home, &site.origin.url("/master.m3u8"), &options), exit);
+        fs::read(site.path(name)).unwrap()
+    };
+    let whole = capture("whole.mkv", 0);
+    let mend = |missing: &[&str]| {
+        let name = format!("{}.mkv", missing.concat());
+        site.withhold(missing);
+        capture(&name, 3);
+        site.withhold(&[]);
+        check_exit(&site.repair(&[&site.newest()]), 0);
+        site.path(&name)
+    };
+    for missing in [
+        &["a2.ts", "a3.ts", "b2.ts"][..],
+        &["b1.ts", "b7.ts"],
+        &["a0.ts", "a3.ts"],
+    ] {
+        let mended = mend(missing);
+        media::compare(&mended, &site.path("whole.mkv")).unwrap();
+        assert!(fs::read(mended).unwrap() == whole, "{missing:?}");
+    }
+    // At a discontinuity, what is behind a gap has its time by what the playlist said of its length, and keeps it: what would
+    // be at the same times is left out.
+    let reference = media::packets(&site.path("whole.mkv")).unwrap();
+    for missing in [&["a7.ts"], &["b0.ts"]] {
+        let mended = mend(missing);
+        assert_eq!(media::decode_errors(&mended).unwrap(), "", "{missing:?}");
+        for (stream, reference) in media::packets(&mended).unwrap().iter().zip(&reference) {
+            let (count, whole) = (stream.packets.len(), reference.packets.len());
+            assert!(
+                (whole - 2..=whole).contains(&count),
+                "{missing:?}: {count} of {whole}"
+            );
+        }
+    }
 }
 
 /// What is still missing stays missing, and can be filled in another time.
@@ -488,31 +624,57 @@ fn a_repair_that_is_killed_when_it_is_over() {
     if media::skip_without_ffmpeg("repair: killed when it is over") {
         return;
     }
+    for kind in ["mp4", FOLDER] {
+        let site = Site::transport_stream();
+        let [film, whole] = ["film", "whole"].map(|name| format!("{name}.{kind}"));
+        site.withhold(&["s2.ts", "s5.ts"]);
+        site.capture("/index.m3u8", &film, 3);
+        site.withhold(&[]);
+        let before = content(&site.path(&film));
+        let killed_at = |point: Failpoint| {
+            let mut weir = site.home.weir();
+            let output = weir
+                .args(["repair", "1"])
+                .env("WEIR_FAILPOINT", point.name())
+                .output();
+            let signal = std::os::unix::process::ExitStatusExt::signal(&output.unwrap().status);
+            assert_eq!(signal, Some(9), "{point:?} is not passed");
+        };
+        killed_at(Failpoint::Announced);
+        assert!(content(&site.path(&film)) == before);
+        killed_at(Failpoint::Published);
+        site.capture("/index.m3u8", &whole, 0);
+        let [film, whole] = [film, whole].map(|name| playable(&site.path(&name)));
+        media::compare(&film, &whole).unwrap();
+        let over = site.repair(&["1"]);
+        check_exit(&over, 2);
+        let finished = last_event(&over).unwrap();
+        let message = finished["error"]["message"].as_str().unwrap();
+        assert!(message.contains("there is nothing to repair"), "{message}");
+        assert_eq!(site.leftovers(), Vec::<String>::new());
+    }
+}
+
+/// A folder that has something else in it is none of Weir's any more, and keeps it.
+#[test]
+fn a_folder_that_has_changed_is_left_alone() {
+    if media::skip_without_ffmpeg("repair: a folder that has changed") {
+        return;
+    }
     let site = Site::transport_stream();
-    site.withhold(&["s2.ts", "s5.ts"]);
-    site.capture("/index.m3u8", "film.mp4", 3);
+    site.withhold(&["s2.ts"]);
+    site.capture("/index.m3u8", "film.folder", 3);
     site.withhold(&[]);
-    let before = fs::read(site.path("film.mp4")).unwrap();
-    let killed_at = |point: Failpoint| {
-        let mut weir = site.home.weir();
-        let output = weir
-            .args(["repair", "1"])
-            .env("WEIR_FAILPOINT", point.name())
-            .output();
-        let signal = std::os::unix::process::ExitStatusExt::signal(&output.unwrap().status);
-        assert_eq!(signal, Some(9), "{point:?} is not passed");
-    };
-    killed_at(Failpoint::Announced);
-    assert!(fs::read(site.path("film.mp4")).unwrap() == before);
-    killed_at(Failpoint::Published);
-    site.capture("/index.m3u8", "whole.mp4", 0);
-    media::compare(&site.path("film.mp4"), &site.path("whole.mp4")).unwrap();
-    let over = site.repair(&["1"]);
-    check_exit(&over, 2);
-    let finished = last_event(&over).unwrap();
-    let message = finished["error"]["message"].as_str().unwrap();
-    assert!(message.contains("there is nothing to repair"), "{message}");
-    assert_eq!(site.leftovers(), Vec::<String>::new());
+    let notes = site.path("film.folder").join("notes.txt");
+    fs::write(&notes, "mine").unwrap();
+    let before = content(&site.path("film.folder"));
+    let refused = site.repair(&["1"]);
+    check_exit(&refused, 1);
+    let said = last_event(&refused).unwrap()["error"]["message"].to_string();
+    assert!(said.contains("is not the file that it made"), "{said}");
+    assert!(content(&site.path("film.folder")) == before);
+    fs::remove_file(notes).unwrap();
+    check_exit(&site.repair(&["1"]), 0);
 }
 
 #[test]
@@ -529,9 +691,7 @@ fn what_cannot_be_repaired_says_why() {
     };
     site.withhold(&["s2.ts"]);
     site.capture("/index.m3u8", "film.mp4", 3);
-    site.capture("/index.m3u8", "film.mkv", 3);
     refusal(&["9"], 1, "there is no capture 9");
-    refusal(&["2"], 1, "capture again");
     site.withhold(&[]);
     let whole = fs::read(site.path("film.mp4")).unwrap();
     fs::write(site.path("film.mp4"), &whole[..whole.len() - 1]).unwrap();
@@ -570,6 +730,31 @@ fn arguments_that_are_not_kept_are_given_again() {
     assert_eq!(media::decode_errors(&site.path("film.mp4")).unwrap(), "");
 }
 
+/// Cues that count from where the presentation begins: it begins earlier when its beginning has come.
+#[test]
+fn subtitles_are_at_their_times_when_the_beginning_comes_last() {
+    if media::skip_without_ffmpeg("repair: subtitles and the beginning") {
+        return;
+    }
+    let site = Site::transport_stream();
+    site.add_subtitles();
+    site.capture("/master.m3u8", "whole.mp4", 0);
+    site.withhold(&["s0.ts", "s3.ts"]);
+    site.capture("/master.m3u8", "film.mp4", 3);
+    media::compare(&site.path("film.mp4"), &site.path("whole.mp4")).unwrap_err();
+    site.withhold(&[]);
+    check_exit(&site.repair(&[&site.newest()]), 0);
+    media::compare(&site.path("film.mp4"), &site.path("whole.mp4")).unwrap();
+    let subtitles = |name: &str| {
+        let streams = media::packets(&site.path(name)).unwrap();
+        let subtitles = streams.into_iter().find(|stream| stream.kind == "subtitle");
+        let packets = subtitles.unwrap().packets.into_iter();
+        let times: Vec<_> = packets.map(|packet| (packet.pts_seconds, packet.size)).collect();
+        times
+    };
+    assert_eq!(subtitles("film.mp4"), subtitles("whole.mp4"));
+}
+
 /// Holes of subtitles are full of samples that show nothing: they stay, and are told.
 #[test]
 fn subtitles_stay_missing_and_are_told() {
@@ -577,18 +762,7 @@ fn subtitles_stay_missing_and_are_told() {
         return;
     }
     let site = Site::transport_stream();
-    let write = |name: &str, text: &str| fs::write(site.stream.path().join(name), text).unwrap();
-    write(
-        "master.m3u8",
-        "#EXTM3U\n#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",NAME=\"en\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,\
-         URI=\"subs.m3u8\"\n#EXT-X-STREAM-INF:BANDWIDTH=100000,SUBTITLES=\"s\"\nindex.m3u8\n",
-    );
-    write(
-        "subs.m3u8",
-        "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nt0.vtt\n#EXTINF:4,\nt1.vtt\n#EXT-X-ENDLIST\n",
-    );
-    write("t0.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\none\n");
-    write("t1.vtt", "WEBVTT\n\n00:05.000 --> 00:06.000\ntwo\n");
+    site.add_subtitles();
     site.withhold(&["s2.ts", "t1.vtt"]);
     let finished = site.capture("/master.m3u8", "film.mp4", 3);
     assert_eq!(finished["gaps"].as_array().unwrap().len(), 2, "{finished}");

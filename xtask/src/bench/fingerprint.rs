@@ -3,6 +3,7 @@
 //! A transport stream, an MP4 and a file that somebody has glued together hold the same packets with other wrapping: start
 //! codes or lengths, delimiters, parameter sets, ADTS headers. All of it is taken off before the payloads are hashed.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -72,27 +73,36 @@ pub(super) fn of_inputs(files: &[PathBuf]) -> Result<Fingerprint> {
 }
 
 fn track(file: &Path, map: &str, filter: [&str; 2]) -> Result<Track> {
-    let output = Command::new("ffmpeg")
+    let complaints = tempfile::NamedTempFile::new()?;
+    let mut ffmpeg = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-i"])
         .arg(file)
         .args(["-map", map, "-c", "copy"])
         .args(filter)
         .args(["-f", "framehash", "-hash", "murmur3", "-"])
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(complaints.reopen()?)
+        .spawn()
         .context("cannot start ffmpeg")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
+    // Never all at once: Linux counts what this process holds when it starts a program as that program's memory.
+    let track = read_hashes(BufReader::new(ffmpeg.stdout.take().context("no pipe")?))?;
+    if !ffmpeg.wait()?.success() {
+        let said = std::fs::read_to_string(complaints.path())?;
         bail!("ffmpeg cannot read {}: {}", file.display(), said.trim_end());
     }
-    Ok(read_hashes(&String::from_utf8_lossy(&output.stdout)))
+    Ok(track)
 }
 
 /// Of ffmpeg's lines: `stream, dts, pts, duration, size, hash`. Times are each container's own.
-fn read_hashes(text: &str) -> Track {
+fn read_hashes(text: impl BufRead) -> Result<Track> {
     let mut hash = Sha256::new();
     let mut packets = 0;
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
+    for line in text.lines() {
+        let line = line?;
+        if line.starts_with('#') {
+            continue;
+        }
         // Side data may follow, which is the container's.
         let mut fields = line.split(',').skip(4).map(str::trim);
         if let (Some(size), Some(content)) = (fields.next(), fields.next()) {
@@ -104,7 +114,7 @@ fn read_hashes(text: &str) -> Track {
         }
     }
     let hash = hexadecimal(&hash.finalize());
-    Track { packets, hash }
+    Ok(Track { packets, hash })
 }
 
 /// Two digits a byte.
@@ -154,11 +164,11 @@ mod tests {
         let other_times = "0, 900, 900, 3600, 10, aa, S=1, 1, ff\n0, 4500, 4500, 3600, 11, bb\n";
         let other_bytes = "0, 0, 0, 1, 10, aa\n0, 1, 1, 1, 11, cc\n";
         let one = Fingerprint {
-            video: read_hashes(one),
+            video: read_hashes(one.as_bytes()).unwrap(),
             audio: Track::default(),
         };
-        let with = |text| Fingerprint {
-            video: read_hashes(text),
+        let with = |text: &str| Fingerprint {
+            video: read_hashes(text.as_bytes()).unwrap(),
             audio: Track::default(),
         };
         assert_eq!(one.video.packets, 2);

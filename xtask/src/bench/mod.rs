@@ -64,58 +64,67 @@ pub(crate) struct Arguments {
 /// # Errors
 /// When something is missing, cannot be made, or what a tool wrote is wrong.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
-    if arguments.json.as_deref() == Some(Path::new("-")) {
+    let to_stdout = arguments.json.as_deref() == Some(Path::new("-"));
+    if to_stdout {
         say::lines_to_stderr();
     }
+    let json_file = arguments.json.as_deref().filter(|_| !to_stdout);
     let size = if arguments.quick { Size::Quick } else { Size::Full };
     let rounds = if arguments.quick { 1 } else { 3 };
     let rows = chosen(arguments)?;
 
     let folder = workspace.target().join("bench");
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    servers::ensure_nginx()?;
+    servers::ensure("nginx", "nginx", "serves the streams")?;
     let programs = Programs::find(workspace, &folder, arguments)?;
     let streams = Streams::new(&folder, size);
     let servers = Servers::start(&folder, &streams, &programs.origin)?;
 
     let mut measured = Measured::new(machine::describe(&programs));
     for row in &rows {
-        let expected = streams.ensure(row.stream)?;
-        say::line(&format!("==> {}: {}", row.name, row.title));
-        measured.begin(row, streams.requests(row.stream)?);
-        let present = |contender: &&Contender| programs.has(contender.tool);
-        for round in 0..rounds {
-            for contender in row.contenders.iter().filter(present) {
-                let cell = run_one(
-                    &Bench {
-                        folder: &folder,
-                        programs: &programs,
-                        servers: &servers,
-                        streams: &streams,
-                    },
-                    row,
-                    contender,
-                    &expected,
-                )
-                .with_context(|| format!("{}, {}", row.name, contender.name))?;
-                say::line(&format!("    {} {:14} {}", round + 1, contender.name, cell));
-                measured.add(*contender, cell);
+        let bench = Bench {
+            folder: &folder,
+            programs: &programs,
+            servers: &servers,
+            streams: &streams,
+        };
+        let mut contenders = Vec::new();
+        for contender in &row.contenders {
+            if programs.has(contender.tool) {
+                contenders.push((contender, streams.ensure(contender.stream.unwrap_or(row.stream))?));
             }
         }
+        say::line(&format!("==> {}: {}", row.name, row.title));
+        measured.begin(row, streams.requests(row.stream)?);
+        for round in 0..rounds {
+            for (contender, expected) in &contenders {
+                let cell = run_one(&bench, row, contender, expected)
+                    .with_context(|| format!("{}, {}", row.name, contender.name))?;
+                say::line(&format!("    {} {:14} {}", round + 1, contender.name, cell));
+                measured.add(**contender, cell);
+            }
+        }
+        save(&measured, json_file)?;
     }
     if arguments.only.is_empty() || arguments.only.iter().any(|name| name == start::ROW) {
         measured.facts(start::measure(&programs, &folder)?);
     }
     say::line(&measured.table());
-    if let Some(path) = &arguments.json {
-        let text = format!("{:#}\n", measured.json());
-        if path == Path::new("-") {
-            say::result(&text);
-        } else {
-            fs::write(path, text).with_context(|| path.display().to_string())?;
-        }
+    if to_stdout {
+        say::result(&json_text(&measured));
     }
+    save(&measured, json_file)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What there is so far, after each row: a run of an hour may be interrupted.
+fn save(measured: &Measured, json_file: Option<&Path>) -> Result<()> {
+    let Some(path) = json_file else { return Ok(()) };
+    fs::write(path, json_text(measured)).with_context(|| path.display().to_string())
+}
+
+fn json_text(measured: &Measured) -> String {
+    format!("{:#}\n", measured.json())
 }
 
 /// The rows that are asked for.
@@ -145,11 +154,13 @@ fn run_one(bench: &Bench<'_>, row: &Row, contender: &Contender, expected: &Finge
     let _ = fs::remove_dir_all(&out);
     fs::create_dir_all(&out)?;
     let file = out.join(contender.tool.file_name());
-    let place = bench.servers.place(row.server, row.stream.folder());
+    let stream = contender.stream.unwrap_or(row.stream);
+    let place = bench.servers.place(row.server, stream.folder());
     let before = bench.servers.counts(row.server)?;
+    bench.programs.forget_log();
     let mut command = bench
         .programs
-        .command(contender.tool, row.stream, &place, &file, bench.streams)?;
+        .command(contender.tool, stream, &place, &file, bench.streams)?;
     let Usage {
         wall,
         cpu,
@@ -168,6 +179,7 @@ fn run_one(bench: &Bench<'_>, row: &Row, contender: &Contender, expected: &Finge
         memory_bytes,
         written_bytes,
         output_bytes,
+        journal: bench.programs.journal_time(),
         requests: after.requests.saturating_sub(before.requests),
         connections: after.connections.saturating_sub(before.connections),
     })

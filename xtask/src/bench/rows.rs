@@ -22,6 +22,15 @@ pub(super) struct Row {
 pub(super) struct Contender {
     pub(super) name: &'static str,
     pub(super) tool: Tool,
+    /// Where it is not that of the row.
+    pub(super) stream: Option<Stream>,
+}
+
+impl Contender {
+    const fn new(name: &'static str, tool: Tool) -> Self {
+        let stream = None;
+        Self { name, tool, stream }
+    }
 }
 
 /// What is compared.
@@ -35,6 +44,8 @@ pub(super) enum Measure {
     Written,
     /// Requests over those that it takes at least.
     Requests,
+    /// What saving where it is took of the wall time.
+    Journal,
     /// Connections over the number of segments at a time.
     Connections {
         at_a_time: usize,
@@ -51,61 +62,30 @@ pub(super) struct Target {
     pub(super) most: f64,
 }
 
-const WEIR: Contender = Contender {
-    name: "weir",
+const WEIR: Contender = Contender::new("weir", Tool::Weir(Output::Mp4, None));
+const WEIR_TS: Contender = Contender::new("weir, ts", Tool::Weir(Output::Ts, None));
+const WEIR_16: Contender = Contender::new("weir, 16", Tool::Weir(Output::Mp4, Some(16)));
+const WEIR_6: Contender = Contender::new("weir, 6", Tool::Weir(Output::Mp4, Some(6)));
+const WEIR_TENTH: Contender = Contender {
+    name: "weir, a tenth",
     tool: Tool::Weir(Output::Mp4, None),
+    stream: Some(Stream::TenthOfLong),
 };
-const WEIR_TS: Contender = Contender {
-    name: "weir, ts",
-    tool: Tool::Weir(Output::Ts, None),
-};
-const WEIR_16: Contender = Contender {
-    name: "weir, 16",
-    tool: Tool::Weir(Output::Mp4, Some(16)),
-};
-const WEIR_6: Contender = Contender {
-    name: "weir, 6",
-    tool: Tool::Weir(Output::Mp4, Some(6)),
-};
-const FFMPEG: Contender = Contender {
-    name: "ffmpeg",
-    tool: Tool::Ffmpeg,
-};
-const FLOOR: Contender = Contender {
-    name: "floor",
-    tool: Tool::Floor(4),
-};
-const FLOOR_16: Contender = Contender {
-    name: "floor, 16",
-    tool: Tool::Floor(16),
-};
-const CURL: Contender = Contender {
-    name: "curl, ts",
-    tool: Tool::Curl,
-};
-const NAIVE: Contender = Contender {
-    name: "naive",
-    tool: Tool::Naive,
-};
+const FFMPEG: Contender = Contender::new("ffmpeg", Tool::Ffmpeg);
+const FLOOR: Contender = Contender::new("floor", Tool::Floor(4));
+const FLOOR_16: Contender = Contender::new("floor, 16", Tool::Floor(16));
+const CURL: Contender = Contender::new("curl, ts", Tool::Curl);
+const NAIVE: Contender = Contender::new("naive", Tool::Naive);
 const PEERS: [Contender; 3] = [
-    Contender {
-        name: "yt-dlp -N8",
-        tool: Tool::YtDlp,
-    },
-    Contender {
-        name: "streamlink 10",
-        tool: Tool::Streamlink,
-    },
-    Contender {
-        name: "vsd -t16",
-        tool: Tool::Vsd,
-    },
+    Contender::new("yt-dlp -N8", Tool::YtDlp),
+    Contender::new("streamlink 10", Tool::Streamlink),
+    Contender::new("vsd -t16", Tool::Vsd),
 ];
 
 /// All rows, as the issue that asked for them has them.
 #[expect(clippy::too_many_lines, reason = "a table: an entry a row")]
 pub(super) fn all() -> Vec<Row> {
-    use Measure::{Connections, Cpu, Memory, Requests, Wall, Written};
+    use Measure::{Connections, Cpu, Journal, Memory, Requests, Wall, Written};
     let most = |measure, against, most| Target {
         of: "weir",
         measure,
@@ -162,6 +142,7 @@ pub(super) fn all() -> Vec<Row> {
                 },
                 absolute("weir", Written, 1.01),
                 absolute("weir", Requests, 0.0),
+                absolute("weir", Journal, 0.03),
                 absolute("weir, 16", Memory, 32.0),
                 absolute("weir, 16", Connections { at_a_time: 16 }, 2.0),
             ],
@@ -193,8 +174,22 @@ pub(super) fn all() -> Vec<Row> {
                 most(Wall, "ffmpeg", 0.25),
                 absolute("weir", Written, 1.01),
                 absolute("weir", Requests, 0.0),
+                absolute("weir", Journal, 0.03),
             ],
         ),
+        Row {
+            name: "long",
+            title: "60,000 segments beside 6,000, TS of 3 KB each",
+            stream: Stream::Long,
+            server: Server::Plain,
+            contenders: vec![WEIR, WEIR_TENTH],
+            targets: vec![
+                most(Cpu, WEIR_TENTH.name, 10.5),
+                most(Memory, WEIR_TENTH.name, 1.1),
+                absolute("weir", Requests, 0.0),
+                absolute("weir", Journal, 0.03),
+            ],
+        },
         row(
             "fragmented",
             "fragmented MP4, audio apart",

@@ -55,21 +55,22 @@ struct Origin {
     url: String,
 }
 
-/// Finds nginx or installs it.
+/// Finds a program that only the bench needs, or installs it.
 ///
 /// # Errors
 /// When it cannot be installed.
-pub(super) fn ensure_nginx() -> Result<()> {
-    if command::find("nginx", &search_path()).is_none() {
-        setup::apt_install(&["nginx"])?;
+pub(super) fn ensure(program: &str, package: &str, purpose: &str) -> Result<()> {
+    let is_missing = || command::find(program, &search_path()).is_none();
+    if is_missing() {
+        setup::apt_install(&[package])?;
     }
-    if command::find("nginx", &search_path()).is_none() {
-        bail!("nginx is missing, which serves the streams. Debian, Ubuntu: sudo apt install nginx");
+    if is_missing() {
+        bail!("{program} is missing, which {purpose}. Debian, Ubuntu: sudo apt install {package}");
     }
     Ok(())
 }
 
-/// Its version.
+/// The version of nginx.
 pub(super) fn nginx_version() -> String {
     let said = nginx()
         .arg("-v")

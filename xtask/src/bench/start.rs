@@ -135,12 +135,9 @@ impl Port {
         })
     }
 
-    /// Sends a request, and takes the first frame that comes, which is to be of this type.
-    fn ask(&mut self, request: &Value, wanted: &str) -> Result<()> {
-        let request = request.to_string();
-        let length = u32::try_from(request.len())?;
-        self.stdin
-            .write_all(&[&length.to_ne_bytes()[..], request.as_bytes()].concat())?;
+    /// Sends a frame, and takes the first that comes, which is to be of this type.
+    fn ask(&mut self, frame: &[u8], wanted: &str) -> Result<()> {
+        self.stdin.write_all(frame)?;
         let mut length = [0; 4];
         self.stdout.read_exact(&mut length)?;
         let mut answer = vec![0; usize::try_from(u32::from_ne_bytes(length))?];
@@ -155,8 +152,15 @@ impl Port {
 
     fn greet(&mut self) -> Result<()> {
         let hello = json!({ "type": "hello", "id": 1, "protocol": PROTOCOL, "extensionVersion": "0.1.0" });
-        self.ask(&hello, "hello")
+        self.ask(&frame(&hello)?, "hello")
     }
+}
+
+/// A request as it goes over the port.
+fn frame(request: &Value) -> Result<Vec<u8>> {
+    let request = request.to_string();
+    let length = u32::try_from(request.len())?;
+    Ok([&length.to_ne_bytes()[..], request.as_bytes()].concat())
 }
 
 /// From the start of the process to the whole answer.
@@ -185,6 +189,8 @@ fn take_plan(programs: &Programs) -> Result<Duration> {
     let track = json!({ "kind": "video", "playlist": playlist, "segments": segments });
     let plan = json!({ "source": playlist, "title": "film", "live": false, "tracks": [track] });
     let start = json!({ "type": "start", "id": 2, "job": "film", "plan": plan });
+    // Making the text is the browser's work.
+    let start = frame(&start)?;
     let mut port = Port::open(programs)?;
     port.greet()?;
     let begin = Instant::now();

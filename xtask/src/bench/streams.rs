@@ -1,6 +1,6 @@
 //! The media: made by ffmpeg once, kept under target/bench.
 //!
-//! Two films, one of 8 Mbit/s and one of 0.2, each encoded once; all streams hold their packets.
+//! Three films, of 8 Mbit/s, of 0.2 and of next to nothing, each encoded once; all streams hold their packets.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ pub(super) enum Size {
     Quick,
 }
 
-/// One stream; segments are a second long each.
+/// One stream; segments are a second long each, but for [`Stream::Long`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
     /// 600 segments of 1 MB, MPEG-TS.
@@ -38,6 +38,10 @@ pub(super) enum Stream {
     Fragmented,
     /// The same in one file each, as byte ranges.
     Ranges,
+    /// 60,000 segments of 3 KB and a fifth of a second, MPEG-TS.
+    Long,
+    /// The first 6,000 of [`Stream::Long`].
+    TenthOfLong,
     /// The first 300 of [`Stream::Small`].
     FewSmall,
     /// The first 60 of [`Stream::Clear`].
@@ -52,6 +56,8 @@ impl Stream {
             Self::Aes => "aes",
             Self::Rotating => "rotating",
             Self::Small => "small",
+            Self::Long => "long",
+            Self::TenthOfLong => "tenth-of-long",
             Self::Fragmented => "fragmented",
             Self::Ranges => "ranges",
             Self::FewSmall => "few-small",
@@ -73,11 +79,13 @@ impl Stream {
         matches!(self, Self::Fragmented | Self::Ranges)
     }
 
-    /// Seconds of it, and segments of its video.
+    /// Segments of its video.
     fn segments(self, size: Size) -> usize {
         let full = match self {
             Self::Clear | Self::Aes | Self::Rotating => 600,
             Self::Small => 3000,
+            Self::Long => 60_000,
+            Self::TenthOfLong => 6000,
             Self::Fragmented | Self::Ranges | Self::FewSmall => 300,
             Self::FewLarge => 60,
         };
@@ -142,8 +150,10 @@ impl Streams {
     /// When ffmpeg or openssl is missing or fails.
     pub(super) fn ensure(&self, stream: Stream) -> Result<Fingerprint> {
         match stream {
-            Stream::Clear => self.segmented(stream, &self.film(Film::Large, 600)?, &[])?,
-            Stream::Small => self.segmented(stream, &self.film(Film::Small, 3000)?, &[])?,
+            Stream::Clear => self.segmented(stream, &self.film(Film::Large, 600)?, "1")?,
+            Stream::Small => self.segmented(stream, &self.film(Film::Small, 3000)?, "1")?,
+            Stream::Long => self.segmented(stream, &self.film(Film::Tiny, 12_000)?, "0.2")?,
+            Stream::TenthOfLong => self.beginning(stream, Stream::Long)?,
             Stream::Fragmented => self.separate(stream, "independent_segments")?,
             Stream::Ranges => self.separate(stream, "single_file")?,
             Stream::Aes => self.encrypted(stream, usize::MAX)?,
@@ -160,9 +170,10 @@ impl Streams {
             Size::Full => full_seconds,
             Size::Quick => full_seconds / 10,
         };
-        let (name, picture, rates) = match film {
-            Film::Large => ("large.mp4", "640x360", ["8M", "128k"]),
-            Film::Small => ("small.mp4", "160x90", ["150k", "32k"]),
+        let (name, picture, pictures_a_key, rates) = match film {
+            Film::Large => ("large.mp4", "640x360:rate=25", "25", ["8M", "128k"]),
+            Film::Small => ("small.mp4", "160x90:rate=25", "25", ["150k", "32k"]),
+            Film::Tiny => ("tiny.mp4", "48x32:rate=10", "2", ["50k", "32k"]),
         };
         let finished = self.root.join(name);
         if finished.exists() {
@@ -173,7 +184,7 @@ impl Streams {
         say::timed(&format!("{name}: encoding {seconds} s"), || {
             command::run(
                 ffmpeg()
-                    .args(["-f", "lavfi", "-i", &format!("testsrc2=size={picture}:rate=25")])
+                    .args(["-f", "lavfi", "-i", &format!("testsrc2=size={picture}")])
                     // A sound that differs from frame to frame, so that none can stand in for another.
                     .args(["-f", "lavfi", "-i", "aevalsrc=0.3*sin(t*(440+t)*6.28):s=48000"])
                     .args(["-t", &seconds.to_string(), "-vf", "noise=alls=30:allf=t"])
@@ -187,7 +198,8 @@ impl Streams {
                         "-bf",
                         "2",
                     ])
-                    .args(["-g", "25", "-keyint_min", "25", "-sc_threshold", "0"])
+                    .args(["-g", pictures_a_key, "-keyint_min", pictures_a_key])
+                    .args(["-sc_threshold", "0"])
                     .args(["-b:v", rates[0], "-maxrate", rates[0], "-bufsize", rates[0]])
                     .args(["-c:a", "aac", "-b:a", rates[1]])
                     .arg(&part),
@@ -197,17 +209,16 @@ impl Streams {
         Ok(finished)
     }
 
-    /// MPEG-TS segments of a film, with further options of ffmpeg.
-    fn segmented(&self, stream: Stream, film: &Path, options: &[&str]) -> Result<()> {
+    /// MPEG-TS segments of a film, each so many seconds long.
+    fn segmented(&self, stream: Stream, film: &Path, seconds: &str) -> Result<()> {
         self.make(stream, |folder| {
             command::run(
                 ffmpeg()
                     .arg("-i")
                     .arg(film)
-                    .args(["-c", "copy", "-f", "hls", "-hls_time", "1"])
+                    .args(["-c", "copy", "-f", "hls", "-hls_time", seconds])
                     .args(["-hls_playlist_type", "vod", "-hls_segment_filename"])
                     .arg(folder.join("%05d.ts"))
-                    .args(options)
                     .arg(folder.join("media.m3u8")),
             )
         })
@@ -343,6 +354,8 @@ enum Film {
     Large,
     /// 25 KB a second.
     Small,
+    /// Ten pictures a second, each second one a key.
+    Tiny,
 }
 
 /// The map and the segments of a playlist, in one file. Where they are ranges of one file, that is it.

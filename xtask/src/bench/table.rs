@@ -19,6 +19,8 @@ pub(super) struct Cell {
     pub(super) memory_bytes: u64,
     pub(super) written_bytes: u64,
     pub(super) output_bytes: u64,
+    /// What saving where it is took of the wall time, where the program says so.
+    pub(super) journal: Option<Duration>,
     pub(super) requests: usize,
     pub(super) connections: usize,
 }
@@ -194,6 +196,9 @@ impl Cell {
             Measure::Cpu => self.cpu.as_secs_f64(),
             Measure::Memory => self.memory_bytes as f64 / MEGABYTE,
             Measure::Written => self.written_bytes as f64 / self.output_bytes as f64,
+            Measure::Journal => self
+                .journal
+                .map_or(f64::NAN, |spent| spent.as_secs_f64() / self.wall.as_secs_f64()),
             Measure::Requests => number(self.requests) - number(requests),
             Measure::Connections { at_a_time } => number(self.connections) - number(at_a_time),
         }
@@ -206,6 +211,7 @@ impl Cell {
             "memory_bytes": self.memory_bytes,
             "written_bytes": self.written_bytes,
             "output_bytes": self.output_bytes,
+            "journal_seconds": self.journal.map(|spent| spent.as_secs_f64()),
             "requests": self.requests,
             "connections": self.connections,
         })
@@ -249,6 +255,7 @@ impl fmt::Display for Measure {
             Self::Cpu => "CPU time",
             Self::Memory => "resident megabytes",
             Self::Written => "bytes to the disk over those of the output",
+            Self::Journal => "points of the journal over the wall time",
             Self::Requests => "requests beyond those that it takes",
             Self::Connections { .. } => "connections beyond one for each segment at a time",
         })
@@ -285,6 +292,7 @@ mod tests {
             memory_bytes: 33_000_000,
             written_bytes: 1_010,
             output_bytes: 1_000,
+            journal: None,
             requests: 603,
             connections: 18,
         }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -114,12 +115,33 @@ impl Programs {
     pub(super) fn weir(&self) -> Command {
         let mut weir = Command::new(&self.weir);
         weir.env("HOME", &self.home)
+            .env("WEIR_LOG", "weir::job::points=debug")
             .env("SSL_CERT_FILE", servers::authority(&self.bench))
             .env_remove("XDG_DATA_HOME")
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("XDG_STATE_HOME")
             .env_remove("XDG_CACHE_HOME");
         weir
+    }
+
+    fn log(&self) -> PathBuf {
+        self.home.join(".local/state/weir/weir.log")
+    }
+
+    /// What is logged from here on is of the next run.
+    pub(super) fn forget_log(&self) {
+        let _ = fs::remove_file(self.log());
+    }
+
+    /// What saving where it is took the last run, if that was Weir's.
+    pub(super) fn journal_time(&self) -> Option<Duration> {
+        let log = fs::read_to_string(self.log()).ok()?;
+        let (_, rest) = log
+            .rsplit_once("points of this run")?
+            .1
+            .split_once("microseconds=")?;
+        let digits = rest.split_once(|symbol: char| !symbol.is_ascii_digit())?.0;
+        Some(Duration::from_micros(digits.parse().ok()?))
     }
 
     /// How `tool` is asked to save what is at `place` (which ends in a slash) as `file`.
@@ -192,8 +214,10 @@ impl Programs {
             }
             Tool::Streamlink => {
                 let mut streamlink = Command::new(self.streamlink.as_ref().context(missing)?);
+                // The name of another one in this variable is stronger than `--http-no-ssl-verify`.
                 streamlink
-                    .args(["--no-config", "--loglevel", "error", "--http-no-ssl-verify"])
+                    .env("REQUESTS_CA_BUNDLE", servers::authority(&self.bench))
+                    .args(["--no-config", "--loglevel", "error"])
                     .args(["--stream-segment-threads", "10", "--output"])
                     .arg(file)
                     .arg(format!("hls://{playlist}"))
@@ -202,7 +226,8 @@ impl Programs {
             }
             Tool::Vsd => {
                 let mut vsd = Command::new(self.vsd.as_ref().context(missing)?);
-                vsd.args(["save", &playlist, "--threads", "16", "--output"])
+                vsd.env("SSL_CERT_FILE", servers::authority(&self.bench))
+                    .args(["save", &playlist, "--threads", "16", "--output"])
                     .arg(file);
                 vsd
             }
@@ -292,6 +317,7 @@ fn install_vsd(bench: &Path) -> Result<PathBuf> {
     let root = bench.join("vsd");
     let program = root.join("bin/vsd");
     if !program.exists() {
+        servers::ensure("protoc", "protobuf-compiler", "vsd is built with")?;
         say::timed("vsd: cargo install", || {
             command::run(
                 command::cargo()

@@ -7,6 +7,7 @@ mod npm;
 mod programs;
 mod rustup;
 mod wasm_target;
+pub(crate) mod windows;
 
 use std::time::Instant;
 

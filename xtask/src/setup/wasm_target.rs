@@ -57,7 +57,7 @@ impl WasmToolchain {
 /// When none of these is possible here.
 pub(super) fn ensure(workspace: &Workspace) -> Result<WasmToolchain> {
     let may_use_rustup = std::env::var_os(NO_RUSTUP).is_none();
-    if may_use_rustup && (in_use_has_target() || added_by_rustup()) {
+    if may_use_rustup && (toolchain_in_use_has(TARGET) || added_by_rustup()) {
         return Ok(WasmToolchain::InUse);
     }
     if !programs::has_apt() {
@@ -66,9 +66,10 @@ pub(super) fn ensure(workspace: &Workspace) -> Result<WasmToolchain> {
     debian_wasm::ensure(workspace).map(WasmToolchain::Folder)
 }
 
-fn in_use_has_target() -> bool {
+/// Has the toolchain in use the standard library of a target?
+pub(super) fn toolchain_in_use_has(target: &str) -> bool {
     let libraries =
-        command::output(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]));
+        command::output(Command::new("rustc").args(["--print", "target-libdir", "--target", target]));
     libraries.is_ok_and(|folder| has_core(Path::new(folder.trim())))
 }
 
@@ -89,5 +90,5 @@ fn added_by_rustup() -> bool {
             command::run(Command::new("rustup").args(["target", "add", TARGET]))
         })
         .is_ok()
-        && in_use_has_target()
+        && toolchain_in_use_has(TARGET)
 }

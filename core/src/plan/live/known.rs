@@ -3,6 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashSet, VecDeque};
 use std::hash::{Hash as _, Hasher as _};
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -57,11 +58,13 @@ pub(super) struct Overlap {
     pub(super) differ: usize,
 }
 
-/// Segments that have left the listing, the newest last.
+/// Segments that have left the listing, the newest last, and those that were never seen in it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Past {
     order: VecDeque<(u64, u64)>,
     pairs: HashSet<(u64, u64)>,
+    /// Numbers that were missed since the oldest of `order`.
+    missed: VecDeque<Range<u64>>,
 }
 
 impl Known {
@@ -189,17 +192,26 @@ impl Past {
                 self.pairs.remove(&oldest);
             }
         }
+        let oldest = self.order.front().map_or(0, |(sequence, _)| *sequence);
+        self.missed.retain(|numbers| numbers.end > oldest);
+        self.missed.drain(..self.missed.len().saturating_sub(limit));
+    }
+
+    /// Adds numbers that no reading showed: a cache that lags may show them yet.
+    pub(super) fn miss(&mut self, numbers: Range<u64>) {
+        self.missed.push_back(numbers);
     }
 
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Whether all of a listing had been listed before.
+    /// Whether all of a listing had been listed before, or could have been when nobody looked.
     pub(super) fn holds(&self, listing: &Listing) -> bool {
+        let was_missed = |sequence| self.missed.iter().any(|numbers| numbers.contains(&sequence));
         listing
             .0
             .iter()
-            .all(|known| self.pairs.contains(&(known.sequence, known.name)))
+            .all(|known| self.pairs.contains(&(known.sequence, known.name)) || was_missed(known.sequence))
     }
 }

@@ -187,11 +187,14 @@ impl Follower {
             let possible = possible_segments(elapsed_seconds, segment_seconds);
             // Numbers that ran away: the stream was started again, and counts from elsewhere.
             restarted = count > possible.saturating_mul(4).saturating_add(16);
-            missed = (!restarted && from == 0).then(|| Missed {
-                first: MediaSequence(expected),
-                count: count.min(possible),
-                segment_seconds,
-            });
+            if !restarted && from == 0 {
+                self.past.miss(expected..first.sequence);
+                missed = Some(Missed {
+                    first: MediaSequence(expected),
+                    count: count.min(possible),
+                    segment_seconds,
+                });
+            }
         }
         let context = Context { playlist };
         let repeated = listing.repeated(media.segments.iter().map(|segment| segment.discontinuity));

@@ -1,11 +1,16 @@
 //! Byte stream format of H.264 and HEVC (annex B of both): NAL units behind start codes.
 
+use std::sync::LazyLock;
+
 use bytes::{BufMut, Bytes};
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 /// What every NAL unit stands behind.
 const START_CODE: &[u8] = &[0, 0, 1];
+
+/// Made once: it takes longer to make than to go through a packet.
+static START_CODES: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(START_CODE));
 
 /// The first `count` bytes of the NAL unit that `bytes` begin with, or all of a shorter one.
 pub(super) fn begin_of_nal(bytes: &[u8], count: usize) -> &[u8] {
@@ -47,7 +52,7 @@ impl Scanner {
     /// The next start code with at least `header_bytes` of its NAL unit behind it.
     pub(super) fn next(&mut self, bytes: &[u8], header_bytes: usize) -> Option<StartCode> {
         let rest = bytes.get(self.from..)?;
-        let Some(ahead) = memmem::find(rest, START_CODE) else {
+        let Some(ahead) = START_CODES.find(rest) else {
             // Its beginning may be here already.
             self.from += rest.len().saturating_sub(START_CODE.len() - 1);
             return None;

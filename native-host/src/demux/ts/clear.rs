@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Tables;
-use super::packets::{Packet, PacketReader};
+use super::packets::{Packet, PacketReader, pid_of};
 use super::pes;
 use super::psi::{self, MappedStream, PAT_PID, SectionReader};
 use super::streams::{self, Content};
@@ -23,7 +23,7 @@ use crate::demux::evidence::{Evidence, Proof};
 type RawPacket = [u8; PACKET_BYTES];
 
 /// Decrypts the segments of one playlist.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Clearer {
     tables: Tables,
     map: Vec<MappedStream>,
@@ -317,10 +317,6 @@ fn clear_types(packet: &mut RawPacket) -> Result<(), DemuxError> {
     }
     *checksum = psi::crc32(content).to_be_bytes();
     Ok(())
-}
-
-fn pid_of(packet: &RawPacket) -> u16 {
-    u16::from_be_bytes([packet[1] & 0x1f, packet[2]])
 }
 
 #[cfg(test)]

@@ -22,8 +22,8 @@ pub(in crate::demux) fn extent(data: &[u8]) -> Option<Extent> {
     let mut seen: Vec<Seen> = Vec::new();
     let mut reader = PacketReader::default();
     reader.begin_segment(data);
-    reader.feed(data, |packet| {
-        let Some(timestamps) = pes::peek_timestamps(packet.payload).filter(|_| packet.starts) else {
+    reader.feed_starts(data, |packet| {
+        let Some(timestamps) = pes::peek_timestamps(packet.payload) else {
             return;
         };
         let known = seen.iter_mut().find(|seen| seen.pid == packet.pid);

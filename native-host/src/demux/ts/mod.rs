@@ -21,6 +21,7 @@ pub(super) use self::lead::lead;
 use self::packets::{Packet, PacketReader};
 use self::psi::{MappedStream, PAT_PID, SectionReader};
 use self::streams::Streams;
+pub(crate) use self::sync::PACKET_BYTES;
 use super::evidence::Proof;
 use super::timeline::{Epoch, SourceClock, Timeline};
 use super::{DemuxError, Demuxed, Segment, StreamId};
@@ -127,11 +128,20 @@ impl TsReader {
             ..
         } = self;
         let mut result = Ok(());
-        packets.feed(piece, |packet| {
-            if result.is_ok() {
-                match tables.feed(&packet) {
-                    Some(map) => streams.map(map),
-                    None => result = streams.packet(&packet, epoch),
+        packets.feed_runs(piece, |run| {
+            if result.is_err() || (!tables.are_in(run) && streams.go_on(run, epoch)) {
+                return;
+            }
+            for packet in run.iter().filter_map(Packet::parse) {
+                result = match tables.feed(&packet) {
+                    Some(map) => {
+                        streams.map(map);
+                        Ok(())
+                    }
+                    None => streams.packet(&packet, epoch),
+                };
+                if result.is_err() {
+                    return;
                 }
             }
         });
@@ -167,8 +177,8 @@ impl TsReader {
             .unwrap_or(data)
             .chunks(PIECE_BYTES / 64)
         {
-            reader.feed(piece, |packet| {
-                let Some(stream) = self.streams.id_of(packet.pid).filter(|_| packet.starts) else {
+            reader.feed_starts(piece, |packet| {
+                let Some(stream) = self.streams.id_of(packet.pid) else {
                     return;
                 };
                 if firsts.iter().all(|(known, _)| *known != stream)
@@ -194,7 +204,7 @@ impl TsReader {
 }
 
 /// The tables of a stream.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Tables {
     pat: SectionReader,
     /// In the order of the PAT.
@@ -203,7 +213,7 @@ pub(crate) struct Tables {
     selected: Option<u16>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Program {
     map_pid: u16,
     reader: SectionReader,
@@ -220,6 +230,12 @@ impl Program {
 }
 
 impl Tables {
+    /// Whether packets of one PID are of a table.
+    pub(crate) fn are_in(&self, run: &[[u8; PACKET_BYTES]]) -> bool {
+        let pid = run.first().map(packets::pid_of);
+        pid == Some(PAT_PID) || self.programs.iter().any(|program| Some(program.map_pid) == pid)
+    }
+
     /// Reads a packet, if it is one of a table. Returns the streams of the programme to read when its map comes:
     /// the first programme with audio or video.
     pub(crate) fn feed(&mut self, packet: &Packet<'_>) -> Option<&[MappedStream]> {

@@ -54,18 +54,47 @@ impl PacketReader {
         });
     }
 
+    /// Those alone in which a PES packet or a section begins.
+    pub(super) fn feed_starts(&mut self, data: &[u8], mut on_packet: impl FnMut(Packet<'_>)) {
+        self.feed_runs(data, |run| {
+            // Nothing begins in packets that go on.
+            if let [packet] = run
+                && let Some(packet) = Packet::parse(packet).filter(|packet| packet.starts)
+            {
+                on_packet(packet);
+            }
+        });
+    }
+
     /// Reads the next bytes of the segment: its packets as they are.
     pub(crate) fn feed_whole(&mut self, data: &[u8], mut on_packet: impl FnMut(&[u8; PACKET_BYTES])) {
+        self.feed_runs(data, |run| run.iter().for_each(&mut on_packet));
+    }
+
+    /// The same, several at once where each goes on with the payload of the one before ([`goes_on`]): most packets do,
+    /// and what is done for each of them is what reading costs.
+    pub(crate) fn feed_runs(&mut self, data: &[u8], on_run: impl FnMut(&[[u8; PACKET_BYTES]])) {
+        self.feed_by(run, data, on_run);
+    }
+
+    /// `run` finds the packets that go on.
+    fn feed_by(
+        &mut self,
+        run: fn(&[u8]) -> &[[u8; PACKET_BYTES]],
+        data: &[u8],
+        mut on_run: impl FnMut(&[[u8; PACKET_BYTES]]),
+    ) {
         let mut last = LastOfPids::new(std::mem::take(&mut self.last_of_pid));
-        self.feed_after(data, &mut last, &mut on_packet);
+        self.feed_after(run, data, &mut last, &mut on_run);
         self.last_of_pid = last.into_owned();
     }
 
     fn feed_after<'a>(
         &mut self,
+        run: fn(&[u8]) -> &[[u8; PACKET_BYTES]],
         data: &'a [u8],
         last: &mut LastOfPids<'a>,
-        on_packet: &mut impl FnMut(&[u8; PACKET_BYTES]),
+        on_run: &mut impl FnMut(&[[u8; PACKET_BYTES]]),
     ) {
         let mut rest = data.get(self.skip..).unwrap_or_default();
         self.skip = self.skip.saturating_sub(data.len());
@@ -78,14 +107,24 @@ impl PacketReader {
             };
             self.partial.clear();
             if !last.repeats_before(&packet) {
-                on_packet(&packet);
+                on_run(&[packet]);
             }
             rest = self.step(rest);
         }
         while let Some(packet) = rest.first_chunk::<PACKET_BYTES>() {
-            if packet.first() == Some(&SYNC_BYTE) && !self.is_false_sync(rest) {
+            let run = if self.stride == PACKET_BYTES {
+                run(rest)
+            } else {
+                &[]
+            };
+            if let [first, .., newest] = run {
+                let is_again = last.repeats(first);
+                last.is_now(newest);
+                on_run(run.get(usize::from(is_again)..).unwrap_or_default());
+                rest = rest.get(run.len() * PACKET_BYTES..).unwrap_or_default();
+            } else if packet.first() == Some(&SYNC_BYTE) && !self.is_false_sync(rest) {
                 if !last.repeats(packet) {
-                    on_packet(packet);
+                    on_run(std::slice::from_ref(packet));
                 }
                 rest = self.step(rest.get(PACKET_BYTES..).unwrap_or_default());
             } else if let Some((junk, stride)) = sync::find(rest) {
@@ -148,6 +187,14 @@ impl<'a> LastOfPids<'a> {
         is_same
     }
 
+    /// The last packet of a PID of which one is known.
+    fn is_now(&mut self, bytes: &'a [u8; PACKET_BYTES]) {
+        let pid = pid_of_payload(bytes);
+        if let Some((_, last)) = self.now.iter_mut().find(|(known, _)| Some(*known) == pid) {
+            *last = bytes;
+        }
+    }
+
     /// The same for the first packet of what is read now, which lies elsewhere.
     fn repeats_before(&mut self, bytes: &[u8; PACKET_BYTES]) -> bool {
         let Some(pid) = pid_of_payload(bytes) else {
@@ -180,17 +227,63 @@ fn keep(packets: &mut Vec<(u16, Vec<u8>)>, pid: u16, bytes: &[u8]) {
     }
 }
 
+/// The packets that `bytes` begins with, as far as each goes on with the one before.
+fn run(bytes: &[u8]) -> &[[u8; PACKET_BYTES]] {
+    let (packets, _) = bytes.as_chunks::<PACKET_BYTES>();
+    let Some(first) = packets.first().filter(|first| is_plain(first)) else {
+        return &[];
+    };
+    let mut before = first;
+    let more = packets.iter().skip(1).take_while(|packet| {
+        let goes_on = goes_on(before, packet);
+        before = packet;
+        goes_on
+    });
+    let count = 1 + more.count();
+    // Whether a packet is one is also told by what follows it.
+    let is_followed = bytes
+        .get(count * PACKET_BYTES)
+        .is_none_or(|&byte| byte == SYNC_BYTE);
+    packets
+        .get(..if is_followed { count } else { count - 1 })
+        .unwrap_or_default()
+}
+
+/// Whether a packet has a payload alone, in the clear, in which nothing begins.
+fn is_plain(packet: &[u8; PACKET_BYTES]) -> bool {
+    let [sync, pid_high, _, control, ..] = *packet;
+    sync == SYNC_BYTE && pid_high & 0x40 == 0 && control & 0xf0 == 0x10
+}
+
+/// Whether a plain packet is followed by another of its PID that is no duplicate, as its counter tells.
+fn goes_on(before: &[u8; PACKET_BYTES], packet: &[u8; PACKET_BYTES]) -> bool {
+    let ([_, _, _, counter, ..], [_, _, _, next, ..]) = (before, packet);
+    is_plain(packet) && pid_of(before) == pid_of(packet) && counter != next
+}
+
+/// What a plain packet carries.
+pub(super) fn plain_payload(packet: &[u8; PACKET_BYTES]) -> &[u8] {
+    let [_, _, _, _, payload @ ..] = packet;
+    payload
+}
+
+/// The PID of a packet.
+pub(crate) fn pid_of(packet: &[u8; PACKET_BYTES]) -> u16 {
+    let [_, high, low, ..] = *packet;
+    u16::from_be_bytes([high & 0x1f, low])
+}
+
 /// The PID of a packet that has a payload.
-fn pid_of_payload(bytes: &[u8; PACKET_BYTES]) -> Option<u16> {
+fn pid_of_payload(packet: &[u8; PACKET_BYTES]) -> Option<u16> {
     const HAS_PAYLOAD: u8 = 0x10;
-    let [_, high, low, control, ..] = *bytes;
-    (control & HAS_PAYLOAD != 0).then(|| u16::from_be_bytes([high & 0x1f, low]))
+    let [_, _, _, control, ..] = *packet;
+    (control & HAS_PAYLOAD != 0).then(|| pid_of(packet))
 }
 
 impl<'a> Packet<'a> {
     /// None for a packet without payload.
     pub(crate) fn parse(bytes: &'a [u8; PACKET_BYTES]) -> Option<Self> {
-        let [_, pid_high, pid_low, control, rest @ ..] = bytes;
+        let [_, pid_high, _, control, rest @ ..] = bytes;
         let payload = match control & 0x30 {
             0x10 => &rest[..],
             // An adaptation field stands first: its length, then as many bytes.
@@ -201,10 +294,96 @@ impl<'a> Packet<'a> {
             _ => return None,
         };
         Some(Self {
-            pid: u16::from_be_bytes([pid_high & 0x1f, *pid_low]),
+            pid: pid_of(bytes),
             starts: pid_high & 0x40 != 0,
             scrambled: control & 0xc0 != 0,
             payload,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+
+    /// A packet of a few PIDs, mostly one that goes on.
+    fn packet() -> impl Strategy<Value = [u8; PACKET_BYTES]> {
+        let control = prop_oneof![8 => Just(0x10_u8), 1 => Just(0x30), 1 => Just(0x20), 1 => Just(0x90)];
+        let starts = prop_oneof![9 => Just(0_u8), 1 => Just(0x40)];
+        (0..3_u8, starts, control, 0..16_u8, 0..4_u8).prop_map(|(pid, starts, control, counter, fill)| {
+            let mut packet = [fill; PACKET_BYTES];
+            packet[..5].copy_from_slice(&[SYNC_BYTE, starts, pid, control | counter, 1]);
+            packet
+        })
+    }
+
+    proptest! {
+        /// Whatever is damaged and wherever it is cut: the same packets as without runs.
+        #[test]
+        fn runs_are_the_same_packets(
+            packets in vec((packet(), 1..4_u8), 1..40),
+            damage in vec((any::<Index>(), any::<u8>()), 0..4),
+            cut in any::<Index>(),
+        ) {
+            let again = |(packet, count): ([u8; PACKET_BYTES], u8)| {
+                (0..count).flat_map(move |more| {
+                    // Some are duplicates.
+                    let mut packet = packet;
+                    packet[3] = packet[3] & 0xf0 | packet[3].wrapping_add(more & 2) & 0x0f;
+                    packet
+                })
+            };
+            let mut data: Vec<u8> = packets.into_iter().flat_map(again).collect();
+            for (at, byte) in damage {
+                let at = at.index(data.len());
+                data[at] = byte;
+            }
+            let read = |run: fn(&[u8]) -> &[[u8; PACKET_BYTES]]| {
+                let (mut reader, mut read) = (PacketReader::default(), Vec::new());
+                let mut longest = 0;
+                reader.begin_segment(&data);
+                let (begin, end) = data.split_at(cut.index(data.len()));
+                for piece in [begin, end] {
+                    reader.feed_by(run, piece, |run| {
+                        longest = longest.max(run.len());
+                        read.extend_from_slice(run);
+                    });
+                }
+                (read, reader.last_of_pid, longest)
+            };
+            let (expected, last, longest) = read(|_| &[]);
+            prop_assert!(longest <= 1);
+            let (packets, newest, _) = read(run);
+            prop_assert!(packets == expected, "{} packets instead of {}", packets.len(), expected.len());
+            prop_assert_eq!(newest, last);
+        }
+    }
+
+    #[test]
+    fn a_run_ends_where_something_begins() {
+        let packet = |starts: u8, pid: u8, control: u8| {
+            let mut packet = [0xff; PACKET_BYTES];
+            packet[..4].copy_from_slice(&[SYNC_BYTE, starts, pid, control]);
+            packet
+        };
+        let plain = [packet(0, 1, 0x11), packet(0, 1, 0x12), packet(0, 1, 0x13)];
+        let count = |next: [u8; PACKET_BYTES]| run([&plain.concat()[..], &next].concat().as_slice()).len();
+        assert_eq!(run(&plain.concat()).len(), 3);
+        assert_eq!(count(packet(0, 1, 0x14)), 4);
+        assert_eq!(count(packet(0x40, 1, 0x14)), 3, "a start");
+        assert_eq!(count(packet(0, 2, 0x14)), 3, "another PID");
+        assert_eq!(count(packet(0, 1, 0x34)), 3, "an adaptation field");
+        assert_eq!(count(packet(0, 1, 0x94)), 3, "scrambled");
+        assert_eq!(count(packet(0, 1, 0x13)), 3, "a duplicate");
+        assert_eq!(
+            count([0; PACKET_BYTES]),
+            2,
+            "junk, so that the last may be junk too"
+        );
+        assert_eq!(run(&packet(0x40, 1, 0x10)).len(), 0);
     }
 }

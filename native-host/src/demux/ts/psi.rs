@@ -37,7 +37,7 @@ impl MappedStream {
 }
 
 /// Puts the sections of one PID together.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct SectionReader {
     section: Vec<u8>,
 }

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
-use super::packets::Packet;
+use super::packets::{self, Packet};
 use super::pes::{self, PesPart, PesReader};
 use super::psi::MappedStream;
+use super::sync::PACKET_BYTES;
 use crate::decrypt::{Declaration, SampleCipher};
 use crate::demux::codec::{self, Codec, ElementaryStream, Timestamps, Unit, for_stream};
 use crate::demux::evidence::{Evidence, Proof};
@@ -206,6 +207,19 @@ impl Streams {
         Ok(())
     }
 
+    /// Reads packets of one PID that only go on, if that stream is read. Returns whether it is: else each packet has to be
+    /// looked at.
+    pub(super) fn go_on(&mut self, run: &[[u8; PACKET_BYTES]], epoch: &mut Epoch) -> bool {
+        let pid = run.first().filter(|_| run.len() > 1).map(packets::pid_of);
+        let stream = self.read.iter_mut().find(|stream| Some(stream.pid) == pid);
+        let Some(stream) = stream.filter(|stream| stream.refusal.is_none()) else {
+            return false;
+        };
+        stream.scrambled = 0;
+        stream.go_on(run, epoch);
+        true
+    }
+
     /// Takes the samples that are complete.
     pub(super) fn drain(&mut self) -> Result<Vec<Demuxed>, DemuxError> {
         for stream in &mut self.read {
@@ -269,18 +283,28 @@ impl Stream {
         if packet.starts {
             self.drain(out);
         }
+        self.payload(packet.payload, packet.starts, epoch);
+    }
+
+    /// Reads packets of its PID that only go on.
+    pub(crate) fn go_on(&mut self, run: &[[u8; PACKET_BYTES]], epoch: &mut Epoch) {
+        for packet in run {
+            self.payload(packets::plain_payload(packet), false, epoch);
+        }
+    }
+
+    fn payload(&mut self, payload: &[u8], starts: bool, epoch: &mut Epoch) {
         let units = &mut self.units;
-        self.pes
-            .feed(packet.payload, packet.starts, &mut |part| match part {
-                PesPart::Start(timestamps) => units.begin_pes(timestamps.map(|raw| {
-                    let dts = epoch.map(raw.dts, SourceClock::Wrapping);
-                    Timestamps {
-                        dts,
-                        pts: epoch.map(raw.pts, SourceClock::Wrapping),
-                    }
-                })),
-                PesPart::Data(bytes) => units.data(bytes),
-            });
+        self.pes.feed(payload, starts, &mut |part| match part {
+            PesPart::Start(timestamps) => units.begin_pes(timestamps.map(|raw| {
+                let dts = epoch.map(raw.dts, SourceClock::Wrapping);
+                Timestamps {
+                    dts,
+                    pts: epoch.map(raw.pts, SourceClock::Wrapping),
+                }
+            })),
+            PesPart::Data(bytes) => units.data(bytes),
+        });
     }
 
     /// Takes the units that are complete.

@@ -226,6 +226,21 @@ impl WebVttReader {
         }
     }
 
+    /// Whether all times count from where the presentation begins, as far as is known.
+    pub(super) fn counts_from_the_beginning(&self) -> bool {
+        self.zero == Some(Zero::Presentation) && self.first_map.is_none()
+    }
+
+    /// What was placed begins so much earlier.
+    pub(super) fn begin_earlier(&mut self, earlier: i64) {
+        let cues = self.cues.iter_mut().map(|placed| &mut placed.cue);
+        for cue in cues.chain(&mut self.recent) {
+            cue.begin = cue.begin.saturating_sub(earlier);
+            cue.end = cue.end.saturating_sub(earlier);
+        }
+        self.settled = self.settled.map(|settled| settled.saturating_sub(earlier));
+    }
+
     /// When the first cue of a segment is, on the timeline; `first` is its own time, and presentation begins at `start`.
     fn begin(&mut self, segment: &Segment, first: i64, timeline: &Timeline, start: i64) -> i64 {
         let place = Place {

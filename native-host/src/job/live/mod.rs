@@ -206,7 +206,7 @@ async fn round(
 ) -> Result<Round, JobError> {
     let preparer = Preparer::new(job, client.clone(), meter);
     let mut segments = Vec::new();
-    for track in &mut job.plan.tracks {
+    for track in &mut Arc::make_mut(&mut job.plan).tracks {
         segments.push(std::mem::take(&mut track.segments));
     }
     let inbox = Arc::new(Inbox::new(segments.len(), options.duration, Arc::clone(meter)));

@@ -163,13 +163,13 @@ pub(in crate::merge) fn contents(path: &Path) -> Option<Contents> {
     Some(contents)
 }
 
-struct Element {
-    id: u32,
-    content: u64,
-    end: u64,
+pub(super) struct Element {
+    pub(super) id: u32,
+    pub(super) content: u64,
+    pub(super) end: u64,
 }
 
-fn element_at(file: &File, at: u64, length: u64) -> Result<Element, MergeError> {
+pub(super) fn element_at(file: &File, at: u64, length: u64) -> Result<Element, MergeError> {
     const LONGEST_HEADER: u64 = 12;
     let bytes = read_at(file, at, LONGEST_HEADER.min(length.saturating_sub(at)))?;
     let mut rest = &bytes[..];

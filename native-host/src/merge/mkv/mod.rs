@@ -1,13 +1,17 @@
 //! Samples -> one Matroska file (RFC 9559).
 //!
 //! [`codec`] knows how Matroska tells codecs, [`head`] what stands before the media, [`cluster`] how samples lie,
-//! [`writer`] where all that goes, [`check`] reads it back; [`ebml`] is the syntax of it all.
+//! [`writer`] where all that goes, [`check`] reads it back; [`ebml`] is the syntax of it all. [`taken`] keeps what came, so
+//! that [`replay`] can write the file anew where something has come late, with what [`blocks`] reads of the old one.
 
+mod blocks;
 mod check;
 mod cluster;
 mod codec;
 mod ebml;
 mod head;
+mod replay;
+mod taken;
 mod writer;
 
 use std::path::Path;
@@ -16,7 +20,9 @@ use serde::{Deserialize, Serialize};
 use weir_core::plan::Chapter;
 
 pub(super) use self::check::contents;
-use self::codec::{Coding, Media};
+use self::codec::Coding;
+pub(super) use self::replay::Replay;
+use self::taken::{Log, Taken};
 use self::writer::{State, Writer};
 use super::chapters::Chapters;
 use super::inputs::{Inputs, Sink};
@@ -24,7 +30,7 @@ use super::interleave::Expectation;
 use super::output_file::OutputFile;
 use super::track::Track;
 use super::{About, MergeError, Merged, SegmentInput, SubtitleFormat, TrackHint};
-use crate::demux::{Demuxed, Format, StreamId};
+use crate::demux::{Demuxed, Format, Sample, StreamId};
 
 /// Demuxes segments and writes their samples.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,6 +49,7 @@ struct Output {
     /// Formats whose first sample has not come.
     announced: Vec<(usize, StreamId, Format)>,
     warnings: Vec<String>,
+    log: Log,
 }
 
 impl MkvMerger {
@@ -55,6 +62,7 @@ impl MkvMerger {
                 states: Vec::new(),
                 announced: Vec::new(),
                 warnings: Vec::new(),
+                log: Log::default(),
             },
         })
     }
@@ -74,6 +82,20 @@ impl MkvMerger {
 
     pub(super) fn file(&mut self) -> &mut OutputFile {
         self.output.writer.file()
+    }
+
+    pub(super) fn keep_points(&mut self) {
+        self.output.log.keep(Vec::new());
+    }
+
+    /// What was taken in since the last call.
+    pub(super) fn take_added(&mut self) -> Vec<u8> {
+        self.output.log.take_new()
+    }
+
+    /// Rises with all that is taken in.
+    pub(super) fn logged(&self) -> u64 {
+        self.output.log.length()
     }
 
     /// Goes on with the file.
@@ -140,8 +162,12 @@ impl Sink for Output {
         &self.tracks
     }
 
-    fn chapters(&mut self) -> &mut Chapters {
-        &mut self.writer.chapters
+    fn reach(&mut self, sequence: u64, begin: Option<i64>) -> Result<(), MergeError> {
+        if !self.writer.chapters.is_empty() {
+            self.log.write(&Taken::Segment(sequence, begin))?;
+        }
+        self.writer.chapters.reach(sequence, begin);
+        Ok(())
     }
 
     fn take(
@@ -154,6 +180,9 @@ impl Sink for Output {
         for demuxed in batch {
             match demuxed {
                 Demuxed::Format(stream, format) => {
+                    if self.log.is_kept() {
+                        self.log.write(&Taken::Format(input, stream, format.clone()))?;
+                    }
                     self.announced
                         .retain(|(from, of, _)| (*from, *of) != (input, stream));
                     self.announced.push((input, stream, format));
@@ -166,13 +195,14 @@ impl Sink for Output {
                         self.begin_format(input, stream, hint, format, &sample.data)?;
                     }
                     if let Some(index) = self.current(input, stream) {
-                        self.push(index, sample);
+                        self.push(index, sample)?;
                     }
                 }
                 // They come as samples, and what is left out the inputs keep.
                 Demuxed::Cue(..) | Demuxed::CuesUntil(..) | Demuxed::CueBlock(..) | Demuxed::LeftOut(..) => {}
             }
         }
+        self.log.end_batch(input, expectations)?;
         self.writer
             .advance(&mut self.tracks, &mut self.states, expectations)
     }
@@ -186,17 +216,20 @@ impl Output {
             .rposition(|track| (track.input, track.stream) == (input, stream))
     }
 
-    fn push(&mut self, index: usize, sample: crate::demux::Sample) {
+    fn push(&mut self, index: usize, sample: Sample) -> Result<(), MergeError> {
         let (Some(track), Some(state)) = (self.tracks.get_mut(index), self.states.get(index)) else {
-            return;
+            return Ok(());
         };
-        let is_text = |coding: &Coding| matches!(coding.media, Media::Text(_));
-        // Of text it is counted what is written: samples that show nothing are not.
-        if !state.codings.first().is_some_and(is_text) {
+        if !state.is_text() {
+            // Of text it is counted what is written: samples that show nothing are not.
             self.writer.expected.samples += 1;
             self.writer.expected.bytes += sample.data.len() as u64;
+            self.log.sample(index, &sample);
+        } else if self.log.is_kept() {
+            self.log.write(&Taken::Text(index, sample.clone()))?;
         }
         track.push(sample);
+        Ok(())
     }
 
     /// The samples of a stream are coded in another way from here on. Matroska describes a track once: what decoders

@@ -39,6 +39,13 @@ pub(super) struct State {
     pub(super) distances: Distances,
 }
 
+impl State {
+    pub(super) fn is_text(&self) -> bool {
+        let is_text = |coding: &Coding| matches!(coding.media, Media::Text(_));
+        self.codings.first().is_some_and(is_text)
+    }
+}
+
 /// Writes clusters, then the cues.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Writer {
@@ -150,6 +157,11 @@ impl Writer {
 
     pub(super) fn file(&mut self) -> &mut OutputFile {
         &mut self.out
+    }
+
+    /// Where the next cluster goes.
+    pub(super) fn end(&self) -> u64 {
+        self.end
     }
 
     /// A track is new.
@@ -421,7 +433,7 @@ impl Cue {
 }
 
 /// Numbers count from 1.
-fn number(index: usize) -> u64 {
+pub(super) fn number(index: usize) -> u64 {
     index as u64 + 1
 }
 

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use super::tables::{Row, SampleTables};
 use super::{Mp4Merger, take_in, track};
 use crate::demux::Demuxed;
-use crate::merge::chapters::Chapters;
 use crate::merge::inputs::{Inputs, Sink};
 use crate::merge::interleave::Expectation;
 use crate::merge::track::{Track, Until};
@@ -49,8 +48,6 @@ struct Patched {
 #[derive(Debug)]
 struct Tracks {
     all: Vec<Track>,
-    /// They know where they begin already.
-    chapters: Chapters,
 }
 
 impl Sink for Tracks {
@@ -58,8 +55,9 @@ impl Sink for Tracks {
         &self.all
     }
 
-    fn chapters(&mut self) -> &mut Chapters {
-        &mut self.chapters
+    /// They know where they begin already.
+    fn reach(&mut self, _: u64, _: Option<i64>) -> Result<(), MergeError> {
+        Ok(())
     }
 
     fn take(
@@ -84,10 +82,7 @@ impl Filling {
             in_file: output.tracks.iter().map(Track::queued_samples).collect(),
             rows: Vec::new(),
             own: None,
-            tracks: Tracks {
-                all: output.tracks,
-                chapters: Chapters::default(),
-            },
+            tracks: Tracks { all: output.tracks },
         }
     }
 

@@ -1,6 +1,7 @@
 //! Samples -> one MP4 file.
 
 mod check;
+mod columns;
 mod fragment;
 mod mend;
 mod moov;
@@ -18,7 +19,7 @@ use self::mend::Patch;
 use self::writer::Writer;
 use super::chapters::Chapters;
 use super::inputs::{Inputs, Sink, Words};
-use super::interleave::Expectation;
+use super::interleave::{Expectation, presentation};
 use super::output_file::OutputFile;
 use super::track::Track;
 use super::{About, MergeError, Merged, SegmentInput, SubtitleFormat, TrackHint};
@@ -119,9 +120,17 @@ impl Mp4Merger {
         writer
             .write_rest(&mut tracks, &expectations)
             .map_err(MergeError::Write)?;
+        let start = presentation(&tracks);
         let mut unplaced = 0;
         for patch in patches {
             unplaced += usize::from(!patch.apply(writer.tables(), &mut tracks));
+        }
+        if let Some(((before, _), (start, _))) = start.zip(presentation(&tracks)) {
+            // What came may fill in the beginning, from which some subtitles count.
+            let is_counting = |track: &&mut Track| inputs.counts_from_the_beginning(track.input);
+            for track in tracks.iter_mut().filter(is_counting) {
+                track.begin_earlier(before.saturating_sub(start));
+            }
         }
         let taken = tracks.iter().map(Track::taken);
         let (samples, sample_bytes) = taken.fold((0, 0), |sum, taken| (sum.0 + taken.0, sum.1 + taken.1));
@@ -158,8 +167,9 @@ impl Sink for Output {
         &self.tracks
     }
 
-    fn chapters(&mut self) -> &mut Chapters {
-        &mut self.writer.chapters
+    fn reach(&mut self, sequence: u64, begin: Option<i64>) -> Result<(), MergeError> {
+        self.writer.chapters.reach(sequence, begin);
+        Ok(())
     }
 
     fn take(

@@ -13,8 +13,8 @@ pub(super) struct SampleTables {
     sizes: Vec<u32>,
     durations: Runs<u32>,
     composition_offsets: Runs<i32>,
-    /// Numbers, from 1, of the samples that decoding can start at.
-    sync_samples: Vec<u32>,
+    /// Numbers, from 1, of the samples that decoding can start at; None while it can start at all, as it can in sound.
+    sync_samples: Option<Vec<u32>>,
     chunk_offsets: Vec<u64>,
     /// First chunk, from 1; samples of each; sample description index.
     chunk_runs: Vec<(u32, u32, u32)>,
@@ -34,7 +34,7 @@ pub(super) struct Row {
 
 /// Equal values that follow each other.
 #[derive(Debug, Serialize, Deserialize)]
-struct Runs<T>(Vec<(u32, T)>);
+pub(super) struct Runs<T>(Vec<(u32, T)>);
 
 impl<T> Default for Runs<T> {
     fn default() -> Self {
@@ -43,7 +43,7 @@ impl<T> Default for Runs<T> {
 }
 
 impl<T: PartialEq> Runs<T> {
-    fn push(&mut self, value: T) {
+    pub(super) fn push(&mut self, value: T) {
         match self.0.last_mut() {
             Some((count, last)) if *last == value => *count += 1,
             _ => self.0.push((1, value)),
@@ -52,7 +52,7 @@ impl<T: PartialEq> Runs<T> {
 }
 
 impl<T: Copy> Runs<T> {
-    fn iter(&self) -> impl Iterator<Item = T> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = T> + '_ {
         let run = |&(count, value): &(u32, T)| std::iter::repeat_n(value, count as usize);
         self.0.iter().flat_map(run)
     }
@@ -72,8 +72,11 @@ impl SampleTables {
             self.durations.push(sample.duration);
             self.composition_offsets.push(sample.composition_offset);
             self.duration += u64::from(sample.duration);
-            if sample.sync {
-                self.sync_samples.push(number(self.sizes.len()));
+            let number = number(self.sizes.len());
+            match &mut self.sync_samples {
+                Some(numbers) if sample.sync => numbers.push(number),
+                None if !sample.sync => self.sync_samples = Some((1..number).collect()),
+                _ => {}
             }
         }
         let count = number(self.sizes.len() - before);
@@ -105,7 +108,10 @@ impl SampleTables {
                 (0..samples).map(move |index| (index == 0, offset, description))
             });
         let (mut dts, mut behind) = (first_dts, 0);
-        let mut sync = self.sync_samples.iter().peekable();
+        let mut sync = self
+            .sync_samples
+            .as_ref()
+            .map(|numbers| numbers.iter().peekable());
         let samples = self.sizes.iter().zip(self.durations.iter());
         let samples = samples.zip(self.composition_offsets.iter()).zip(places);
         let row = |(number, (((&size, duration), composition_offset), (begins, chunk, description)))| {
@@ -118,7 +124,9 @@ impl SampleTables {
                     size,
                     duration,
                     composition_offset,
-                    sync: sync.next_if(|&&sample| sample == number).is_some(),
+                    sync: sync
+                        .as_mut()
+                        .is_none_or(|sync| sync.next_if(|&&sample| sample == number).is_some()),
                 },
             };
             behind = offset + u64::from(size);
@@ -169,10 +177,10 @@ impl SampleTables {
                 });
             }
             // Without the box every sample is one.
-            if self.sync_samples.len() < self.sizes.len() {
+            if let Some(sync_samples) = &self.sync_samples {
                 write_full_box(out, *b"stss", 0, 0, |out| {
-                    put_count(out, self.sync_samples.len());
-                    for &sample in &self.sync_samples {
+                    put_count(out, sync_samples.len());
+                    for &sample in sync_samples {
                         out.put_u32(sample);
                     }
                 });
@@ -246,7 +254,7 @@ mod tests {
         let bytes = tables.sizes.capacity() * size_of::<u32>()
             + tables.durations.0.capacity() * size_of::<(u32, u32)>()
             + tables.composition_offsets.0.capacity() * size_of::<(u32, i32)>()
-            + tables.sync_samples.capacity() * size_of::<u32>()
+            + tables.sync_samples.as_ref().map_or(0, Vec::capacity) * size_of::<u32>()
             + tables.chunk_offsets.capacity() * size_of::<u64>()
             + tables.chunk_runs.capacity() * size_of::<(u32, u32, u32)>();
         assert_eq!(tables.sizes.len(), samples as usize);

@@ -8,13 +8,14 @@
 //! No byte of a sample is moved or written again. When the index does not fit, it goes behind the `mdat`.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read as _, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
+use super::columns;
 use super::fragment::{self, TrackFragment};
 use super::moov::{self, Stage};
 use super::tables::SampleTables;
@@ -46,6 +47,9 @@ pub(super) struct Writer {
     /// As written.
     file_type: Vec<u8>,
     layout: Option<Layout>,
+    /// So many bytes of the room in front may be something else than zeros.
+    #[serde(skip)]
+    dirty: usize,
     /// Since the `moov` was written a track or a sample description has come.
     stale: bool,
     /// How many sample descriptions of each track the growing file's `moov` has: fragments can name these only.
@@ -66,6 +70,7 @@ struct Chunk {
     track: usize,
     offset: u64,
     description: u32,
+    #[serde(with = "columns")]
     entries: Vec<Entry>,
 }
 
@@ -108,6 +113,7 @@ impl Writer {
             sequence: 0,
             file_type: Vec::new(),
             layout: None,
+            dirty: 0,
             stale: false,
             declared: Vec::new(),
             tables: Vec::new(),
@@ -146,10 +152,10 @@ impl Writer {
     pub(super) fn reopen(&mut self, path: &Path, length: u64, tracks: &[Track]) -> io::Result<()> {
         self.out.reopen(path, length)?;
         if let Some(layout) = self.layout {
-            let mut head = moov::moov(tracks, &self.about, Stage::Growing);
-            if fill_with_free(&mut head, layout.room()) {
-                self.write_at(layout.moov, &head)?;
-            }
+            // Nobody knows how much of an index is there.
+            self.dirty = layout.room();
+            let head = moov::moov(tracks, &self.about, Stage::Growing);
+            self.write_index(layout, &head, layout.room())?;
             self.out.seek(SeekFrom::Start(self.end))?;
         }
         Ok(())
@@ -279,9 +285,8 @@ impl Writer {
     /// Writes the index of the growing file, and `free` up to the first fragment. When the room is too small for a
     /// late track, the growing file goes on without it; the finished one has it.
     fn write_growing_moov(&mut self, tracks: &[Track], layout: Layout) -> io::Result<()> {
-        let mut out = moov::moov(tracks, &self.about, Stage::Growing);
-        if fill_with_free(&mut out, layout.room()) {
-            self.write_at(layout.moov, &out)?;
+        let index = moov::moov(tracks, &self.about, Stage::Growing);
+        if self.write_index(layout, &index, layout.room())? {
             self.declared = tracks
                 .iter()
                 .map(|track| {
@@ -321,23 +326,24 @@ impl Writer {
         let Some(layout) = self.layout else {
             return Ok((self.out.into_file()?, 0));
         };
-        let mut head = moov::moov(
+        let index = moov::moov(
             tracks,
             &self.about,
             Stage::Finished(&self.tables, &self.chapters.told(tracks)),
         );
         let mut length = self.end;
-        if !fill_with_free(&mut head, layout.room() - LARGE_MDAT_HEADER_BYTES) {
-            self.write_at(self.end, &head)?;
-            length += head.len() as u64;
-            head.clear();
-            fill_with_free(&mut head, layout.room() - LARGE_MDAT_HEADER_BYTES);
+        let room = layout.room() - LARGE_MDAT_HEADER_BYTES;
+        if !self.write_index(layout, &index, room)? {
+            self.write_at(self.end, &index)?;
+            length += index.len() as u64;
+            self.write_index(layout, &[], room)?;
         }
+        let mut mdat = Vec::with_capacity(LARGE_MDAT_HEADER_BYTES);
         // Size 1: the real one follows in 64 bits.
-        head.put_u32(1);
-        head.put_slice(b"mdat");
-        head.put_u64(self.end - layout.fragments + LARGE_MDAT_HEADER_BYTES as u64);
-        self.write_at(layout.moov, &head)?;
+        mdat.put_u32(1);
+        mdat.put_slice(b"mdat");
+        mdat.put_u64(self.end - layout.fragments + LARGE_MDAT_HEADER_BYTES as u64);
+        self.write_at(layout.moov + room as u64, &mdat)?;
         let file_type = file_type(tracks);
         if file_type != self.file_type {
             // A picture has come late.
@@ -345,6 +351,30 @@ impl Writer {
         }
         self.out.flush()?;
         Ok((self.out.into_file()?, length))
+    }
+
+    /// Writes an index into the room in front of the fragments, and a `free` box behind it, so that both have `room` bytes;
+    /// false when it does not fit. Of the box only the header is written, and zeros over what an index before this one has
+    /// left: the rest of the room is a hole of the file, which reads as zeros. Long captures have megabytes of it, and most
+    /// become index in the end: no byte of them is to be written twice.
+    fn write_index(&mut self, layout: Layout, index: &[u8], room: usize) -> io::Result<bool> {
+        let free = match room.checked_sub(index.len()) {
+            Some(0) => 0,
+            Some(free) if free >= BOX_HEADER_BYTES => free,
+            _ => return Ok(false),
+        };
+        self.write_at(layout.moov, index)?;
+        let mut written = index.len();
+        if free > 0 {
+            self.out
+                .write_all(&u32::try_from(free).map_err(io::Error::other)?.to_be_bytes())?;
+            self.out.write_all(b"free")?;
+            written += BOX_HEADER_BYTES;
+        }
+        let left_over = self.dirty.min(room).saturating_sub(written);
+        io::copy(&mut io::repeat(0).take(left_over as u64), &mut self.out)?;
+        self.dirty = written;
+        Ok(true)
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
@@ -357,18 +387,6 @@ impl Layout {
     /// Bytes between `ftyp` and the first fragment.
     fn room(self) -> usize {
         usize::try_from(self.fragments - self.moov).unwrap_or(0)
-    }
-}
-
-/// Adds a `free` box so that `out` has `length` bytes; false when it does not fit.
-fn fill_with_free(out: &mut Vec<u8>, length: usize) -> bool {
-    match length.checked_sub(out.len()) {
-        Some(0) => true,
-        Some(left) if left >= BOX_HEADER_BYTES => {
-            write_box(out, *b"free", |out| out.put_bytes(0, left - BOX_HEADER_BYTES));
-            true
-        }
-        _ => false,
     }
 }
 

@@ -74,10 +74,20 @@ impl Reader {
                 *map_pid = psi::program_map_pids(section).and_then(|pids| pids.first().copied());
             });
         } else if Some(pid) == self.map_pid {
-            let (streams, clock_pid) = (&mut self.streams, &mut self.clock_pid);
-            self.map.feed(packet.payload, packet.starts, |section| {
+            let Self {
+                streams,
+                clock_pid,
+                clock,
+                map,
+                ..
+            } = self;
+            map.feed(packet.payload, packet.starts, |section| {
                 let pid = section.get(8..10).and_then(|pid| pid.first_chunk().copied());
-                *clock_pid = pid.map(|pid| u16::from_be_bytes(pid) & 0x1fff);
+                let pid = pid.map(|pid| u16::from_be_bytes(pid) & 0x1fff);
+                if *clock_pid != pid {
+                    // The clock comes with another stream from here on, and starts anew.
+                    (*clock_pid, *clock) = (pid, None);
+                }
                 for mapped in psi::mapped_streams(section).unwrap_or_default() {
                     if !streams.iter().any(|stream| stream.pid == mapped.pid) {
                         streams.push(Seen {

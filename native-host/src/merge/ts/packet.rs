@@ -1,6 +1,6 @@
 //! One transport packet (ISO/IEC 13818-1, 2.4.3), changed in place.
 
-pub(super) const PACKET_BYTES: usize = 188;
+pub(super) use crate::demux::ts::PACKET_BYTES;
 
 /// `discontinuity_indicator` in the flags of the adaptation field.
 const DISCONTINUITY: u8 = 0x80;

@@ -4,6 +4,7 @@ use bytes::BufMut;
 use serde::{Deserialize, Serialize};
 use weir_core::protocol::TrackKind;
 
+use super::packet::{self, PACKET_BYTES};
 use crate::demux::ts::psi::{MappedStream, crc32};
 use crate::demux::ts::streams::{self, Content};
 use crate::merge::language;
@@ -16,8 +17,6 @@ const FIRST_PID: u16 = 0x100;
 
 /// The clock has a PID of its own when it comes on one that has no stream.
 pub(super) const CLOCK_PID: u16 = 0xff;
-
-const PACKET_BYTES: usize = 188;
 
 /// What makes a stream the same one again after a discontinuity: the plan's track, what it carries, and its place among
 /// those that carry the same.
@@ -123,6 +122,15 @@ impl Program {
     pub(super) fn next_of(&mut self, index: usize, has_payload: bool) -> Option<(u16, u8)> {
         let stream = self.streams.get_mut(index)?;
         Some((stream.pid, next(&mut stream.counter, has_payload)))
+    }
+
+    /// Gives packets of a stream that have a payload its PID, and the next counters.
+    pub(super) fn number(&mut self, index: usize, packets: &mut [[u8; PACKET_BYTES]]) {
+        for bytes in packets {
+            if let Some((pid, counter)) = self.next_of(index, true) {
+                packet::Packet(bytes).set_header(pid, counter);
+            }
+        }
     }
 
     /// A PES packet of a stream begins.

@@ -8,7 +8,7 @@ use weir_core::protocol::TrackKind;
 
 use super::packet::{self, PACKET_BYTES};
 use super::program::{Key, Program, Role};
-use crate::demux::ts::packets::{Packet, PacketReader};
+use crate::demux::ts::packets::{Packet, PacketReader, pid_of};
 use crate::demux::ts::psi::MappedStream;
 use crate::demux::ts::streams::{self, Content, SCRAMBLED_PACKETS};
 use crate::demux::ts::{MAX_HELD_MEGABYTES, Tables, pes};
@@ -48,7 +48,7 @@ pub(super) struct Rewriter {
     clocks: HashMap<Option<usize>, Clock>,
     /// Segments that came before any programme map, with how they join.
     held: Vec<(Bytes, Edge)>,
-    chunk: Chunk,
+    pub(super) chunk: Chunk,
     /// Chunks that are whole.
     pub(super) ready: VecDeque<Chunk>,
     /// The earliest and the latest time on the timeline.
@@ -232,10 +232,13 @@ impl Rewriter {
         let mut packets = std::mem::take(&mut self.packets);
         packets.begin_segment(data);
         let mut result = Ok(());
-        packets.feed_whole(data, |bytes| {
-            if result.is_ok() {
-                result = self.packet(bytes, &mut epoch, program);
+        packets.feed_runs(data, |run| {
+            if result.is_err() || self.go_on(run, &mut epoch, program) {
+                return;
             }
+            result = run
+                .iter()
+                .try_for_each(|bytes| self.packet(bytes, &mut epoch, program));
         });
         self.packets = packets;
         for frames in self
@@ -338,7 +341,9 @@ impl Rewriter {
         let mut reader = PacketReader::default();
         reader.begin_segment(data);
         for piece in data.get(..LOOK_AHEAD_BYTES).unwrap_or(data).chunks(PIECE_BYTES) {
-            reader.feed_whole(piece, |bytes| {
+            reader.feed_runs(piece, |run| {
+                // Nothing begins in packets that go on, and they tell no time.
+                let [bytes] = run else { return };
                 if clock_pid.is_none() && packet::clock(bytes).is_some() {
                     clocks.push(pid_of(bytes));
                 }
@@ -368,6 +373,28 @@ impl Rewriter {
         firsts
     }
 
+    /// Keeps packets of one PID that only go on, if that is one of a stream that is kept. Returns whether it is: else each
+    /// packet has to be looked at.
+    fn go_on(&mut self, run: &[[u8; PACKET_BYTES]], epoch: &mut Epoch, program: &mut Program) -> bool {
+        let pid = run.first().filter(|_| run.len() > 1).map(pid_of);
+        let stream = self.streams.iter_mut().find(|stream| Some(stream.pid) == pid);
+        let Some(stream) = stream.filter(|_| !self.tables.are_in(run)) else {
+            return false;
+        };
+        if let Some(frames) = &mut stream.frames {
+            frames.go_on(run, epoch);
+        }
+        let packets = &mut self.chunk.packets;
+        let begin = packets.len();
+        packets.extend_from_slice(run.as_flattened());
+        let (copies, _) = packets
+            .get_mut(begin..)
+            .unwrap_or_default()
+            .as_chunks_mut::<PACKET_BYTES>();
+        program.number(stream.index, copies);
+        true
+    }
+
     fn packet(
         &mut self,
         bytes: &[u8; PACKET_BYTES],
@@ -389,7 +416,8 @@ impl Rewriter {
         let place = self.streams.iter().position(|stream| stream.pid == pid);
         let stream = place.and_then(|place| self.streams.get_mut(place));
         let index = stream.as_ref().map(|stream| stream.index);
-        if let Some(base) = clock {
+        // Another clock, of no stream that is kept, is not written: what it says is nothing to go back behind.
+        if let Some(base) = clock.filter(|_| is_clock || stream.is_some()) {
             let reading = self.clocks.entry(index).or_default().output(base, epoch);
             packet.set_clock(reading.base);
             if reading.goes_back {
@@ -493,11 +521,6 @@ impl Rewriter {
     pub(super) fn end(&self) -> Option<i64> {
         self.streams.iter().filter_map(|stream| stream.times.end()).max()
     }
-}
-
-fn pid_of(bytes: &[u8; PACKET_BYTES]) -> u16 {
-    let [_, high, low, ..] = *bytes;
-    u16::from_be_bytes([high & 0x1f, low])
 }
 
 #[cfg(test)]

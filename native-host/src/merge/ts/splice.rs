@@ -12,7 +12,7 @@ use super::packet::{self, PACKET_BYTES};
 use super::program::{Key, MAP_PID, Program, Role};
 use super::rewrite::{CHUNK_TICKS, Chunk};
 use super::{More, TsMerger};
-use crate::demux::ts::packets::Packet;
+use crate::demux::ts::packets::{Packet, pid_of};
 use crate::demux::ts::pes;
 use crate::merge::{MergeError, SegmentInput};
 
@@ -216,12 +216,8 @@ impl Splice {
         swap(&mut at.told, &mut new.told);
         let inputs = at.inputs.iter_mut().zip(&mut new.inputs);
         for ((at, new), lane) in inputs.zip(&mut self.lanes) {
-            // An open chunk is the last, here as in `begin`.
-            if lane.chunk.packets.is_empty() {
-                lane.chunk = at.rewriter.ready.pop_back().unwrap_or_default();
-            } else {
-                new.rewriter.ready.push_back(std::mem::take(&mut lane.chunk));
-            }
+            // It stays open, for packets that come later.
+            swap(&mut at.rewriter.chunk, &mut lane.chunk);
             swap(&mut at.rewriter.ready, &mut new.rewriter.ready);
         }
     }
@@ -272,11 +268,6 @@ fn nearest(stamp: i64, time: i64) -> i64 {
     const WRAP: i64 = 1 << 33;
     let ahead = (stamp - time).rem_euclid(WRAP);
     time + if ahead >= WRAP / 2 { ahead - WRAP } else { ahead }
-}
-
-fn pid_of(bytes: &[u8; PACKET_BYTES]) -> u16 {
-    let [_, high, low, ..] = *bytes;
-    u16::from_be_bytes([high & 0x1f, low])
 }
 
 fn out_of_order() -> MergeError {

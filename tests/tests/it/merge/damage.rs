@@ -81,6 +81,26 @@ fn packets_of_192_bytes() {
     });
 }
 
+/// Packets of 188 bytes are kept in runs, those of 192 one by one.
+#[test]
+fn a_ts_of_runs_is_that_of_single_packets() {
+    if media::skip_without_ffmpeg("a_ts_of_runs_is_that_of_single_packets") {
+        return;
+    }
+    let folder = folder();
+    let single = packets(original()).flat_map(|packet| [&[1, 2, 3, 4], packet].concat());
+    let made = [original().clone(), single.collect()].map(|data| {
+        let output = folder.path().join(format!("{}.ts", data.len()));
+        let segments = vec![SegmentInput {
+            data,
+            ..SegmentInput::default()
+        }];
+        merge_as(Container::Ts, &[Playlist { segments }], &output);
+        read(&output)
+    });
+    assert!(made[0].len() > 100 * PACKET_BYTES && made[0] == made[1]);
+}
+
 #[test]
 fn packets_of_204_bytes() {
     check("packets_of_204_bytes", |data| {
