@@ -239,7 +239,44 @@ fn write_host_manifest(kind: Kind, folder: &Path, host: &Path) -> anyhow::Result
     )?)
 }
 
+/// How often a WebDriver server is started before it is given up: chromedriver takes a port that is free on IPv6, and ends
+/// where anything has the same one on IPv4, as the origins of other tests have.
+const STARTS: usize = 5;
+
 async fn start_server(programs: &Programs, home: &Home) -> anyhow::Result<(Child, u16)> {
+    let name = programs.driver.display();
+    let mut said = Vec::new();
+    for _ in 0..STARTS {
+        let mut child = server_command(programs, home)?
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let output = child
+            .stdout
+            .take()
+            .with_context(|| format!("{name} has no output"))?;
+        let mut lines = BufReader::new(output).lines();
+        let port = timeout(PATIENCE, async {
+            while let Some(line) = lines.next_line().await? {
+                if let Some(port) = port_in(&line) {
+                    return Ok(Some(port));
+                }
+                said.push(line);
+            }
+            anyhow::Ok(None)
+        });
+        let port = port
+            .await
+            .with_context(|| format!("{name} did not name its port in time: {said:#?}"))??;
+        if let Some(port) = port {
+            // Read on, so that the pipe never fills.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Ok((child, port));
+        }
+    }
+    bail!("{name} ended {STARTS} times before it named its port: {said:#?}")
+}
+
+fn server_command(programs: &Programs, home: &Home) -> anyhow::Result<Command> {
     let mut command = Command::new(&programs.driver);
     // Programs of the home come first: a test may put one there.
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -269,27 +306,7 @@ async fn start_server(programs: &Programs, home: &Home) -> anyhow::Result<(Child
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    let name = programs.driver.display();
-    let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
-    let output = child
-        .stdout
-        .take()
-        .with_context(|| format!("{name} has no output"))?;
-    let mut lines = BufReader::new(output).lines();
-    let port = timeout(PATIENCE, async {
-        while let Some(line) = lines.next_line().await? {
-            if let Some(port) = port_in(&line) {
-                return Ok(port);
-            }
-        }
-        bail!("{name} ended before it named its port")
-    });
-    let port = port
-        .await
-        .with_context(|| format!("{name} did not name its port in time"))??;
-    // Read on, so that the pipe never fills.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Ok((child, port))
+    Ok(command)
 }
 
 /// The port in the line with which a WebDriver server says that it is ready.
