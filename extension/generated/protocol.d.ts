@@ -237,29 +237,32 @@ export type MediaSequence = number | string;
 export type PlannedMap = {
 /** Where it is. */
 url: AbsoluteUrl,
-/** The part of the resource, null for all of it. */
-range: ByteRange | null,
-/** How to decrypt it, null when clear. */
-key: SegmentKey | null, };
+/** The part of the resource; left out for all of it. */
+range?: ByteRange,
+/** How to decrypt it; left out when clear. */
+key?: SegmentKey, };
 
-/** One segment. Key, IV, map and range are the effective ones: nothing has to be known of the segments before it. */
+/**
+ * One segment. Key, IV, map and range are the effective ones: nothing has to be known of the segments before it. What it
+ * does not have is left out: a plan has thousands of them, and each member costs the browser.
+ */
 export type PlannedSegment = {
 /** The media sequence number. */
 sequence: MediaSequence,
 /** Where it is. */
 url: AbsoluteUrl,
-/** The part of the resource, null for all of it. */
-range: ByteRange | null,
-/** EXTINF in seconds, null when it was unusable. */
-durationSeconds: number | null,
-/** EXT-X-DISCONTINUITY stands before it. */
-discontinuity: boolean,
-/** EXT-X-GAP: the server says that it is not there, and it is not asked for. */
-gap: boolean,
-/** How to decrypt it, null when clear. */
-key: SegmentKey | null,
-/** Its media initialization section (EXT-X-MAP), null without one. Segments that follow each other may share it. */
-map: PlannedMap | null, };
+/** The part of the resource; left out for all of it. */
+range?: ByteRange,
+/** EXTINF in seconds; left out where it was unusable. */
+durationSeconds?: number,
+/** EXT-X-DISCONTINUITY stands before it; left out where it does not. */
+discontinuity?: boolean,
+/** EXT-X-GAP: the server says that it is not there, and it is not asked for; left out where it is there. */
+gap?: boolean,
+/** How to decrypt it; left out when clear. */
+key?: SegmentKey,
+/** Its media initialization section (EXT-X-MAP); left out without one. Segments that follow each other may share it. */
+map?: PlannedMap, };
 
 /** The segments of one media playlist. */
 export type PlannedTrack = {

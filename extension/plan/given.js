@@ -50,7 +50,7 @@ export function withGiven(plan, { hex, iv }) {
   const url = hex === null ? null : dataUrl(hex);
   return changeKeys(plan, (key, sequence) => {
     if (key) return { ...key, url: url ?? key.url, iv: iv ?? key.iv };
-    if (isNamed || hex === null || url === null || sequence === null) return null;
+    if (isNamed || hex === null || url === null || sequence === null) return undefined;
     const method = hex.length === IV_DIGITS ? 'AES-128' : 'AES-256';
     return { method, url, iv: iv ?? BigInt(sequence).toString(16).padStart(IV_DIGITS, '0') };
   });

@@ -29,7 +29,7 @@ const DEADLINE = 15_000;
 /** AES-CBC works in blocks of so many bytes. */
 const BLOCK = 16;
 
-/** What a key is tried on. @typedef {{url: string, range: ByteRange | null, key: SegmentKey}} Piece */
+/** What a key is tried on. @typedef {{url: string, range: ByteRange | undefined, key: SegmentKey}} Piece */
 
 /** Asks as the page does. @typedef {<T>(urls: string[], task: () => Promise<T>) => Promise<T>} AsPage */
 
@@ -112,7 +112,7 @@ async function proven(piece, candidates, signal) {
   const { key } = piece;
   const beginning = await ask(piece.url, PREFIX, piece.range, signal);
   const iv = fromHex(key.iv);
-  const own = await ask(key.url, MAX_KEY_ANSWER, null, signal).catch(() => null);
+  const own = await ask(key.url, MAX_KEY_ANSWER, undefined, signal).catch(() => null);
   for (const one of own ? keyForms(own, KEY_BYTES.get(key.method) ?? 0) : []) {
     if (await decrypts(one, iv, beginning)) return null;
   }
@@ -124,7 +124,7 @@ async function proven(piece, candidates, signal) {
 
 /**
  * The beginning of a resource.
- * @param {string} url @param {number} length @param {ByteRange | null} range @param {AbortSignal} signal
+ * @param {string} url @param {number} length @param {ByteRange | undefined} range @param {AbortSignal} signal
  */
 async function ask(url, length, range, signal) {
   const offset = Number(range?.offset ?? 0);
@@ -197,18 +197,22 @@ const withKeys = (plan, found) =>
 
 /**
  * @param {CapturePlan} plan
- * @param {(key: SegmentKey | null, sequence: MediaSequence | null) => SegmentKey | null} change of a segment with its sequence
- * number, of an initialization section without
+ * @param {(key: SegmentKey | undefined, sequence: MediaSequence | null) => SegmentKey | undefined} change of a segment with
+ * its sequence number, of an initialization section without; undefined leaves it as it is
  * @returns {CapturePlan}
  */
 export function changeKeys(plan, change) {
+  /** @template {{key?: SegmentKey}} T @param {T} resource @param {MediaSequence | null} sequence */
+  const changed = (resource, sequence) => {
+    const key = change(resource.key, sequence);
+    return key ? { ...resource, key } : resource;
+  };
   const tracks = plan.tracks.map((track) => ({
     ...track,
-    segments: track.segments.map((segment) => ({
-      ...segment,
-      key: change(segment.key, segment.sequence),
-      map: segment.map && { ...segment.map, key: change(segment.map.key, null) },
-    })),
+    segments: track.segments.map((one) => {
+      const segment = changed(one, one.sequence);
+      return segment.map ? { ...segment, map: changed(segment.map, null) } : segment;
+    }),
   }));
   return { ...plan, tracks };
 }

@@ -57,11 +57,11 @@ function cut(track, live) {
 const secondsOf = ({ durationSeconds }) => durationSeconds ?? USUAL_SECONDS;
 
 /** @param {PlannedSegment} segment */
-const keysOf = ({ key, map }) => [key, map?.key ?? null].flatMap((one) => one ?? []);
+const keysOf = ({ key, map }) => [key, map?.key].flatMap((one) => one ?? []);
 
 /** @param {PlannedSegment} segment */
 const isPlayable = (segment) =>
-  keysOf(segment).every(({ method }) => WHOLE.has(method) || (method === 'SAMPLE-AES' && segment.map === null));
+  keysOf(segment).every(({ method }) => WHOLE.has(method) || (method === 'SAMPLE-AES' && !segment.map));
 
 /** @param {PlannedSegment[]} segments */
 const methods = (segments) => [...new Set(segments.flatMap(keysOf).map(({ method }) => method))].join(', ');
@@ -80,17 +80,17 @@ const isWeb = (url) => /^https?:/.test(url);
 function written(segments) {
   const longest = Math.max(...segments.map(secondsOf));
   const lines = ['#EXTM3U', '#EXT-X-VERSION:7', `#EXT-X-TARGETDURATION:${Math.ceil(longest)}`, '#EXT-X-PLAYLIST-TYPE:VOD'];
-  let [key, map] = [keyLine(null), ''];
-  /** Says what is in force from here on, where that is something else. @param {SegmentKey | null} wanted */
+  let [key, map] = [keyLine(), ''];
+  /** Says what is in force from here on, where that is something else. @param {SegmentKey} [wanted] */
   const encrypted = (wanted) => {
     if (keyLine(wanted) !== key) lines.push((key = keyLine(wanted)));
   };
   for (const [index, segment] of segments.entries()) {
     if (index > 0 && segment.discontinuity) lines.push('#EXT-X-DISCONTINUITY');
-    const mapLine = segment.map === null ? '' : `#EXT-X-MAP:URI="${segment.map.url}"${inQuotes(segment.map.range)}`;
+    const mapLine = !segment.map ? '' : `#EXT-X-MAP:URI="${segment.map.url}"${inQuotes(segment.map.range)}`;
     if (mapLine !== map) {
       // An initialization section has the key that is in force where it is named.
-      encrypted(segment.map?.key ?? null);
+      encrypted(segment.map?.key);
       if (mapLine !== '') lines.push(mapLine);
       map = mapLine;
     }
@@ -101,15 +101,15 @@ function written(segments) {
   return [...lines, '#EXT-X-ENDLIST', ''].join('\n');
 }
 
-/** @param {SegmentKey | null} key */
+/** @param {SegmentKey} [key] */
 const keyLine = (key) =>
-  key === null ? '#EXT-X-KEY:METHOD=NONE' : `#EXT-X-KEY:METHOD=${key.method},URI="${key.url}",IV=0x${key.iv}`;
+  key ? `#EXT-X-KEY:METHOD=${key.method},URI="${key.url}",IV=0x${key.iv}` : '#EXT-X-KEY:METHOD=NONE';
 
 /** @param {ByteRange} range */
 const rangeOf = ({ length, offset }) => `${length}@${offset}`;
 
-/** @param {ByteRange | null} range */
-const inQuotes = (range) => (range === null ? '' : `,BYTERANGE="${rangeOf(range)}"`);
+/** @param {ByteRange} [range] */
+const inQuotes = (range) => (range ? `,BYTERANGE="${rangeOf(range)}"` : '');
 
 /**
  * Names a quality of a stream in the address of a page, which the browser remembers: what names them may hold a token.

@@ -8,7 +8,7 @@ import { location } from '../detect/group.js';
 import { mayLead } from './reach.js';
 
 /** @import { CapturePlan, Note } from '../types' */
-/** @import { PlannedTrack } from '../generated/protocol' */
+/** @import { PlannedTrack, SegmentKey } from '../generated/protocol' */
 
 /**
  * Addresses that begin with `from` are at `to`, with this change of their query.
@@ -80,18 +80,20 @@ export function follow(plan, proven, asked) {
   if (proven.length === 0) return plan;
   const seen = new Asked(asked);
   const tracks = plan.tracks.map((track, index) => {
-    /** @param {Part} part @returns {<T extends {url: string} | null>(resource: T) => T} */
+    /** @param {Part} part @returns {<T extends {url: string}>(resource: T) => T} */
     const moved = (part) => {
       const rule = proven.find((one) => one.track === index && one.parts.includes(part))?.rule;
       return (resource) => {
-        const url = rule && resource && !seen.has(resource.url) ? by(rule, resource.url) : null;
+        const url = rule && !seen.has(resource.url) ? by(rule, resource.url) : null;
         return url === null ? resource : { ...resource, url };
       };
     };
     const [segment, map, key] = [moved('segments'), moved('maps'), moved('keys')];
+    /** @type {<T extends {key?: SegmentKey}>(resource: T) => T} */
+    const withKey = (resource) => (resource.key ? { ...resource, key: key(resource.key) } : resource);
     const segments = track.segments.map((one) => {
-      const ofMap = one.map && { ...map(one.map), key: key(one.map.key) };
-      return { ...segment(one), key: key(one.key), map: ofMap };
+      const there = withKey(segment(one));
+      return one.map ? { ...there, map: withKey(map(one.map)) } : there;
     });
     return { ...track, segments };
   });

@@ -47,15 +47,15 @@ test('keys and IVs are digits, however they are written', () => {
   }
 });
 
-/** @param {any} key @param {any} mapKey @returns {CapturePlan} */
-const plan = (key, mapKey = null) =>
+/** @param {any} [key] @param {any} [mapKey] @returns {CapturePlan} */
+const plan = (key, mapKey) =>
   /** @type {any} */ ({
     live: false,
     tracks: [
       {
         segments: [
           { sequence: 26, url: 'https://a.example/26.ts', key, map: { url: 'https://a.example/i.mp4', key: mapKey } },
-          { sequence: 27, url: 'https://a.example/27.ts', key: null, map: null },
+          { sequence: 27, url: 'https://a.example/27.ts' },
         ],
       },
     ],
@@ -67,21 +67,21 @@ test('the given key stands in the place of the playlist’s, and clear segments 
   const [first, second] = tracks[0]?.segments ?? [];
   assert.deepEqual(first?.key, { ...named, url: URL_OF_HEX });
   assert.deepEqual(first?.map?.key, { ...named, url: URL_OF_HEX });
-  assert.equal(second?.key, null);
+  assert.equal(second?.key, undefined);
   const iv = '2'.padStart(32, '0');
   const alone = withGiven(plan(named), { hex: null, iv });
   assert.deepEqual(alone.tracks[0]?.segments[0]?.key, { ...named, iv });
 });
 
 test('where no key is named, segments are encrypted as a whole, with their numbers as IVs', () => {
-  const [first, second] = withGiven(plan(null), { hex: HEX, iv: null }).tracks[0]?.segments ?? [];
+  const [first, second] = withGiven(plan(), { hex: HEX, iv: null }).tracks[0]?.segments ?? [];
   assert.deepEqual(first?.key, { method: 'AES-128', url: URL_OF_HEX, iv: '1a'.padStart(32, '0') });
   assert.deepEqual(second?.key, { method: 'AES-128', url: URL_OF_HEX, iv: '1b'.padStart(32, '0') });
-  assert.equal(first?.map?.key, null);
-  assert.deepEqual(withGiven(plan(null), { hex: null, iv: HEX }), plan(null));
+  assert.equal(first?.map?.key, undefined);
+  assert.deepEqual(withGiven(plan(), { hex: null, iv: HEX }), plan());
 });
 
 test('a live stream goes by its own keys', () => {
-  const live = { ...plan(null), live: true };
+  const live = { ...plan(), live: true };
   assert.throws(() => withGiven(live, { hex: HEX, iv: null }), { code: 'unsupported' });
 });

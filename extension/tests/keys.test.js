@@ -44,12 +44,8 @@ globalThis.fetch = async (url, options) => {
 const segmentOf = (key, segment, more = {}) => ({
   sequence: 7,
   url: ROOT + segment,
-  range: null,
   durationSeconds: 1,
-  discontinuity: false,
-  gap: false,
-  map: null,
-  key: key === '' ? null : { method: 'AES-128', url: ROOT + key, iv: IV },
+  ...(key === '' ? {} : { key: { method: 'AES-128', url: ROOT + key, iv: IV } }),
   ...more,
 });
 

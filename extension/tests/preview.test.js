@@ -15,12 +15,7 @@ const SOURCE = `${HOST}/master.m3u8`;
 const segment = (number, more = {}) => ({
   sequence: number,
   url: `${HOST}/${number}.ts`,
-  range: null,
   durationSeconds: 6,
-  discontinuity: false,
-  gap: false,
-  key: null,
-  map: null,
   ...more,
 });
 
@@ -47,11 +42,11 @@ test('the first seconds are played, of a live stream the last, and no segment th
 });
 
 test('a playlist says what is in force: ranges, maps, keys, and that there are none', () => {
-  const map = (/** @type {any} */ own) => ({ url: `${HOST}/init`, range: { offset: 0, length: 9 }, key: own });
+  const map = (/** @type {any} */ own = undefined) => ({ url: `${HOST}/init`, range: { offset: 0, length: 9 }, key: own });
   const { playlist, urls } = previewOf(
     plan([
-      segment(0, { map: map(null), key: key('AES-128'), range: { offset: '10', length: 5 } }),
-      segment(1, { map: map(null), key: key('AES-128'), discontinuity: true, durationSeconds: null }),
+      segment(0, { map: map(), key: key('AES-128'), range: { offset: '10', length: 5 } }),
+      segment(1, { map: map(), key: key('AES-128'), discontinuity: true, durationSeconds: undefined }),
       segment(2, { durationSeconds: 2.5 }),
     ]),
   );
@@ -80,7 +75,7 @@ test('a playlist says what is in force: ranges, maps, keys, and that there are n
 });
 
 test('what the player cannot decrypt, and what leads into another network, is refused before anything is asked for', () => {
-  const map = { url: `${HOST}/init`, range: null, key: null };
+  const map = { url: `${HOST}/init` };
   for (const [method, isTold] of /** @type {[string, boolean][]} */ ([
     ['SAMPLE-AES-CTR', true],
     ['AES-256-GCM', true],

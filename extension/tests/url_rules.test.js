@@ -21,7 +21,7 @@ const planOf = (tracks, live = false) =>
     live,
     tracks: Object.entries(tracks).map(([playlist, segments]) => ({
       playlist,
-      segments: segments.map((one) => ({ key: null, map: null, ...(typeof one === 'string' ? { url: one } : one) })),
+      segments: segments.map((one) => (typeof one === 'string' ? { url: one } : one)),
     })),
   });
 

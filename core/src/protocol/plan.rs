@@ -57,7 +57,8 @@ pub struct PlannedTrack {
     pub segments: Vec<PlannedSegment>,
 }
 
-/// One segment. Key, IV, map and range are the effective ones: nothing has to be known of the segments before it.
+/// One segment. Key, IV, map and range are the effective ones: nothing has to be known of the segments before it. What it
+/// does not have is left out: a plan has thousands of them, and each member costs the browser.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -66,23 +67,29 @@ pub struct PlannedSegment {
     pub sequence: MediaSequence,
     /// Where it is.
     pub url: AbsoluteUrl,
-    /// The part of the resource, null for all of it.
-    #[serde(default)]
+    /// The part of the resource; left out for all of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub range: Option<ByteRange>,
-    /// EXTINF in seconds, null when it was unusable.
-    #[serde(default)]
+    /// EXTINF in seconds; left out where it was unusable.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub duration_seconds: Option<f64>,
-    /// EXT-X-DISCONTINUITY stands before it.
-    #[serde(default)]
+    /// EXT-X-DISCONTINUITY stands before it; left out where it does not.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
     pub discontinuity: bool,
-    /// EXT-X-GAP: the server says that it is not there, and it is not asked for.
-    #[serde(default)]
+    /// EXT-X-GAP: the server says that it is not there, and it is not asked for; left out where it is there.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
     pub gap: bool,
-    /// How to decrypt it, null when clear.
-    #[serde(default)]
+    /// How to decrypt it; left out when clear.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub key: Option<SegmentKey>,
-    /// Its media initialization section (EXT-X-MAP), null without one. Segments that follow each other may share it.
-    #[serde(default)]
+    /// Its media initialization section (EXT-X-MAP); left out without one. Segments that follow each other may share it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub map: Option<Arc<PlannedMap>>,
 }
 
@@ -106,12 +113,18 @@ pub struct SegmentKey {
 pub struct PlannedMap {
     /// Where it is.
     pub url: AbsoluteUrl,
-    /// The part of the resource, null for all of it.
-    #[serde(default)]
+    /// The part of the resource; left out for all of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub range: Option<ByteRange>,
-    /// How to decrypt it, null when clear.
-    #[serde(default)]
+    /// How to decrypt it; left out when clear.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub key: Option<SegmentKey>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A part of a resource, in bytes. `offset + length` never overflows.

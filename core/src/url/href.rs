@@ -1,6 +1,8 @@
 //! A URL as the URL standard serialises it, and its parts: the few that Weir looks at, named as the `url`
 //! crate names them. Tests hold it to that crate.
 
+use std::net::Ipv4Addr;
+
 /// The addresses of a long stream are in its playlist, in its plan and with who fetches them: natively there is one of each.
 #[cfg(not(target_family = "wasm"))]
 type Text = std::sync::Arc<str>;
@@ -44,15 +46,7 @@ impl Href {
             }
             _ => false,
         };
-        // The last label of a name begins with a letter; that of an IPv4 address, in any of its forms, does not.
-        let is_plain_name = host
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'));
-        let mut labels = host.as_bytes().split(|byte| *byte == b'.');
-        let has_names = labels.all(|label| !label.is_empty() && !label.starts_with(b"xn--"));
-        let last = host.bytes().rev().take_while(|byte| *byte != b'.').last();
-        let host_is_plain =
-            is_plain_name && has_names && last.is_some_and(|first| first.is_ascii_lowercase());
+        let host_is_plain = is_plain_name(host) || host.parse::<Ipv4Addr>().is_ok();
         let end = rest.bytes().position(|byte| byte == b'?');
         let (path, query) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
         let path_is_plain = path.bytes().all(|byte| is_plain(byte) || byte == b':') && !has_dot_part(path);
@@ -153,6 +147,17 @@ impl Href {
             _ => (host, ""),
         }
     }
+}
+
+/// A name of lower case letters. Its last label begins with a letter: that of an IPv4 address, in any of its forms, does not.
+fn is_plain_name(host: &str) -> bool {
+    let is_plain = host
+        .bytes()
+        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'));
+    let mut labels = host.as_bytes().split(|byte| *byte == b'.');
+    let has_names = labels.all(|label| !label.is_empty() && !label.starts_with(b"xn--"));
+    let last = host.bytes().rev().take_while(|byte| *byte != b'.').last();
+    is_plain && has_names && last.is_some_and(|first| first.is_ascii_lowercase())
 }
 
 /// What no parser changes in a path, wherever it stands; a colon may end a scheme.
@@ -292,6 +297,8 @@ mod tests {
             "http://localhost:8080/a//b.m3u8?x=%20&y=a:b?",
             "https://r3---sn-4g5e.cdn-1.example:65535/vod/1080p/segment-5.ts?token=a/b",
             "https://1.2.3.a4/x:y/...",
+            "http://127.0.0.1:8080/a.ts",
+            "https://255.0.10.1/",
         ] {
             assert!(stays(plain), "{plain}");
         }
@@ -310,7 +317,10 @@ mod tests {
             "https://a..b/",
             "https://xn--a.example/",
             "https://a.xn--b/",
-            "https://127.0.0.1/",
+            "https://127.0.0.01/",
+            "https://127.0.1/",
+            "https://127.0.0.256/",
+            "https://127.0.0.1./",
             "https://a.0x7f/",
             "https://[::1]/",
             "https://user@a.example/",

@@ -113,7 +113,7 @@ fn plans_round_trip() {
                 "sequence": "18446744073709551615", "url": "https://example.com/1.m4s",
                 "range": {"offset": 1, "length": 2}, "durationSeconds": 4.5, "discontinuity": true, "gap": true,
                 "key": {"method": "SAMPLE-AES-CTR", "url": "data:,k", "iv": "000102030405060708090a0b0c0d0e0f"},
-                "map": {"url": "https://example.com/i.mp4", "range": null, "key": null},
+                "map": {"url": "https://example.com/i.mp4"},
             }],
         }],
     });
