@@ -284,7 +284,7 @@ async fn plan_of_known_playlists_asks_nobody() {
     let answer = plan(request).await.unwrap();
     let segment = |name: &str, sequence: u32, seconds: &str| {
         format!(
-            r#"{{"sequence":{sequence},"url":"https://a.example/v/{name}.ts","range":null,"durationSeconds":{seconds},"discontinuity":false,"gap":false,"key":{{"method":"AES-128","url":"https://a.example/v/key","iv":"{sequence:032x}"}},"map":null}}"#
+            r#"{{"sequence":{sequence},"url":"https://a.example/v/{name}.ts","durationSeconds":{seconds},"key":{{"method":"AES-128","url":"https://a.example/v/key","iv":"{sequence:032x}"}}}}"#
         )
     };
     let segments = format!("[{},{}]", segment("a", 7, "4"), segment("b", 8, "2.5"));
