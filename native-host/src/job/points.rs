@@ -156,7 +156,9 @@ pub(super) struct Points {
     durable: Instant,
     /// The last is one of those.
     on_disk: bool,
+    /// Bytes, of all of them and of the last.
     written: u64,
+    written_last: u64,
     /// How many there were, and what they took.
     count: u32,
     spent: Duration,
@@ -172,6 +174,7 @@ impl Points {
             durable: now,
             on_disk: false,
             written: 0,
+            written_last: 0,
             count: 0,
             spent: Duration::ZERO,
         }
@@ -245,7 +248,9 @@ impl Points {
     ) -> Result<bool, JobError> {
         let begin = Instant::now();
         let budget = |length: u64| FREE_BYTES + length / BYTES_RATIO;
-        if !in_any_case && self.written > budget(merger.length().map_err(JobError::from)?) {
+        // The next will be about as large as the last: media that waits for the other track's is in it.
+        if !in_any_case && self.written + self.written_last > budget(merger.length().map_err(JobError::from)?)
+        {
             return Ok(false);
         }
         let Some(point) = merger.point()? else {
@@ -254,7 +259,8 @@ impl Points {
         let state = state();
         let saved = serde_json::to_vec(&state).map_err(JobError::internal)?;
         let bytes = (point.merger.len() + point.added.len() + saved.len()) as u64;
-        self.written += bytes * TIMES_WRITTEN;
+        self.written_last = bytes * TIMES_WRITTEN;
+        self.written += self.written_last;
         let committed = self.commit(&point, &saved, state.merged);
         self.last = Instant::now();
         self.count += 1;
