@@ -94,7 +94,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         name: "frame of the port",
-        budget: 21_400,
+        budget: 16_200,
         prepare: work::read_frame,
     },
 ];
