@@ -248,9 +248,11 @@ impl Points {
     ) -> Result<bool, JobError> {
         let begin = Instant::now();
         let budget = |length: u64| FREE_BYTES + length / BYTES_RATIO;
-        // The next will be about as large as the last: media that waits for the other track's is in it.
-        if !in_any_case && self.written + self.written_last > budget(merger.length().map_err(JobError::from)?)
-        {
+        // The next will be about as large as the last. Of small ones the last may go over what there is; a large one, in which
+        // media waits for that of the other track, is paid for before.
+        let next = self.written_last;
+        let due = self.written + if next > FREE_BYTES { next } else { 0 };
+        if !in_any_case && due > budget(merger.length().map_err(JobError::from)?) {
             return Ok(false);
         }
         let Some(point) = merger.point()? else {
