@@ -87,7 +87,7 @@ function written(segments) {
   };
   for (const [index, segment] of segments.entries()) {
     if (index > 0 && segment.discontinuity) lines.push('#EXT-X-DISCONTINUITY');
-    const mapLine = !segment.map ? '' : `#EXT-X-MAP:URI="${segment.map.url}"${inQuotes(segment.map.range)}`;
+    const mapLine = segment.map ? `#EXT-X-MAP:URI="${segment.map.url}"${inQuotes(segment.map.range)}` : '';
     if (mapLine !== map) {
       // An initialization section has the key that is in force where it is named.
       encrypted(segment.map?.key);
