@@ -170,9 +170,9 @@ impl Work {
             Handle::current().block_on(soon)
         };
         if let Some(points) = self.points.as_ref().filter(|_| !self.saved) {
-            match wait(points.due_in().min(points::PAUSE)) {
+            match wait(points.idle_in()) {
                 Ok(command) => return command,
-                Err(_) => self.save(Points::pass),
+                Err(_) => self.save(Points::idle),
             }
         }
         let is_durable = |points: &Points| self.saved && points.is_durable();

@@ -31,7 +31,10 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// So often one outlives the machine.
 const DURABLE_EVERY: Duration = Duration::from_secs(2);
 
-/// When nothing comes for so long, there is time for a point.
+/// When nothing comes for so long, a point takes nobody's time and is not paid for.
+const IDLE: Duration = Duration::from_millis(20);
+
+/// When nothing comes for so long, there is time for one that outlives the machine.
 pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// The side that fetches, between two segments.
@@ -142,7 +145,7 @@ impl State {
     }
 }
 
-/// How a point is saved: [`Points::pass`], [`Points::rest`] or [`Points::end`].
+/// How a point is saved: [`Points::pass`], [`Points::idle`], [`Points::rest`] or [`Points::end`].
 pub(super) type Save = fn(&mut Points, &mut Merger, &dyn Fn() -> State) -> Result<bool, JobError>;
 
 /// Saves points of a job, as often as it costs next to nothing.
@@ -189,9 +192,22 @@ impl Points {
     }
 
     /// When a point may be saved again.
-    pub(super) fn due_in(&self) -> Duration {
+    fn due_in(&self) -> Duration {
         let owed = self.paid.saturating_duration_since(Instant::now());
         owed.saturating_sub(MOST_OWED)
+    }
+
+    /// How long the merger waits for something to do before [`Self::idle`].
+    pub(super) fn idle_in(&self) -> Duration {
+        self.due_in().min(IDLE)
+    }
+
+    /// Saves a point while there is nothing else to do.
+    pub(super) fn idle(&mut self, merger: &mut Merger, state: &dyn Fn() -> State) -> Result<bool, JobError> {
+        let paid = self.paid;
+        let saved = self.save(merger, state, false);
+        self.paid = paid;
+        saved
     }
 
     /// Whether the last point outlives the machine.
