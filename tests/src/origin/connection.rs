@@ -39,6 +39,7 @@ pub(super) async fn serve(mut stream: TcpStream, number: usize, shared: Arc<Shar
                 if sent.is_err() {
                     return;
                 }
+                shared.answered(&request);
             }
             Body::Script(steps) => {
                 for step in steps {

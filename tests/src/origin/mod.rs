@@ -65,6 +65,8 @@ struct Shared {
     routes: Mutex<Vec<(Pattern, Handler)>>,
     guards: Mutex<Vec<(String, Guard)>>,
     log: Mutex<Vec<Request>>,
+    /// Paths that were answered to the last byte, once for each time.
+    answered: Mutex<Vec<String>>,
     connections: AtomicUsize,
     in_flight: AtomicUsize,
     most_in_flight: AtomicUsize,
@@ -196,6 +198,13 @@ impl Origin {
             .collect()
     }
 
+    /// How often exactly `path` was answered to the last byte.
+    #[must_use]
+    pub fn answers_to(&self, path: &str) -> usize {
+        let answered = lock(&self.shared.answered);
+        answered.iter().filter(|answered| *answered == path).count()
+    }
+
     /// How many connections were accepted so far.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -240,6 +249,10 @@ impl Shared {
             .find(|(pattern, _)| pattern.matches(request.path()))
             .map(|(_, handler)| Arc::clone(handler));
         handler.map_or_else(|| Reply::status(404), |handler| handler(request))
+    }
+
+    fn answered(&self, request: &Request) {
+        lock(&self.answered).push(request.path().to_owned());
     }
 
     fn begin(self: &Arc<Self>, request: Request) -> InFlight {

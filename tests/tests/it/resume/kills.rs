@@ -18,7 +18,7 @@ fn kills_in_a_row_leave_no_trace_in_the_file() {
     let origin = paced(stream.path(), PACE);
     let url = origin.url("/index.m3u8");
     let mut random = fastrand::Rng::with_seed(7);
-    let (mut killed, mut under_way) = (0, 0);
+    let mut killed = 0;
     while killed < kills {
         let mut child = start(&home, &url, "film.mp4", &["--concurrency", "2"]);
         let before = origin.requests().len();
@@ -31,7 +31,6 @@ fn kills_in_a_row_leave_no_trace_in_the_file() {
         // Anywhere between two answers.
         std::thread::sleep(PACE.mul_f64(random.f64()));
         child.kill().unwrap();
-        under_way += origin.in_flight();
         child.wait().unwrap();
         killed += 1;
         if is_over() {
@@ -49,6 +48,9 @@ fn kills_in_a_row_leave_no_trace_in_the_file() {
     assert_eq!(event["segments"]["total"], segments, "{event}");
     assert_eq!(event["segments"]["fetched"], segments, "{event}");
     let interrupted = asked(&origin);
+    // Whole ones, whether or not the process that was killed has read them.
+    let answers = interrupted.keys().map(|path| origin.answers_to(path));
+    let twice = answers.map(|count| count - 1).sum::<usize>();
 
     let other = Home::new().unwrap();
     let output = get(&other, &url, &["-o", "film.mp4"]);
@@ -66,14 +68,15 @@ fn kills_in_a_row_leave_no_trace_in_the_file() {
         1
     );
     let again = interrupted.values().map(|count| count - 1).sum::<usize>();
-    let twice = again.saturating_sub(under_way);
-    println!(
-        "{killed} kills, {segments} segments, {again} requests again: {under_way} were under way, {twice} had come"
-    );
+    println!("{killed} kills, {segments} segments, {again} requests again, {twice} answers again");
     assert!(
         killed * 3 >= kills,
         "only {killed} kills: the stream is too short"
     );
+    // Of a few segments one is many per cent.
+    if kills >= 200 {
+        assert!(twice * 20 < segments, "{twice} of {segments} segments came twice");
+    }
     // What was in flight, what had come before what it has to wait for, and what had come since the last point.
     assert!(again <= killed * 5, "{again} requests again after {killed} kills");
 }
