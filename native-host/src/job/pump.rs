@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
-use weir_core::protocol::CapturePlan;
+use weir_core::protocol::{CapturePlan, PlannedSegment};
 
 use super::gaps::Gaps;
 use super::merging::MergeThread;
@@ -101,11 +101,12 @@ struct Pump<'a> {
 impl<'a> Pump<'a> {
     fn new(job: &'a mut Job, client: Client, meter: &'a Arc<Meter>, rest: &Interleaved) -> Self {
         let window = Window::new(NonZeroUsize::new(job.concurrency.get()).unwrap_or(NonZeroUsize::MIN));
-        let mut fetches = ordered(&client, resources(&job.plan, rest), window, meter.received());
+        let preparer = Preparer::new(job, client.clone(), meter);
+        let resources = resources(&job.plan, rest, preparer.ahead());
+        let mut fetches = ordered(&client, resources, window, meter.received());
         if job.refresher.is_some() {
             fetches.hold_when_refused();
         }
-        let preparer = Preparer::new(job, client.clone(), meter);
         Self {
             job,
             client,
@@ -181,18 +182,24 @@ impl<'a> Pump<'a> {
 
     /// Goes on with the links that the job has now.
     fn renew(&mut self, client: Client, behind: &Interleaved) {
-        self.fetches.renew(&client, resources(&self.job.plan, behind));
         self.preparer.renew(client.clone());
+        let resources = resources(&self.job.plan, behind, self.preparer.ahead());
+        self.fetches.renew(&client, resources);
         self.client = client;
         self.meter.retried();
     }
 }
 
-/// What is fetched of these, under the links of this plan.
-fn resources(plan: &Arc<CapturePlan>, entries: &Interleaved) -> impl Iterator<Item = Resource> + use<> {
+/// What is fetched of these, under the links of this plan. `ahead` is told of each when it is its turn.
+fn resources<F: Fn(&PlannedSegment)>(
+    plan: &Arc<CapturePlan>,
+    entries: &Interleaved,
+    ahead: F,
+) -> impl Iterator<Item = Resource> + use<F> {
     let (entries, plan) = (entries.renewed(plan), Arc::clone(plan));
     entries.filter_map(move |entry| {
         let segment = planned(&plan, entry).filter(|segment| !segment.gap)?;
+        ahead(segment);
         Some(segments::resource(segment))
     })
 }

@@ -124,6 +124,16 @@ impl Preparer {
         &self.client
     }
 
+    /// Asks for the keys of segments that it is told of, while these are under way themselves.
+    pub(super) fn ahead(&self) -> impl Fn(&PlannedSegment) + Send + use<> {
+        let cache = self.given.any().is_none().then(|| self.keys.clone());
+        move |segment| {
+            if let (Some(cache), Some(key)) = (&cache, &segment.key) {
+                cache.ahead(&key.url, key.method.into());
+            }
+        }
+    }
+
     /// What counts along.
     pub(super) fn meter(&self) -> &Arc<Meter> {
         &self.meter

@@ -5,10 +5,12 @@ mod given;
 mod read;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry::Vacant;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
 use weir_core::protocol::KeyMethod;
 use weir_core::url::AbsoluteUrl;
 
@@ -41,7 +43,14 @@ pub enum KeySize {
 #[derive(Debug, Clone)]
 pub struct KeyCache {
     client: Client,
-    entries: Arc<Mutex<Entries>>,
+    asked: Arc<Mutex<Asked>>,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    entries: Entries,
+    /// Those that ask before a segment does. They end with the cache.
+    ahead: JoinSet<()>,
 }
 
 type Entries = HashMap<(AbsoluteUrl, KeySize), Arc<Entry>>;
@@ -108,7 +117,7 @@ impl KeyCache {
     pub fn new(client: Client) -> Self {
         Self {
             client,
-            entries: Arc::default(),
+            asked: Arc::default(),
         }
     }
 
@@ -116,16 +125,33 @@ impl KeyCache {
     /// for again.
     #[must_use]
     pub fn renewed(&self, client: Client) -> Self {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let had = |entry: &Arc<Entry>| matches!(entry.get(), Some(Ok(_)));
-        let kept: Entries = entries
+        let asked = self.asked();
+        let had = asked
+            .entries
             .iter()
-            .filter(|(_, entry)| had(entry))
-            .map(|(at, entry)| (at.clone(), Arc::clone(entry)))
-            .collect();
+            .filter(|(_, entry)| matches!(entry.get(), Some(Ok(_))));
+        let entries = had.map(|(at, entry)| (at.clone(), Arc::clone(entry))).collect();
         Self {
             client,
-            entries: Arc::new(Mutex::new(kept)),
+            asked: Arc::new(Mutex::new(Asked {
+                entries,
+                ahead: JoinSet::new(),
+            })),
+        }
+    }
+
+    /// Begins to ask for a key that will be wanted soon, if nobody has yet; what comes of it, [`KeyCache::get`] tells. Must
+    /// run on a Tokio runtime.
+    pub fn ahead(&self, url: &AbsoluteUrl, size: KeySize) {
+        let mut asked = self.asked();
+        while asked.ahead.try_join_next().is_some() {}
+        if let Vacant(vacant) = asked.entries.entry((url.clone(), size)) {
+            let entry = Arc::clone(vacant.insert(Arc::default()));
+            // Not the cache itself: it would never be dropped.
+            let (client, url) = (self.client.clone(), url.clone());
+            asked.ahead.spawn(async move {
+                entry.get_or_init(|| fetch(&client, &url, size)).await;
+            });
         }
     }
 
@@ -134,30 +160,31 @@ impl KeyCache {
     /// # Errors
     /// [`KeyError`]; the same one again when the same key is asked for again.
     pub async fn get(&self, url: &AbsoluteUrl, size: KeySize) -> Result<Key, KeyError> {
-        let entry = {
-            let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(entries.entry((url.clone(), size)).or_default())
-        };
+        let entry = Arc::clone(self.asked().entries.entry((url.clone(), size)).or_default());
         // When the caller that asks is cancelled, one of those that wait asks in its place.
-        entry.get_or_init(|| self.fetch(url, size)).await.clone()
+        entry.get_or_init(|| fetch(&self.client, url, size)).await.clone()
     }
 
-    async fn fetch(&self, url: &AbsoluteUrl, size: KeySize) -> Result<Key, KeyError> {
-        let resource = Resource {
-            url: url.clone(),
-            range: None,
-            kind: ResourceKind::Key,
-        };
-        let fetched = self.client.get(&resource).await;
-        let body = fetched
-            .map_err(|error| KeyError::of_fetch(url, size, error))?
-            .bytes;
-        let (key, form) = read(url, &body, size)?;
-        if form != KeyForm::Raw {
-            tracing::info!(%url, ?form, "the key is not written as its bytes; it was decoded");
-        }
-        Ok(key)
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn fetch(client: &Client, url: &AbsoluteUrl, size: KeySize) -> Result<Key, KeyError> {
+    let resource = Resource {
+        url: url.clone(),
+        range: None,
+        kind: ResourceKind::Key,
+    };
+    let fetched = client.get(&resource).await;
+    let body = fetched
+        .map_err(|error| KeyError::of_fetch(url, size, error))?
+        .bytes;
+    let (key, form) = read(url, &body, size)?;
+    if form != KeyForm::Raw {
+        tracing::info!(%url, ?form, "the key is not written as its bytes; it was decoded");
+    }
+    Ok(key)
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 //! 49 of bad-inputs.md, from the playlist to the file. What a form is decoded to is tested beside its reader.
 
 use std::fmt::Write as _;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use aes::Aes128;
 use aes::cipher::block_padding::Pkcs7;
 use aes::cipher::{BlockModeEncrypt as _, KeyIvInit as _};
 use weir_tests::binary::Home;
-use weir_tests::origin::Reply;
+use weir_tests::origin::{Gate, Reply};
 
 use super::cli::{get, origin};
 use super::cli_keys::{check_error, check_same, clear_segments, hex, serve};
@@ -133,4 +135,49 @@ fn keys_change_and_stop_within_a_stream() {
         assert_eq!(origin.requests_for(name).len(), 1, "{name}");
     }
     assert_eq!(origin.requests_for("/drm").len(), 0);
+}
+
+/// No segment comes before the last of their keys was asked for: where each has its own, they would come one by one else.
+#[test]
+fn keys_are_asked_for_while_their_segments_are_under_way() {
+    let (origin, home, gate) = (origin(), Home::new().unwrap(), Gate::new());
+    let clear = clear_segments();
+    let encrypted: Vec<_> = clear
+        .iter()
+        .zip(5..)
+        .map(|(clear, number)| encrypt(clear, KEYS[1], number))
+        .collect();
+    let url = serve(&origin, encrypted.clone(), |index| {
+        format!("#EXT-X-KEY:METHOD=AES-128,URI=\"k{index}\"")
+    });
+    let (asked, keys) = mpsc::channel();
+    for (index, segment) in encrypted.into_iter().enumerate() {
+        origin.reply(&format!("/e{index}.ts"), Reply::ok(segment).after(&gate));
+        let asked = asked.clone();
+        origin.route(&format!("/k{index}"), move |_| {
+            let _ = asked.send(());
+            Reply::ok(KEYS[1].to_vec())
+        });
+    }
+    let all = std::thread::spawn(move || {
+        let in_time = clear
+            .iter()
+            .all(|_| keys.recv_timeout(Duration::from_secs(10)).is_ok());
+        gate.open();
+        in_time
+    });
+    check_same(&home, &origin, &url, &["--concurrency", "4"], "ts");
+    assert!(all.join().unwrap(), "a key was asked for after its segment");
+    for index in 0..4 {
+        assert_eq!(origin.requests_for(&format!("/k{index}")).len(), 1, "{index}");
+    }
+}
+
+/// The command line's key is used for all: nobody is asked for another.
+#[test]
+fn with_a_key_given_none_is_asked_for() {
+    let (origin, home) = (origin(), Home::new().unwrap());
+    let url = serve(&origin, segments(), with_the_first_key);
+    check_same(&home, &origin, &url, &["--key", &hex(&KEYS[0])], "ts");
+    assert_eq!(origin.requests_for("/k").len(), 0);
 }

@@ -6,6 +6,7 @@ use weir::keys::{KeyCache, KeySize};
 use weir_tests::origin::{Gate, Origin, Reply};
 
 use crate::fetch::{client, options, tuning, url};
+use crate::fetch_ordered::until;
 
 const KEY: [u8; 16] = *b"0123456789abcdef";
 
@@ -59,6 +60,27 @@ async fn another_asks_when_the_one_that_asked_is_cancelled() {
     first.abort();
     gate.open();
     assert_eq!(keys.get(&a, KeySize::Bits128).await.unwrap().bytes(), KEY);
+}
+
+#[tokio::test]
+async fn a_key_asked_for_ahead_is_asked_for_once_and_ends_with_the_cache() {
+    let origin = Origin::start().unwrap();
+    let gate = Gate::new();
+    origin.reply("/a.key", Reply::ok(KEY.to_vec()).after(&gate));
+    let a = url(&origin.url("/a.key"));
+    for is_wanted in [false, true] {
+        let keys = KeyCache::new(client(&origin));
+        keys.ahead(&a, KeySize::Bits128);
+        keys.ahead(&a, KeySize::Bits128);
+        until("it is asked for", || origin.in_flight() == 1).await;
+        if is_wanted {
+            gate.open();
+            assert_eq!(keys.get(&a, KeySize::Bits128).await.unwrap().bytes(), KEY);
+        }
+        drop(keys);
+        until("it is over", || origin.in_flight() == 0).await;
+    }
+    assert_eq!(origin.requests().len(), 2);
 }
 
 /// bad-inputs 39 to 43, 46 and 47.

@@ -34,7 +34,7 @@ fn start(origin: &Origin, count: usize, window: Window) -> (Ordered, Arc<Meter>)
 }
 
 /// Waits until `condition` holds, for 20 seconds at most.
-async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(super) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
