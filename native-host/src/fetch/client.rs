@@ -109,6 +109,23 @@ impl Client {
         .await
     }
 
+    /// The same, as one of those that its host is asked for at a time: it may be asked for while segments are under way.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn get_beside_segments(&self, resource: &Resource) -> Result<Fetched, FetchError> {
+        let flight = self.take_off(&resource.url);
+        let lane = Lane {
+            flight: Some(&flight),
+            ..Lane::default()
+        };
+        let fetched = self.get_in(resource, lane).await;
+        if let Ok(fetched) = &fetched {
+            flight.served(fetched.bytes.len() as u64);
+        }
+        fetched
+    }
+
     /// How many of the context's cookies were sent nowhere so far: they match no URL that was asked for
     /// (RFC 6265), have expired, or are malformed.
     #[must_use]

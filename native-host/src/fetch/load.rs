@@ -86,7 +86,7 @@ struct Spared {
     served: usize,
 }
 
-/// One segment under way; its place is free again when this is dropped.
+/// One segment under way, or one key; its place is free again when this is dropped.
 #[derive(Debug)]
 pub(super) struct Flight {
     loads: Arc<Loads>,
@@ -248,7 +248,7 @@ impl Loads {
 }
 
 impl Flight {
-    /// The segment has come.
+    /// It has come.
     pub(super) fn served(&self, bytes: u64) {
         self.loads.with(&self.origin, |load, now| load.served(bytes, now));
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use weir_core::protocol::{
     CapturePlan, Iv, KeyMethod, MediaSequence, PlannedMap, PlannedSegment, SegmentKey,
 };
@@ -19,6 +20,9 @@ use crate::merge::SegmentInput;
 
 /// Maps that are remembered; a stream switches between a few at most.
 const REMEMBERED_MAPS: usize = 16;
+
+/// Keys that are asked for ahead, at a time: what a browser asks a host for. Many a key server counts.
+const KEYS_AT_A_TIME: usize = 6;
 
 /// A segment ready to merge.
 #[derive(Debug)]
@@ -124,12 +128,13 @@ impl Preparer {
         &self.client
     }
 
-    /// Asks for the keys of segments that it is told of, while these are under way themselves.
-    pub(super) fn ahead(&self) -> impl Fn(&PlannedSegment) + Send + use<> {
+    /// Asks for the keys of segments that it is told of, while these are under way themselves, so many at a time.
+    pub(super) fn ahead(&self, segments_at_a_time: usize) -> impl Fn(&PlannedSegment) + Send + use<> {
         let cache = self.given.any().is_none().then(|| self.keys.clone());
+        let places = Arc::new(Semaphore::new(segments_at_a_time.clamp(1, KEYS_AT_A_TIME)));
         move |segment| {
             if let (Some(cache), Some(key)) = (&cache, &segment.key) {
-                cache.ahead(&key.url, key.method.into());
+                cache.ahead(&key.url, key.method.into(), &places);
             }
         }
     }

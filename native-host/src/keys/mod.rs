@@ -9,7 +9,7 @@ use std::collections::hash_map::Entry::Vacant;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::JoinSet;
 use weir_core::protocol::KeyMethod;
 use weir_core::url::AbsoluteUrl;
@@ -140,16 +140,17 @@ impl KeyCache {
         }
     }
 
-    /// Begins to ask for a key that will be wanted soon, if nobody has yet; what comes of it, [`KeyCache::get`] tells. Must
-    /// run on a Tokio runtime.
-    pub fn ahead(&self, url: &AbsoluteUrl, size: KeySize) {
+    /// Begins to ask for a key that will be wanted soon, if nobody has yet, once there is a place; what comes of it,
+    /// [`KeyCache::get`] tells, which waits for none. Must run on a Tokio runtime.
+    pub fn ahead(&self, url: &AbsoluteUrl, size: KeySize, places: &Arc<Semaphore>) {
         let mut asked = self.asked();
         while asked.ahead.try_join_next().is_some() {}
         if let Vacant(vacant) = asked.entries.entry((url.clone(), size)) {
             let entry = Arc::clone(vacant.insert(Arc::default()));
             // Not the cache itself: it would never be dropped.
-            let (client, url) = (self.client.clone(), url.clone());
+            let (client, url, places) = (self.client.clone(), url.clone(), Arc::clone(places));
             asked.ahead.spawn(async move {
+                let _place = places.acquire().await;
                 entry.get_or_init(|| fetch(&client, &url, size)).await;
             });
         }
@@ -176,7 +177,7 @@ async fn fetch(client: &Client, url: &AbsoluteUrl, size: KeySize) -> Result<Key,
         range: None,
         kind: ResourceKind::Key,
     };
-    let fetched = client.get(&resource).await;
+    let fetched = client.get_beside_segments(&resource).await;
     let body = fetched
         .map_err(|error| KeyError::of_fetch(url, size, error))?
         .bytes;

@@ -1,6 +1,9 @@
 //! Keys from servers: asked once, understood in every form, refused in the words of bad-inputs.md.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
+use tokio::sync::Semaphore;
 use weir::fetch::{Client, ClientOptions};
 use weir::keys::{KeyCache, KeySize};
 use weir_tests::origin::{Gate, Origin, Reply};
@@ -64,23 +67,42 @@ async fn another_asks_when_the_one_that_asked_is_cancelled() {
 
 #[tokio::test]
 async fn a_key_asked_for_ahead_is_asked_for_once_and_ends_with_the_cache() {
-    let origin = Origin::start().unwrap();
-    let gate = Gate::new();
-    origin.reply("/a.key", Reply::ok(KEY.to_vec()).after(&gate));
-    let a = url(&origin.url("/a.key"));
-    for is_wanted in [false, true] {
-        let keys = KeyCache::new(client(&origin));
-        keys.ahead(&a, KeySize::Bits128);
-        keys.ahead(&a, KeySize::Bits128);
-        until("it is asked for", || origin.in_flight() == 1).await;
-        if is_wanted {
-            gate.open();
-            assert_eq!(keys.get(&a, KeySize::Bits128).await.unwrap().bytes(), KEY);
-        }
-        drop(keys);
-        until("it is over", || origin.in_flight() == 0).await;
+    let (origin, gate) = (Origin::start().unwrap(), Gate::new());
+    let keys: Vec<_> = ["/a.key", "/b.key", "/c.key"]
+        .into_iter()
+        .map(|path| {
+            origin.reply(path, Reply::ok(KEY.to_vec()).after(&gate));
+            url(&origin.url(path))
+        })
+        .collect();
+    let places = Arc::new(Semaphore::new(1));
+    let ahead = |cache: &KeyCache, key: usize| cache.ahead(&keys[key], KeySize::Bits128, &places);
+    let cache = KeyCache::new(client(&origin));
+    for key in [0, 0, 1] {
+        ahead(&cache, key);
     }
-    assert_eq!(origin.requests().len(), 2);
+    until("the first is asked for", || origin.in_flight() == 1).await;
+    drop(cache);
+    until("nobody waits for it", || origin.in_flight() == 0).await;
+    assert_eq!(origin.requests().len(), 1, "one at a time");
+
+    let cache = KeyCache::new(client(&origin));
+    for key in [0, 1, 2] {
+        ahead(&cache, key);
+    }
+    // What is wanted now waits for no place.
+    let wanted = tokio::spawn({
+        let (cache, key) = (cache.clone(), keys[2].clone());
+        async move { cache.get(&key, KeySize::Bits128).await }
+    });
+    until("the first and the last are asked for", || origin.in_flight() == 2).await;
+    assert!(origin.requests_for("/b.key").is_empty());
+    gate.open();
+    assert_eq!(wanted.await.unwrap().unwrap().bytes(), KEY);
+    for key in &keys {
+        assert_eq!(cache.get(key, KeySize::Bits128).await.unwrap().bytes(), KEY);
+    }
+    assert_eq!(origin.requests().len(), 4, "each once");
 }
 
 /// bad-inputs 39 to 43, 46 and 47.
