@@ -202,8 +202,11 @@ impl Points {
         self.due_in().min(IDLE)
     }
 
-    /// Saves a point while there is nothing else to do.
+    /// Saves a point while there is nothing else to do. One that is due is paid for as any other.
     pub(super) fn idle(&mut self, merger: &mut Merger, state: &dyn Fn() -> State) -> Result<bool, JobError> {
+        if self.due_in().is_zero() {
+            return self.pass(merger, state);
+        }
         let paid = self.paid;
         let saved = self.save(merger, state, false);
         self.paid = paid;

@@ -102,7 +102,7 @@ impl<'a> Pump<'a> {
     fn new(job: &'a mut Job, client: Client, meter: &'a Arc<Meter>, rest: &Interleaved) -> Self {
         let window = Window::new(NonZeroUsize::new(job.concurrency.get()).unwrap_or(NonZeroUsize::MIN));
         let preparer = Preparer::new(job, client.clone(), meter);
-        let resources = resources(&job.plan, rest, preparer.ahead(job.concurrency.get()));
+        let resources = resources(&job.plan, rest, preparer.ahead());
         let mut fetches = ordered(&client, resources, window, meter.received());
         if job.refresher.is_some() {
             fetches.hold_when_refused();
@@ -183,11 +183,7 @@ impl<'a> Pump<'a> {
     /// Goes on with the links that the job has now.
     fn renew(&mut self, client: Client, behind: &Interleaved) {
         self.preparer.renew(client.clone());
-        let resources = resources(
-            &self.job.plan,
-            behind,
-            self.preparer.ahead(self.job.concurrency.get()),
-        );
+        let resources = resources(&self.job.plan, behind, self.preparer.ahead());
         self.fetches.renew(&client, resources);
         self.client = client;
         self.meter.retried();

@@ -38,6 +38,8 @@ pub(super) struct Prepared {
 pub(super) struct Preparer {
     client: Client,
     keys: KeyCache,
+    /// For those that are asked for ahead.
+    key_places: Arc<Semaphore>,
     given: GivenKeys,
     /// Whether the playlists tell of encryption anywhere.
     declaration: Declaration,
@@ -113,6 +115,7 @@ impl Preparer {
     pub(super) fn new(job: &Job, client: Client, meter: &Arc<Meter>) -> Self {
         Self {
             keys: KeyCache::new(client.clone()),
+            key_places: Arc::new(Semaphore::new(job.concurrency.get().clamp(1, KEYS_AT_A_TIME))),
             client,
             given: job.keys.clone(),
             declaration: declaration(&job.plan),
@@ -128,10 +131,10 @@ impl Preparer {
         &self.client
     }
 
-    /// Asks for the keys of segments that it is told of, while these are under way themselves, so many at a time.
-    pub(super) fn ahead(&self, segments_at_a_time: usize) -> impl Fn(&PlannedSegment) + Send + use<> {
+    /// Asks for the keys of segments that it is told of, while these are under way themselves.
+    pub(super) fn ahead(&self) -> impl Fn(&PlannedSegment) + Send + use<> {
         let cache = self.given.any().is_none().then(|| self.keys.clone());
-        let places = Arc::new(Semaphore::new(segments_at_a_time.clamp(1, KEYS_AT_A_TIME)));
+        let places = Arc::clone(&self.key_places);
         move |segment| {
             if let (Some(cache), Some(key)) = (&cache, &segment.key) {
                 cache.ahead(&key.url, key.method.into(), &places);

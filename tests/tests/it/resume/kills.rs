@@ -50,7 +50,7 @@ fn kills_in_a_row_leave_no_trace_in_the_file() {
     let interrupted = asked(&origin);
     // Whole ones, whether or not the process that was killed has read them.
     let answers = interrupted.keys().map(|path| origin.answers_to(path));
-    let twice = answers.map(|count| count - 1).sum::<usize>();
+    let twice = answers.map(|count| count.saturating_sub(1)).sum::<usize>();
 
     let other = Home::new().unwrap();
     let output = get(&other, &url, &["-o", "film.mp4"]);
