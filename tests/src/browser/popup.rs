@@ -127,6 +127,15 @@ impl Browser {
             .find(|job| job.state == "finished")
             .context("the finished job is gone again")
     }
+
+    /// Takes the finished jobs off the list.
+    ///
+    /// # Errors
+    /// One is still there after [`super::PATIENCE`].
+    pub async fn clear_jobs(&self) -> anyhow::Result<()> {
+        self.click("clear").await?;
+        self.wait_gone("[data-testid=job]").await
+    }
 }
 
 fn objects(items: &Value) -> impl Iterator<Item = &Value> {

@@ -146,9 +146,6 @@ async fn cancel_ends_the_job_and_leaves_no_complete_file() {
 /// So often the worker is ended while it captures. `WEIR_WORKER_KILLS=50` makes it a long series.
 const KILLS: usize = 12;
 
-/// How long a capture takes here, about: a moment within it is drawn for each kill.
-const CAPTURE: Duration = Duration::from_millis(1_500);
-
 /// How long each segment takes.
 const SEGMENT: Duration = Duration::from_millis(80);
 
@@ -170,11 +167,32 @@ async fn a_worker_that_is_ended_at_any_moment_loses_no_stream_and_no_capture() {
     let kills = std::env::var("WEIR_WORKER_KILLS").ok();
     let kills = kills.map_or(KILLS, |kills| kills.parse().unwrap());
     let mut random = fastrand::Rng::with_seed(11);
-    let mut first: Option<Vec<u8>> = None;
+    // What one asks for, and gives, that nothing interrupts.
+    let before = site.media().requests().len();
+    browser.click("capture").await.unwrap();
+    let whole = browser.finished_job().await.unwrap();
+    let asked = site.media().requests().len() - before;
+    let whole = Path::new(&whole.output);
+    weir_tests::demo::compare(whole, site).unwrap();
+    let first = fs::read(whole).unwrap();
+    fs::remove_file(whole).unwrap();
+    browser.clear_jobs().await.unwrap();
+
     let [mut in_the_middle, mut resumed] = [0; 2];
     for kill in 0..kills {
+        let before = site.media().requests().len();
         browser.click("capture").await.unwrap();
-        tokio::time::sleep(CAPTURE.mul_f64(random.f64())).await;
+        // A moment of the work, however long the work takes here: while one of the requests is answered, or before them.
+        let of_request = random.usize(0..=asked);
+        let come = browser.until(|| async {
+            let come = site.media().requests().len() - before;
+            Ok((come >= of_request).then_some(()))
+        });
+        assert!(
+            come.await.unwrap().is_some(),
+            "kill {kill}: request {of_request} of {asked}"
+        );
+        tokio::time::sleep(SEGMENT.mul_f64(random.f64())).await;
         let jobs = browser.jobs().await.unwrap();
         in_the_middle += usize::from(jobs.iter().all(|job| job.state != "finished"));
         kill_worker(browser).await;
@@ -187,18 +205,13 @@ async fn a_worker_that_is_ended_at_any_moment_loses_no_stream_and_no_capture() {
         resumed += usize::from(said.as_str().unwrap().contains("was interrupted"));
         let output = Path::new(&job.output);
         let bytes = fs::read(output).unwrap();
-        match &first {
-            None => {
-                weir_tests::demo::compare(output, site).unwrap();
-                first = Some(bytes);
-            }
-            Some(first) => assert!(*first == bytes, "kill {kill}: the file is another"),
-        }
+        assert!(first == bytes, "kill {kill}: the file is another");
         fs::remove_file(output).unwrap();
-        browser.click("clear").await.unwrap();
-        browser.wait_gone("[data-testid=job]").await.unwrap();
+        browser.clear_jobs().await.unwrap();
     }
-    println!("{kills} kills: {in_the_middle} in the middle, {resumed} captures went on where they were");
+    println!(
+        "{kills} kills, at one of {asked} requests: {in_the_middle} in the middle, {resumed} captures went on where they were"
+    );
     assert!(in_the_middle > kills / 3, "{in_the_middle}");
     assert!(resumed > 0);
     assert_eq!(parts(browser.home()), [] as [PathBuf; 0]);

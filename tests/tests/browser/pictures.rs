@@ -53,8 +53,7 @@ async fn pictures_of_a_recording_are_taken_in_light_and_dark() {
     browser.click("finish").await.unwrap();
     browser.finished_job().await.unwrap();
     take(browser, "recording-finished", POPUP).await;
-    browser.click("clear").await.unwrap();
-    browser.wait_gone("[data-testid=job]").await.unwrap();
+    browser.clear_jobs().await.unwrap();
     browser.click("capture").await.unwrap();
     recorded(&harness, 2 * SEGMENT_SECONDS).await;
     browser.click("cancel").await.unwrap();

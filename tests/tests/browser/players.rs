@@ -98,8 +98,7 @@ async fn capture(browser: &Browser, site: &Site) -> anyhow::Result<()> {
         !matches!(witness, Witness::Samples { samples: 0 }),
         "nothing was compared"
     );
-    browser.click("clear").await?;
-    browser.wait_gone("[data-testid=job]").await
+    browser.clear_jobs().await
 }
 
 /// Whether the video goes on, or has come to its end without an error.
