@@ -33,16 +33,18 @@
     const BASE64 = 'I0VYVE0z';
     const BASE64_BOM = '77u/I0VYVE0z';
 
-    const { apply, construct, defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
-    const { Proxy, TextDecoder, Uint8Array, URL, Blob, atob, setTimeout, decodeURIComponent, Error } = globalThis;
-    const { ArrayBuffer, Set } = globalThis;
+    // What a browser makes when it is first named - an interface, a class, a function that is written in JavaScript
+    // itself - is named here only where it has to be: each costs a frame of Firefox a twentieth of a millisecond or more.
+    const { apply, construct, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
+    const { ArrayBuffer, Map, Proxy, TextDecoder, Uint8Array, URL, Blob } = globalThis;
+    const { atob, setTimeout, decodeURIComponent } = globalThis;
     const { isView } = ArrayBuffer;
     const { parse } = JSON;
-    const { keys } = Object;
-    const { get: mapGet, set: mapSet, delete: mapDelete } = WeakMap.prototype;
-    const { get: urlGet, set: urlSet, delete: urlDelete } = Map.prototype;
+    const { keys, defineProperties } = Object;
+    const { __lookupGetter__: lookupGetter, hasOwnProperty } = /** @type {any} */ (Object.prototype);
+    const { get: weakGet, set: weakSet, delete: weakDelete } = WeakMap.prototype;
+    const { get: mapGet, set: mapSet, delete: mapDelete, has: mapHas } = Map.prototype;
     const { has: setHas, add: setAdd } = WeakSet.prototype;
-    const { has: textHas, add: textAdd } = Set.prototype;
     const { startsWith, endsWith, trimStart, includes, indexOf, toLowerCase, slice, charCodeAt, replaceAll } =
       String.prototype;
     const { push, pop } = Array.prototype;
@@ -51,11 +53,11 @@
     const { decode } = TextDecoder.prototype;
     const { get: headerGet } = Headers.prototype;
     const { createObjectURL, revokeObjectURL } = URL;
-    const text = apply(Function.prototype.toString, watch, []);
+    const { toString: functionText } = Function.prototype;
 
     /** @param {object} owner @param {string} name @returns {(self: unknown) => any} */
     const getter = (owner, name) => {
-      const get = getOwnPropertyDescriptor(owner, name)?.get;
+      const get = apply(lookupGetter, owner, [name]);
       return get ? (self) => apply(get, self, []) : () => undefined;
     };
 
@@ -256,8 +258,8 @@
     const MAX_REPORTED_KEYS = 1000;
     let seenKeys = 0;
     let rememberedKeys = 0;
-    /** @type {Set<string>} */
-    let reportedKeys = new Set();
+    /** @type {Map<string, true>} */
+    let reportedKeys = new Map();
 
     /** The bytes of a buffer, or of a view of one, that is as long as a key. @param {any} value */
     const keyBytes = (value) => {
@@ -282,13 +284,13 @@
         hex += `${HEX[byte >> 4]}${HEX[byte & 15]}`;
       }
       const print = `${used} ${hex} ${url}`;
-      if (apply(textHas, reportedKeys, [print])) return;
+      if (apply(mapHas, reportedKeys, [print])) return;
       if (!used && (seenKeys += 1) > MAX_SEEN_KEYS) return;
       if ((rememberedKeys += 1) > MAX_REPORTED_KEYS) {
-        reportedKeys = new Set();
+        reportedKeys = new Map();
         rememberedKeys = 1;
       }
-      apply(textAdd, reportedKeys, [print]);
+      apply(mapSet, reportedKeys, [print, true]);
       send({ key: { hex, url, used } });
     };
 
@@ -325,18 +327,23 @@
     const natives = new WeakMap();
 
     /**
-     * Puts a proxy in a method's place: name, length and properties stay the native ones.
-     * @param {object} owner @param {string} name @param {(native: Function, self: any, args: any[]) => unknown} wrapped
+     * Redefines a property; what is not said of it stays as it is.
+     * @param {object} owner @param {string} name @param {PropertyDescriptor} by
+     */
+    const replace = (owner, name, by) => defineProperties(owner, { [name]: by });
+
+    /**
+     * Puts a proxy in the place of a method or a getter: name, length and properties stay the native ones.
+     * @param {any} owner @param {string} name @param {(native: Function, self: any, args: any[]) => unknown} wrapped
      */
     const wrapMethod = (owner, name, wrapped) => {
-      const descriptor = getOwnPropertyDescriptor(owner, name);
-      if (!descriptor?.configurable) return;
-      const kind = typeof descriptor.value === 'function' ? 'value' : 'get';
-      const native = descriptor[kind];
+      if (!apply(hasOwnProperty, owner, [name])) return;
+      const get = apply(lookupGetter, owner, [name]);
+      const native = get ?? owner[name];
       if (typeof native !== 'function') return;
       const proxy = new Proxy(native, { apply: (target, self, args) => wrapped(target, self, args) });
-      apply(mapSet, natives, [proxy, apply(mapGet, natives, [native]) ?? native]);
-      defineProperty(owner, name, { ...descriptor, [kind]: proxy });
+      apply(weakSet, natives, [proxy, apply(weakGet, natives, [native]) ?? native]);
+      replace(owner, name, get ? { get: proxy } : { value: proxy });
     };
 
     /**
@@ -345,7 +352,7 @@
      */
     const ownerOf = (name) => {
       let owner = globalThis;
-      while (owner && !getOwnPropertyDescriptor(owner, name)) owner = /** @type {any} */ (getPrototypeOf(owner));
+      while (owner && !apply(hasOwnProperty, owner, [name])) owner = /** @type {any} */ (getPrototypeOf(owner));
       return owner ?? {};
     };
 
@@ -439,20 +446,20 @@
     wrapMethod(TextDecoder.prototype, 'decode', (native, self, args) => {
       const piece = apply(native, self, args);
       quietly(() => {
-        const before = apply(mapGet, decoded, [self]);
+        const before = apply(weakGet, decoded, [self]);
         if (before === undefined && !isPlaylist(piece)) return;
         const whole = (before ?? '') + piece;
         if (whole.length > MAX_PLAYLIST_CHARACTERS) return;
         if (args.length < 2) {
-          apply(mapDelete, decoded, [self]);
+          apply(weakDelete, decoded, [self]);
           reportText(whole);
           return;
         }
         // Maybe there is more to come, and maybe the page never says that there is not.
-        apply(mapSet, decoded, [self, whole]);
+        apply(weakSet, decoded, [self, whole]);
         const report = () => {
-          if (apply(mapGet, decoded, [self]) !== whole) return;
-          apply(mapDelete, decoded, [self]);
+          if (apply(weakGet, decoded, [self]) !== whole) return;
+          apply(weakDelete, decoded, [self]);
           reportText(whole);
         };
         setTimeout(quietly(report), PAUSE);
@@ -468,7 +475,7 @@
       quietly(() => {
         const blob = args[0];
         if (!(blob instanceof Blob)) return;
-        apply(urlSet, blobs, [address, blob]);
+        apply(mapSet, blobs, [address, blob]);
         const type = blobType(blob);
         const isMedia = apply(startsWith, type, ['image/']) || apply(startsWith, type, ['video/']);
         if (!isMedia) considerBlob(blob, '', unknown, null);
@@ -477,7 +484,7 @@
     });
 
     wrapMethod(URL, 'revokeObjectURL', (native, self, args) => {
-      quietly(() => apply(urlDelete, blobs, [args[0]]))(undefined);
+      quietly(() => apply(mapDelete, blobs, [args[0]]))(undefined);
       return apply(native, self, args);
     });
 
@@ -597,7 +604,7 @@
     const preludeOf = () => {
       if (prelude === '') {
         let code = '';
-        for (const row of text.split('\n')) {
+        for (const row of apply(functionText, watch, []).split('\n')) {
           const trimmed = row.trim();
           if (!/^(\/\/|\/\*\*|\*)/.test(trimmed)) code += `${trimmed} `;
         }
@@ -616,7 +623,7 @@
      */
     const withPrelude = (script) => {
       const address = typeof script === 'string' ? script : script instanceof URL ? `${script}` : '';
-      const blob = apply(urlGet, blobs, [address]);
+      const blob = apply(mapGet, blobs, [address]);
       if (!blob) return null;
       return apply(createObjectURL, URL, [new Blob([preludeOf(), blob], { type: blobType(blob) })]);
     };
@@ -626,14 +633,13 @@
      * @param {string} name @param {(native: Function, args: any[], made: Function) => object} wrapped
      */
     const wrapConstructor = (name, wrapped) => {
-      const descriptor = getOwnPropertyDescriptor(globalThis, name);
-      const native = descriptor?.value;
+      if (!apply(hasOwnProperty, globalThis, [name])) return;
+      const native = /** @type {any} */ (globalThis)[name];
       if (typeof native !== 'function') return;
       const proxy = new Proxy(native, { construct: wrapped });
-      apply(mapSet, natives, [proxy, native]);
-      defineProperty(globalThis, name, { ...descriptor, value: proxy });
-      const back = getOwnPropertyDescriptor(native.prototype, 'constructor');
-      defineProperty(native.prototype, 'constructor', { ...back, value: proxy });
+      apply(weakSet, natives, [proxy, native]);
+      replace(globalThis, name, { value: proxy });
+      replace(native.prototype, 'constructor', { value: proxy });
     };
 
     wrapConstructor('Worker', (native, args, made) => {
@@ -657,7 +663,7 @@
     });
 
     wrapMethod(Function.prototype, 'toString', (native, self, args) =>
-      apply(native, apply(mapGet, natives, [self]) ?? self, args),
+      apply(native, apply(weakGet, natives, [self]) ?? self, args),
     );
 
     // --- who asks: only while the user traces this tab ---
@@ -669,8 +675,8 @@
     const wrapCalls = () => {
       if (isWrapped) return;
       isWrapped = true;
-      // Taken here: a page that is not traced does not pay for the interface.
-      const { Request } = globalThis;
+      // Taken here: a page that is not traced does not pay for them.
+      const { Request, Error } = globalThis;
       const isWorker = typeof (/** @type {any} */ (globalThis).document) === 'undefined';
       const worker = isWorker ? globalThis.location.href : '';
       const stackOf = getter(Error.prototype, 'stack');
@@ -695,12 +701,12 @@
       };
 
       wrapMethod(XMLHttpRequest.prototype, 'open', (native, self, args) => {
-        if (traced) quietly(() => apply(mapSet, opened, [self, [args[1], args[0]]]))(undefined);
+        if (traced) quietly(() => apply(weakSet, opened, [self, [args[1], args[0]]]))(undefined);
         return apply(native, self, args);
       });
       wrapMethod(XMLHttpRequest.prototype, 'send', (native, self, args) => {
         const error = traced ? new Error() : null;
-        if (error) quietly((told) => report(error, told[0], told[1]))(apply(mapGet, opened, [self]));
+        if (error) quietly((told) => report(error, told[0], told[1]))(apply(weakGet, opened, [self]));
         return apply(native, self, args);
       });
       wrapMethod(ownerOf('fetch'), 'fetch', (native, self, args) => {
@@ -726,10 +732,11 @@
   });
 
   const { apply } = Reflect;
-  const { CustomEvent, BroadcastChannel } = globalThis;
+  const { MessageEvent } = globalThis;
   const { stringify } = JSON;
-  const { random } = Math;
   const { dispatchEvent } = EventTarget.prototype;
+  const { __lookupGetter__: lookupGetter } = /** @type {any} */ (Object.prototype);
+  const dataOf = apply(lookupGetter, MessageEvent.prototype, ['data']);
 
   /** Is the tab traced? Only the relay says so, on the channel that no page has. */
   let traced = false;
@@ -753,18 +760,16 @@
 
   /** @param {unknown} report */
   const send = (report) => {
-    apply(dispatchEvent, channel, [new CustomEvent('report', { detail: stringify(report) })]);
+    apply(dispatchEvent, channel, [new MessageEvent('report', { data: stringify(report) })]);
   };
 
-  /** @type {BroadcastChannel | null} */
-  let workers = null;
+  // Workers report to the relay itself, on a line that it opens when it is asked for one; its name is here at once.
   let name = '';
+  channel.addEventListener('line', (event) => {
+    name = apply(dataOf, event, []);
+  });
   const line = () => {
-    if (workers === null) {
-      name = `weir-${random()}-${random()}`;
-      workers = new BroadcastChannel(name);
-      workers.addEventListener('message', ({ data }) => send(data));
-    }
+    if (name === '') apply(dispatchEvent, channel, [new MessageEvent('open-line')]);
     return name;
   };
 

@@ -91,17 +91,26 @@
       event.stopImmediatePropagation();
       event.preventDefault();
       channel = /** @type {FocusEvent} */ (event).relatedTarget;
-      channel?.addEventListener('report', (report) => pass(/** @type {CustomEvent} */ (report).detail));
+      channel?.addEventListener('report', (event) => pass(JSON.parse(/** @type {MessageEvent} */ (event).data)));
+      channel?.addEventListener('open-line', openLine);
       if (state !== 'off') setTrace(true);
     },
     { once: true, capture: true },
   );
 
-  /** @param {unknown} detail */
-  function pass(detail) {
+  /** The line on which workers report, under a name that no page can guess. @type {BroadcastChannel | null} */
+  let line = null;
+
+  function openLine() {
+    line ??= new BroadcastChannel(`weir-${crypto.getRandomValues(new Uint32Array(4)).join('-')}`);
+    line.onmessage = ({ data }) => pass(data);
+    channel?.dispatchEvent(new MessageEvent('line', { data: line.name }));
+  }
+
+  /** @param {any} report */
+  function pass(report) {
     try {
-      if (typeof detail !== 'string') return;
-      const { url, status, contentType, text, call, key } = JSON.parse(detail);
+      const { url, status, contentType, text, call, key } = report;
       if (key !== undefined) {
         keepKey(key);
         return;
