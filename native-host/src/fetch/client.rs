@@ -110,13 +110,19 @@ impl Client {
     }
 
     /// The same, as one of those that its host is asked for at a time: it may be asked for while segments are under way.
+    /// `meter` may count along.
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub(crate) async fn get_beside_segments(&self, resource: &Resource) -> Result<Fetched, FetchError> {
+    pub(crate) async fn get_beside_segments(
+        &self,
+        resource: &Resource,
+        meter: Option<&Meter>,
+    ) -> Result<Fetched, FetchError> {
         let flight = self.take_off(&resource.url);
         let lane = Lane {
             flight: Some(&flight),
+            meter,
             ..Lane::default()
         };
         let fetched = self.get_in(resource, lane).await;

@@ -18,6 +18,7 @@ mod ending;
 mod error;
 mod gaps;
 mod live;
+mod maps;
 mod merging;
 mod meter;
 mod order;

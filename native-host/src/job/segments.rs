@@ -9,6 +9,7 @@ use weir_core::protocol::{
 };
 
 use super::gaps::OpenGap;
+use super::maps::{self, Found, Maps};
 use super::meter::Meter;
 use super::shortfall::Measured;
 use super::{Job, JobError, Outlook};
@@ -17,9 +18,6 @@ use crate::demux::{begins_as_with_wrong_iv, extent, lead};
 use crate::fetch::{Client, FetchError, Fetched, Resource, ResourceKind};
 use crate::keys::{GivenKeys, Key, KeyCache, KeySize};
 use crate::merge::SegmentInput;
-
-/// Maps that are remembered; a stream switches between a few at most.
-const REMEMBERED_MAPS: usize = 16;
 
 /// Keys that are asked for ahead, at a time: what a browser asks a host for. Many a key server counts.
 const KEYS_AT_A_TIME: usize = 6;
@@ -43,7 +41,7 @@ pub(super) struct Preparer {
     given: GivenKeys,
     /// Whether the playlists tell of encryption anywhere.
     declaration: Declaration,
-    maps: Vec<(PlannedMap, Bytes)>,
+    maps: Maps,
     /// A segment was had: what is refused from now on was allowed before.
     was_let_in: bool,
     /// Suspicious segments that came no other way when they were asked for again.
@@ -119,7 +117,7 @@ impl Preparer {
             client,
             given: job.keys.clone(),
             declaration: declaration(&job.plan),
-            maps: Vec::new(),
+            maps: Maps::default(),
             was_let_in: false,
             confirmed: 0,
             meter: Arc::clone(meter),
@@ -131,11 +129,15 @@ impl Preparer {
         &self.client
     }
 
-    /// Asks for the keys of segments that it is told of, while these are under way themselves.
+    /// Asks for the keys and maps of segments that it is told of, while these are under way themselves.
     pub(super) fn ahead(&self) -> impl Fn(&PlannedSegment) + Send + use<> {
         let cache = self.given.any().is_none().then(|| self.keys.clone());
         let places = Arc::clone(&self.key_places);
+        let (maps, client, meter) = (self.maps.clone(), self.client.clone(), Arc::clone(&self.meter));
         move |segment| {
+            if let Some(map) = &segment.map {
+                maps.ahead(map, &client, &meter);
+            }
             if let (Some(cache), Some(key)) = (&cache, &segment.key) {
                 cache.ahead(&key.url, key.method.into(), &places);
             }
@@ -255,6 +257,7 @@ impl Preparer {
     /// Asks through another client from now on.
     pub(super) fn renew(&mut self, client: Client) {
         self.keys = self.keys.renewed(client.clone());
+        self.maps.forget_asked();
         self.client = client;
     }
 
@@ -270,16 +273,12 @@ impl Preparer {
         }
     }
 
-    async fn map(&mut self, sequence: MediaSequence, map: &PlannedMap) -> Result<Bytes, JobError> {
-        if let Some((_, bytes)) = self.maps.iter().find(|(known, _)| known == map) {
-            return Ok(bytes.clone());
-        }
-        let resource = Resource {
-            url: map.url.clone(),
-            range: map.range,
-            kind: ResourceKind::Map,
+    async fn map(&self, sequence: MediaSequence, map: &PlannedMap) -> Result<Bytes, JobError> {
+        let found = self.maps.get(map, &self.client, &self.meter).await;
+        let fetched = match found.map_err(|error| self.failed(sequence, error))? {
+            Found::Ready(bytes) => return Ok(bytes),
+            Found::Fetched(bytes) => bytes,
         };
-        let fetched = self.fetch(sequence, &resource).await?;
         // Some packagers encrypt the segments and leave the map as it was.
         let bytes = if decrypt::is_clear_map(&fetched) {
             fetched
@@ -287,12 +286,10 @@ impl Preparer {
             let protection = self
                 .protection(sequence, map.key.as_ref(), Iv([0; 16]), false)
                 .await?;
-            self.clear(sequence, &resource, protection, fetched).await?
+            self.clear(sequence, &maps::resource(map), protection, fetched)
+                .await?
         };
-        if self.maps.len() == REMEMBERED_MAPS {
-            self.maps.remove(0);
-        }
-        self.maps.push((map.clone(), bytes.clone()));
+        self.maps.remember(map.clone(), bytes.clone());
         Ok(bytes)
     }
 

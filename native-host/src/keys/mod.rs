@@ -177,7 +177,7 @@ async fn fetch(client: &Client, url: &AbsoluteUrl, size: KeySize) -> Result<Key,
         range: None,
         kind: ResourceKind::Key,
     };
-    let fetched = client.get_beside_segments(&resource).await;
+    let fetched = client.get_beside_segments(&resource, None).await;
     let body = fetched
         .map_err(|error| KeyError::of_fetch(url, size, error))?
         .bytes;

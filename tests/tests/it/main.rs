@@ -7,6 +7,7 @@ mod cli_cut;
 mod cli_get;
 mod cli_key_forms;
 mod cli_keys;
+mod cli_maps;
 mod docs;
 mod doctor;
 mod endurance;
