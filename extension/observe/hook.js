@@ -327,10 +327,16 @@
     const natives = new WeakMap();
 
     /**
-     * Redefines a property; what is not said of it stays as it is.
+     * Redefines a property; what is not said of it stays as it is, and so does one that somebody has frozen.
      * @param {object} owner @param {string} name @param {PropertyDescriptor} by
      */
-    const replace = (owner, name, by) => defineProperties(owner, { [name]: by });
+    const replace = (owner, name, by) => {
+      try {
+        defineProperties(owner, { [name]: by });
+      } catch {
+        // The others can still be had.
+      }
+    };
 
     /**
      * Puts a proxy in the place of a method or a getter: name, length and properties stay the native ones.

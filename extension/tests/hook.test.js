@@ -241,10 +241,13 @@ test('a worker that is made of a blob runs the hook, then its own script, on its
   assert.ok(code.endsWith(script) && !code.slice(0, -script.length).includes('\n'));
   const surroundings = `class BroadcastChannel { postMessage(report) { posted.push(report) } }
     Object.assign(globalThis, { posted: [], BroadcastChannel, XMLHttpRequest: class { send() {} } });`;
-  const thread = new Thread(`${surroundings.replaceAll('\n', ' ')} ${code}`, { eval: true });
-  const error = await new Promise((resolve) => thread.once('error', resolve));
-  assert.deepEqual(JSON.parse(error.message), [{ url: '', status: null, contentType: null, text }]);
-  assert.match(error.stack, /\[worker eval\]:2:/);
+  // What somebody has frozen before is left as it is, and all else is read.
+  for (const before of ['', 'Object.freeze(Response.prototype);']) {
+    const thread = new Thread(`${surroundings.replaceAll('\n', ' ')} ${before} ${code}`, { eval: true });
+    const error = await new Promise((resolve) => thread.once('error', resolve));
+    assert.deepEqual(JSON.parse(error.message), [{ url: '', status: null, contentType: null, text }], before);
+    assert.match(error.stack, /\[worker eval\]:2:/);
+  }
 
   assert.equal(/** @type {any} */ (new Page.Worker(`${base}/worker.js`)).script, `${base}/worker.js`, 'of any other it keeps the address');
   assert.equal(Worker.prototype.constructor, Page.Worker);

@@ -330,7 +330,7 @@ fn drm_stays_refused_whatever_keys_are_given() {
     assert_eq!(origin.requests_for("/e0.ts").len(), 0);
 }
 
-/// A stream of fragmented MP4 made by ffmpeg, served as it is under `/clear/`.
+/// A stream of fragmented MP4 made by ffmpeg, served as it is under `/high/`.
 pub(super) fn fragmented(origin: &Origin) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
     if media::skip_without_ffmpeg("an encrypted stream of fragmented MP4") {
         return None;
